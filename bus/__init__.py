@@ -1,0 +1,1 @@
+"""How the processes talk: messages, topics, sockets, the journal, the loops, settings and logs."""

@@ -1,0 +1,280 @@
+"""Every message that crosses a process boundary, defined once.
+
+What comes in and goes out of a process is one of these Structs as MessagePack arrays: frozen,
+tagged, new fields last and with a default, never renamed. Times are integer microseconds UTC; ids,
+epochs and seqs are integers.
+
+Decimals travel as *plain text* (``"61837.63000000"``, never ``"1.2E-7"``): the exchange's own
+digits, checked once by ``market.decimals.check`` where they enter. What only passes a trade on
+never builds a ``Decimal``; what calculates builds it where it calculates (docs/decisions/0002).
+"""
+
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+Side = Literal["buy", "sell"]
+
+
+class Trade(msgspec.Struct, frozen=True, array_like=True):
+    """One execution. Its identity is (exchange of the batch, symbol, series, trade_id)."""
+
+    symbol: str
+    trade_id: int
+    ts_event: int
+    """When it happened at the exchange, µs UTC."""
+    ts_recv: int
+    """When the feed read it from its socket, µs UTC of this machine's clock; may be earlier than ``ts_event``."""
+    price: str
+    """Plain decimal text, in units of the symbol's quote, > 0."""
+    size: str | None
+    """Plain decimal text, in units of the symbol's base, > 0; ``None`` where the source has no size."""
+    side: Side | None
+    """The taker's side; ``None`` where the source does not say."""
+    series: int = 0
+    """Raised by the operator when an exchange restarts its ids."""
+
+
+class TradeBatch(msgspec.Struct, frozen=True, array_like=True, tag="trades"):
+    """The trades of one commit to the journal, in the order of arrival. The body of a journal record."""
+
+    exchange: str
+    epoch: int
+    seq: int | None
+    """Position in the exchange's journal; ``None`` while the journal cannot be written: these are not stored."""
+    trades: list[Trade]
+    prev_seq: dict[str, int | None]
+    """For each symbol in the batch, the ``seq`` of the batch before that had the symbol."""
+
+
+class Quarantined(msgspec.Struct, frozen=True, array_like=True):
+    """One trade that was received and not believed, with the reason and the raw frame (cut to 4 KiB)."""
+
+    symbol: str | None
+    trade_id: int | None
+    ts_recv: int
+    reason: str
+    frame: str
+    series: int = 0
+
+
+class QuarantineBatch(msgspec.Struct, frozen=True, array_like=True, tag="quarantine"):
+    """Quarantined trades of one commit. The body of a journal record. Their ids count as seen."""
+
+    exchange: str
+    epoch: int
+    seq: int | None
+    items: list[Quarantined]
+
+
+class Gap(msgspec.Struct, frozen=True, array_like=True):
+    """Missing ids ``first_id`` to ``last_id``, both included."""
+
+    symbol: str
+    first_id: int
+    last_id: int
+    series: int = 0
+
+
+class GapOpened(msgspec.Struct, frozen=True, array_like=True, tag="gap_opened"):
+    """Trades known to be missing, and why. The body of a journal record."""
+
+    exchange: str
+    epoch: int
+    seq: int | None
+    gaps: list[Gap]
+    reason: str
+
+
+JournalRecord = TradeBatch | QuarantineBatch | GapOpened
+
+
+class Candle(msgspec.Struct, frozen=True, array_like=True):
+    """OHLCV of some trades, as a commutative monoid (``market/candle.py``). Stays inside a process.
+
+    A key is the exchange's own order of the trade, ``(series, trade_id)``; ``sum_p`` is Σ price and
+    ``sum_pq`` Σ price × size. The identity has ``n == 0`` and zeros; with ``n == 0`` prices and
+    keys mean nothing.
+    """
+
+    n: int
+    open: Decimal
+    open_key: tuple[int, int]
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    close_key: tuple[int, int]
+    volume: Decimal
+    sum_p: Decimal
+    sum_pq: Decimal
+
+
+class CandleUpdate(msgspec.Struct, frozen=True, array_like=True, tag="candle"):
+    """A candle as published. ``revision`` is its trade count: strictly rising, the same everywhere."""
+
+    exchange: str
+    symbol: str
+    interval_s: int
+    ts_open: int
+    closed: bool
+    revision: int
+    open: str
+    open_key: tuple[int, int]
+    high: str
+    low: str
+    close: str
+    close_key: tuple[int, int]
+    volume: str
+    n: int
+    sum_p: str
+    sum_pq: str
+    vwap: str | None
+    partial: bool
+    """True when trades of the interval are known to be missing here (the interval began before the data did)."""
+    epoch: int = 0
+    seq: int = 0
+
+
+class Average(msgspec.Struct, frozen=True, array_like=True, tag="average"):
+    """The average trade price of one hour so far: Σ price / n, quantized to 1e-12."""
+
+    exchange: str
+    symbol: str
+    hour_start: int
+    avg: str
+    count: int
+    last_ts: int
+    partial: bool = False
+    epoch: int = 0
+    seq: int = 0
+
+
+class Ticker(msgspec.Struct, frozen=True, array_like=True, tag="ticker"):
+    """The latest state of one symbol."""
+
+    exchange: str
+    symbol: str
+    price: str
+    size: str | None
+    ts_event: int
+    ts_recv: int
+    change_24h: str | None
+    change_24h_pct: str | None
+    high_24h: str | None
+    low_24h: str | None
+    volume_24h: str | None
+    hour_start: int
+    hour_avg: str | None
+    hour_count: int
+    partial: bool = False
+    epoch: int = 0
+    seq: int = 0
+
+
+class SymbolStatus(msgspec.Struct, frozen=True, array_like=True):
+    """What the feed knows of one of its symbols."""
+
+    symbol: str
+    state: Literal["never received", "live", "quiet", "stale"]
+    """``quiet``: no trade for long, and nothing says that there should be one; ``stale``: there should be."""
+    last_recv: int | None
+    trades: int
+
+
+class FeedStatus(msgspec.Struct, frozen=True, array_like=True, tag="status"):
+    """The state of one exchange's connection. ``circuit`` is a label of that state, not a second mechanism."""
+
+    exchange: str
+    state: Literal["idle", "connecting", "connected", "reconnecting", "disconnected"]
+    circuit: Literal["closed", "open", "half-open"]
+    since: int
+    attempt: int
+    next_try: int | None
+    reason: str | None
+    gapless: bool
+    symbols: list[SymbolStatus]
+    journal_ok: bool = True
+    ts: int = 0
+
+
+class Stored(msgspec.Struct, frozen=True, array_like=True, tag="stored"):
+    """The persister's position: all records of that journal up to ``seq`` are committed in Postgres."""
+
+    exchange: str
+    epoch: int
+    seq: int
+
+
+class ProgramState(msgspec.Struct, frozen=True, array_like=True):
+    """One of supervisord's programs as supervisord sees it."""
+
+    name: str
+    state: str
+    pid: int
+    since: int
+    restarts: int
+    error: str
+
+
+class ProgramTable(msgspec.Struct, frozen=True, array_like=True, tag="programs"):
+    """All of supervisord's programs, by the watchdog, every second."""
+
+    ts: int
+    programs: list[ProgramState]
+
+
+class Heartbeat(msgspec.Struct, frozen=True, array_like=True, tag="heartbeat"):
+    """One process's sign of life, every second, with its counters since it started."""
+
+    program: str
+    pid: int
+    ts: int
+    started: int
+    state: str
+    """``starting``, ``ready``, ``waiting: …`` (for what), ``idle: …`` (why) or ``draining``."""
+    counters: dict[str, int | float]
+    rss_bytes: int
+    cpu_us: int
+    positions: dict[str, tuple[int, int]]
+    """(epoch, last seq) of each journal or stream that the process writes or has applied, by its name."""
+    lag_us: int | None = None
+    queue: int = 0
+    last_error: str | None = None
+
+
+Message = (
+    TradeBatch
+    | QuarantineBatch
+    | GapOpened
+    | CandleUpdate
+    | Average
+    | Ticker
+    | FeedStatus
+    | Stored
+    | ProgramTable
+    | Heartbeat
+)
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
+_record_decoder: msgspec.msgpack.Decoder[JournalRecord] = msgspec.msgpack.Decoder(JournalRecord)
+
+
+def encode(message: Message) -> bytes:
+    """Return the message as MessagePack."""
+    return _encoder.encode(message)
+
+
+def decode(payload: bytes) -> Message:
+    """Return the message in ``payload``.
+
+    Raises:
+        msgspec.DecodeError: not MessagePack, or not one of the messages.
+    """
+    return _decoder.decode(payload)
+
+
+def decode_record(payload: bytes) -> JournalRecord:
+    """Return the journal record in ``payload`` (a subset of ``decode``)."""
+    return _record_decoder.decode(payload)

@@ -1,0 +1,349 @@
+"""Settings: the environment, with ``.env`` below it, read once at start. One table of name, default
+and sentence.
+
+``load()`` gives a frozen ``Settings``; every wrong value raises ``SettingError``, which the
+operator sees as the one line ``tickwire: <KEY>: <what was found>; <what to do>`` and exit code 2.
+``.env.example`` and the README's table are generated from the fields below.
+"""
+
+import dataclasses
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from bus.errors import SettingError
+from bus.log import Log
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The project's folder."""
+
+DEFAULT_FEEDS = (
+    "coinbase:BTC-USD,ETH-USD,SOL-USD,XRP-USD,DOGE-USD;binance:BTC-USDT,ETH-USDT,ETH-USDC,ETH-BTC"
+)
+SYMBOL = re.compile(r"[A-Z0-9]{1,20}-[A-Z0-9]{1,20}", re.ASCII)
+
+REPLACED = {
+    "REDIS_URL": "nothing is needed: ZeroMQ and the journal carry what Redis did",
+    "KAFKA_BROKERS": "nothing is needed: the journal is the log",
+    "CLICKHOUSE_HOST": "set DATABASE_URL to a PostgreSQL",
+    "NODE_ENV": "set ENVIRONMENT",
+    "ANALYSIS_SERVICE_URL": "nothing is needed: the web process answers",
+    "VITE_API_BASE": "nothing is needed: pages and API share one origin",
+    "VITE_WS_URL": "nothing is needed: pages and API share one origin",
+    "NEXT_PUBLIC_WS_URL": "nothing is needed: pages and API share one origin",
+    "REACT_APP_API_URL": "nothing is needed: pages and API share one origin",
+    "REACT_APP_WS_URL": "nothing is needed: pages and API share one origin",
+}
+"""Names that users of other trackers set, and what takes their place here."""
+
+
+def _setting(
+    default: Any, parse: Callable[[str], Any], sentence: str, *, key: str = "", shown: str = ""
+) -> Any:
+    """One row of the table: how the text becomes a value, and the sentence that documents it."""
+    meta = {"parse": parse, "sentence": sentence, "key": key, "shown": shown}
+    return dataclasses.field(default=default, metadata=meta)
+
+
+class _Wrong(Exception):
+    def __init__(self, found: str, advice: str) -> None:
+        super().__init__(found, advice)
+        self.found = found
+        self.advice = advice
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _integer(low: int, high: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,12}", value, re.ASCII) or not low <= int(value) <= high:
+            raise _Wrong(repr(value), f"give a whole number from {low} to {high}")
+        return int(value)
+
+    return parse
+
+
+def _one_of(*allowed: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        for choice in allowed:
+            if choice.lower() == value.lower():
+                return choice
+        raise _Wrong(repr(value), f"give one of {', '.join(allowed)}")
+
+    return parse
+
+
+def _flag(value: str) -> bool:
+    return _one_of("0", "1")(value) == "1"
+
+
+def _folder(value: str) -> Path:
+    return (ROOT / Path(value).expanduser()).resolve()
+
+
+def _feeds(value: str) -> dict[str, tuple[str, ...]]:
+    feeds: dict[str, tuple[str, ...]] = {}
+    for part in filter(None, (part.strip() for part in value.split(";"))):
+        exchange, colon, names = part.partition(":")
+        exchange = exchange.strip().lower()
+        symbols = tuple(
+            dict.fromkeys(name.strip().upper() for name in names.split(",") if name.strip())
+        )
+        if not colon or not re.fullmatch(r"[a-z][a-z0-9]*", exchange, re.ASCII) or not symbols:
+            raise _Wrong(
+                repr(part), "write exchange:BASE-QUOTE,BASE-QUOTE;exchange:… as in binance:ETH-USDT"
+            )
+        for symbol in symbols:
+            if not SYMBOL.fullmatch(symbol):
+                raise _Wrong(repr(symbol), "write a symbol as BASE-QUOTE, as in ETH-USDT")
+        if exchange in feeds:
+            raise _Wrong(f"{exchange} twice", "name each exchange once")
+        feeds[exchange] = symbols
+    return feeds
+
+
+def _database_url(value: str) -> str:
+    scheme = value.partition(":")[0].lower()
+    if scheme == "sqlite":
+        raise _Wrong(
+            "a sqlite address", "leave it unset for the embedded PostgreSQL, or give postgresql://…"
+        )
+    if scheme not in ("postgres", "postgresql"):
+        raise _Wrong(
+            f"an address that begins with {scheme + ':'!r}",
+            "give postgresql://user:password@host:port/name",
+        )
+    return value
+
+
+def _tcp(value: str) -> str:
+    found = re.fullmatch(
+        r"tcp://(\*|[0-9.]+|\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})", value, re.ASCII
+    )
+    if not found or not 1 <= int(found[2]) <= 65535:
+        raise _Wrong(repr(value), "write tcp://ADDRESS:PORT")
+    return value
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """All settings. A field's name in capitals is its name in the environment."""
+
+    port: int = _setting(8000, _integer(1, 65535), "Port of the dashboard and the API")
+    host: str = _setting("127.0.0.1", _text, "Address that the web processes listen on")
+    data_dir: Path = _setting(
+        ROOT / "data",
+        _folder,
+        "Where database, journals and logs rest (`data/demo` in the demo)",
+        shown="data/",
+    )
+    database_url: str | None = _setting(
+        None,
+        _database_url,
+        "PostgreSQL 14 or newer, `postgresql://…`; unset: an embedded one in DATA_DIR",
+    )
+    web_processes: int = _setting(2, _integer(1, 64), "Number of web processes that share the port")
+    feeds: dict[str, tuple[str, ...]] = _setting(
+        None,
+        _feeds,
+        "Exchanges and their symbols: `exchange:BASE-QUOTE,…;exchange:…`",
+        shown=DEFAULT_FEEDS,
+    )
+    stale_after_s: int = _setting(
+        15, _integer(1, 86400), "Age in seconds after which a price may be called stale"
+    )
+    log_level: str = _setting(
+        "INFO", _one_of("DEBUG", "INFO", "WARNING", "ERROR"), "Least level that is logged"
+    )
+    log_format: str = _setting(
+        "text", _one_of("text", "json"), "`text` or `json`, one line per event"
+    )
+    environment: str = _setting(
+        "production", _text, "A name for this installation, said in the logs"
+    )
+    tap_endpoint: str = _setting(
+        "tcp://127.0.0.1:5556",
+        _tcp,
+        "Where other programs subscribe to the ZeroMQ feed (loopback only, for now)",
+    )
+    simulator_port: int = _setting(
+        8900, _integer(1, 65535), "Port of the simulated exchanges, in a demo"
+    )
+    simulated: bool = _setting(
+        False, _flag, "1 only by `make demo`: simulated exchanges, banner, stamped database"
+    )
+    recordings_dir: Path = _setting(
+        ROOT / ".." / "shared" / "recordings",
+        _folder,
+        "Where recordings are looked for",
+        shown="../shared/recordings",
+    )
+    cors_origin: tuple[str, ...] = _setting(
+        (),
+        lambda value: tuple(part.strip() for part in value.split(",") if part.strip()),
+        "Other origins that may call the API and open the WebSocket, comma separated",
+        shown="",
+    )
+    journal_cap_mib: int = _setting(
+        2048, _integer(1, 1 << 20), "Size of one exchange's journal that is not passed, MiB"
+    )
+    journal_keep_s: int = _setting(
+        900, _integer(0, 1 << 31), "Seconds that a stored record stays in the journal"
+    )
+    journal_reserve_mib: int = _setting(
+        16, _integer(1, 1024), "Disk kept in reserve for the day the disk is full, MiB"
+    )
+    addresses: dict[str, str] = dataclasses.field(default_factory=dict)
+    """``<EXCHANGE>_WS_URL`` and ``<EXCHANGE>_REST_URL`` that were set, by that name."""
+
+    def address(self, exchange: str, kind: str) -> str | None:
+        """Return the set address of an exchange (``kind`` is ``WS`` or ``REST``), the simulator's, or None."""
+        found = self.addresses.get(f"{exchange.upper()}_{kind}_URL")
+        if found is None and self.simulated:
+            base = f"127.0.0.1:{self.simulator_port}/{exchange}"
+            found = f"ws://{base}/ws" if kind == "WS" else f"http://{base}/rest"
+        return found
+
+    @property
+    def run_dir(self) -> Path:
+        """The short folder of this installation's sockets (a Unix socket's path ends at 107 bytes)."""
+        digest = hashlib.sha256(str(self.data_dir).encode()).hexdigest()[:10]
+        return Path(tempfile.gettempdir()) / f"tickwire-{os.getuid()}-{digest}"
+
+    @property
+    def journal_dir(self) -> Path:
+        """The folder of the journals."""
+        return self.data_dir / "journal"
+
+    @property
+    def dsn(self) -> str:
+        """The address of the database, the embedded one's included."""
+        if self.database_url is not None:
+            return self.database_url
+        return f"host={self.run_dir / 'pg'} user=tickwire dbname=tickwire"
+
+
+def rows() -> list[tuple[str, str, str]]:
+    """Return (key, default as shown, sentence) of every setting, for the documents."""
+    out = []
+    for field in dataclasses.fields(Settings):
+        if "sentence" not in field.metadata:
+            continue
+        default = field.metadata["shown"] or ("" if field.default in (None, ()) else field.default)
+        shown = "0" if default is False else str(default)
+        out.append((field.metadata["key"] or field.name.upper(), shown, field.metadata["sentence"]))
+    return out
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """Return the ``KEY=value`` lines of a file; none where there is no file. Quotes around a value are taken off."""
+    found: dict[str, str] = {}
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return found
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(
+            str(path.name), f"cannot be read ({error})", "mend or remove the file"
+        ) from None
+    for number, raw in enumerate(lines, 1):
+        line = raw.strip()
+        if not line or line.startswith("#"):
+            continue
+        key, equals, value = line.removeprefix("export ").partition("=")
+        if not equals or not key.strip().isidentifier():
+            raise SettingError(path.name, f"line {number} is {line[:40]!r}", "write KEY=value")
+        value = value.strip()
+        if len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
+            value = value[1:-1]
+        found[key.strip()] = value
+    return found
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings from ``environ``, or from the process's environment with ``.env`` below
+    it.
+
+    Raises:
+        SettingError: a value is wrong; the error names its key.
+    """
+    if environ is None:
+        environ = {**read_env_file(ROOT / ".env"), **os.environ}
+    values: dict[str, Any] = {"feeds": _feeds(DEFAULT_FEEDS)}
+    for field in dataclasses.fields(Settings):
+        if "parse" not in field.metadata:
+            continue
+        key = field.metadata["key"] or field.name.upper()
+        text = environ.get(key, "").strip()
+        if text:
+            try:
+                values[field.name] = field.metadata["parse"](text)
+            except _Wrong as wrong:
+                raise SettingError(key, wrong.found, wrong.advice) from None
+    if "database_url" not in values and (built := _from_timescale(environ)):
+        values["database_url"] = built
+    values["addresses"] = _addresses(environ)
+    return Settings(**values)
+
+
+def _from_timescale(environ: Mapping[str, str]) -> str | None:
+    host = environ.get("TIMESCALE_HOST", "").strip()
+    if not host:
+        return None
+    user = quote(environ.get("TIMESCALE_USER", "postgres"), safe="")
+    password = quote(environ.get("TIMESCALE_PASSWORD", ""), safe="")
+    name = quote(environ.get("TIMESCALE_DATABASE", "postgres"), safe="")
+    port = environ.get("TIMESCALE_PORT", "5432").strip()
+    if not port.isdigit():
+        raise SettingError("TIMESCALE_PORT", repr(port), "give a port number")
+    return f"postgresql://{user}{':' + password if password else ''}@{host}:{port}/{name}"
+
+
+def _addresses(environ: Mapping[str, str]) -> dict[str, str]:
+    found = {}
+    for key, value in environ.items():
+        kind = re.fullmatch(r"[A-Z][A-Z0-9]*_(WS|REST)_URL", key)
+        if not kind or not value.strip() or key in REPLACED:
+            continue
+        wanted = ("ws", "wss") if kind[1] == "WS" else ("http", "https")
+        parts = urlsplit(value.strip())
+        if parts.scheme not in wanted or not parts.hostname:
+            raise SettingError(
+                key,
+                repr(value),
+                f"give an address that begins with {wanted[1]}:// or {wanted[0]}://",
+            )
+        found[key] = value.strip().rstrip("/")
+    return found
+
+
+def warn(environ: Mapping[str, str], log: Log) -> None:
+    """Log a WARNING for each name that tickwire replaces, and for each that is one letter off a known one."""
+    known = [key for key, _, _ in rows()]
+    for key in environ:
+        if key in REPLACED:
+            log.warning("settings.replaced", key=key, instead=REPLACED[key])
+        elif key not in known:
+            for name in known:
+                if len(name) > 4 and _one_letter_off(key, name):
+                    log.warning("settings.unknown", key=key, did_you_mean=name)
+
+
+def _one_letter_off(a: str, b: str) -> bool:
+    if abs(len(a) - len(b)) > 1 or a == b:
+        return False
+    if len(a) == len(b):
+        different = [i for i in range(len(a)) if a[i] != b[i]]
+        if len(different) == 1:
+            return True
+        swapped = len(different) == 2 and different[1] == different[0] + 1
+        return swapped and a[different[0]] == b[different[1]] and a[different[1]] == b[different[0]]
+    longer, shorter = (a, b) if len(a) > len(b) else (b, a)
+    return any(longer[:i] + longer[i + 1 :] == shorter for i in range(len(longer)))

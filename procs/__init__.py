@@ -1,0 +1,1 @@
+"""The processes: one folder each, started by ``python -m procs.<name>``."""

@@ -1,0 +1,1 @@
+"""Where data rests: the SQL, the migrations and the queries by subject."""

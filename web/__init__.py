@@ -1,0 +1,1 @@
+"""What the browser talks to: HTTP, WebSocket, server-sent events and the dashboard."""
