@@ -1,1 +1,1 @@
-"""The domain, pure: no clock, socket, file, environment or asyncio. Time and randomness are arguments."""
+"""The domain, pure: no clock, socket, file, environment or asyncio; time is an argument."""

@@ -1,0 +1,101 @@
+"""Symbols: how they are spelled, and which one is meant.
+
+Inside, a symbol is ``BASE-QUOTE`` in capitals and an exchange its lower-case name. From outside
+comes any case of ``ETHUSDT``, ``ETH/USDT``, ``BINANCE:ETHUSDT``, ``ETH`` (its first configured
+symbol) or an asset's id (``bitcoin``). One table of assets and renames, used everywhere.
+"""
+
+import difflib
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from bus.errors import UnknownSymbol
+
+
+class Asset(NamedTuple):
+    """A coin: its code, its id at CoinGecko, its name."""
+
+    code: str
+    coin_id: str
+    name: str
+
+
+ASSETS = (
+    Asset("BTC", "bitcoin", "Bitcoin"),
+    Asset("ETH", "ethereum", "Ethereum"),
+    Asset("SOL", "solana", "Solana"),
+    Asset("XRP", "ripple", "XRP"),
+    Asset("DOGE", "dogecoin", "Dogecoin"),
+    Asset("ADA", "cardano", "Cardano"),
+    Asset("DOT", "polkadot", "Polkadot"),
+    Asset("AVAX", "avalanche-2", "Avalanche"),
+    Asset("LINK", "chainlink", "Chainlink"),
+    Asset("POL", "polygon-ecosystem-token", "POL (formerly MATIC)"),
+    Asset("UNI", "uniswap", "Uniswap"),
+    Asset("ATOM", "cosmos", "Cosmos Hub"),
+)
+RENAMED = {"MATIC": "POL", "XBT": "BTC", "XDG": "DOGE"}
+"""Codes that were renamed, or that one exchange spells its own way."""
+_COIN_IDS = {asset.coin_id: asset.code for asset in ASSETS} | {"matic-network": "POL"}
+
+
+def pair(symbol: str) -> str:
+    """Return the symbol without its dash, ``ETHUSDT``."""
+    return symbol.replace("-", "")
+
+
+def base(symbol: str) -> str:
+    """Return what is traded, ``ETH`` of ``ETH-USDT``."""
+    return symbol.partition("-")[0]
+
+
+def quote(symbol: str) -> str:
+    """Return what it is priced in, ``USDT`` of ``ETH-USDT``."""
+    return symbol.partition("-")[2]
+
+
+class Directory:
+    """The configured symbols, and the one that a text means.
+
+    Args:
+        feeds: exchange → its symbols; the first exchange that has a symbol answers for it.
+    """
+
+    def __init__(self, feeds: Mapping[str, tuple[str, ...]]) -> None:
+        self.all = [(exchange, symbol) for exchange in feeds for symbol in feeds[exchange]]
+        self._exchanges = set(feeds)
+        self._found: dict[tuple[str | None, str], tuple[str, str]] = {}
+        for exchange, symbol in self.all:
+            for name in (symbol, pair(symbol), base(symbol)):
+                for key in ((exchange, name), (None, name)):
+                    self._found.setdefault(key, (exchange, symbol))
+
+    def resolve(self, text: str, exchange: str | None = None) -> tuple[str, str]:
+        """Return the (exchange, symbol) that ``text`` means, on ``exchange`` if that is given.
+
+        Raises:
+            UnknownSymbol: nothing configured has that name; the error names the nearest that has.
+        """
+        name = text.strip()
+        head, colon, tail = name.partition(":")
+        if colon:
+            exchange, name = head.strip(), tail
+        where = exchange.lower() if exchange else None
+        code = _COIN_IDS.get(name.lower())
+        wanted = code or name.upper().replace("/", "-").replace("_", "-")
+        for spelled in (wanted, _renamed(wanted)):
+            found = self._found.get((where, spelled))
+            if found:
+                return found
+        raise UnknownSymbol(text[:64], self._nearest(wanted, where))
+
+    def _nearest(self, wanted: str, exchange: str | None) -> str | None:
+        names = {name: found for (where, name), found in self._found.items() if where == exchange}
+        names = names or {name: found for (where, name), found in self._found.items()}
+        close = difflib.get_close_matches(wanted[:64], list(names), n=1, cutoff=0.5)
+        return ":".join(names[close[0]]) if close else None
+
+
+def _renamed(wanted: str) -> str:
+    head, dash, tail = wanted.partition("-")
+    return RENAMED.get(head, head) + dash + RENAMED.get(tail, tail)
