@@ -1,5 +1,6 @@
-"""The one life cycle, over a ZeroMQ poller: for processes whose peers are ZeroMQ, Postgres and
-plain sockets.
+"""The one life cycle, over a ZeroMQ poller.
+
+For processes whose peers are ZeroMQ, Postgres and plain sockets.
 
 An actor is pure: each of its methods takes what came in and *returns* what to send; only the loop
 sends. Within one wake the loop reads at most ``PER_WAKE`` messages of each input, then calls

@@ -1,5 +1,6 @@
-"""The same life cycle and the same actor over asyncio: for processes that have a network peer
-beside ZeroMQ.
+"""The same life cycle and the same actor over asyncio.
+
+For processes that have a network peer beside ZeroMQ.
 
 ZeroMQ's descriptor is edge-triggered: after each read the socket is read again until it is empty,
 at most ``PER_WAKE`` messages at a time, so that other work of the loop gets its turn.
@@ -27,7 +28,7 @@ async def run(
     outputs: Mapping[str, Socket],
     serve: Serve,
 ) -> int:
-    """Run ``actor`` and ``serve`` until SIGTERM, SIGINT or the parent's death; return the exit code 0."""
+    """Run ``actor`` and ``serve`` until SIGTERM, SIGINT or the parent's death; return 0."""
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

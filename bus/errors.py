@@ -1,4 +1,7 @@
-"""The errors that tickwire raises itself: a small tree, each one sentence with the value that was found."""
+"""The errors that tickwire raises itself: a small tree.
+
+Each carries its facts as fields, and its text is one sentence with the value that was found.
+"""
 
 
 class TickwireError(Exception):
@@ -25,11 +28,14 @@ class AnotherInstance(TickwireError):
 
 
 class Fenced(TickwireError):
-    """The cursor in Postgres is not what this persister believes: another one has written. Crash, then recover."""
+    """The cursor in Postgres is not what this persister believes: another one has written.
+
+    Crash, then recover.
+    """
 
 
 class BadDecimal(TickwireError, ValueError):
-    """A price or size that is not a plain finite decimal in bounds. ``reason`` says which rule it broke."""
+    """A price or size that is not a plain finite decimal in bounds; ``reason`` says why."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -37,7 +43,7 @@ class BadDecimal(TickwireError, ValueError):
 
 
 class BadFrame(TickwireError):
-    """A frame that the exchange's parser cannot read: counted, kept for the operator, never fatal."""
+    """A frame that the exchange's parser cannot read: counted, kept to be shown, never fatal."""
 
 
 class UnknownSymbol(TickwireError, LookupError):
@@ -64,7 +70,7 @@ class JournalCorrupt(TickwireError):
 
 
 class SchemaNewer(TickwireError):
-    """The database was migrated by a newer tickwire, or a migration file was changed after it ran."""
+    """A newer tickwire migrated the database, or a migration file was changed after it ran."""
 
 
 class WrongDatabaseKind(TickwireError):

@@ -1,5 +1,6 @@
-"""Logs: standard output, one line per event, a dotted name and key=value pairs (JSON with
-``LOG_FORMAT=json``).
+"""Logs: standard output, one line per event.
+
+A dotted name and key=value pairs, or JSON with ``LOG_FORMAT=json``.
 
 INFO is life cycle and once-a-minute counts, WARNING has mended itself, ERROR needs a person. Never
 a line per market message, never a secret. Values are escaped, so that a line break in one cannot

@@ -25,11 +25,11 @@ class Trade(msgspec.Struct, frozen=True, array_like=True):
     ts_event: int
     """When it happened at the exchange, µs UTC."""
     ts_recv: int
-    """When the feed read it from its socket, µs UTC of this machine's clock; may be earlier than ``ts_event``."""
+    """When the feed read it, µs UTC of this machine's clock; may be earlier than ``ts_event``."""
     price: str
     """Plain decimal text, in units of the symbol's quote, > 0."""
     size: str | None
-    """Plain decimal text, in units of the symbol's base, > 0; ``None`` where the source has no size."""
+    """Plain decimal text, in units of the symbol's base, > 0; ``None`` where there is no size."""
     side: Side | None
     """The taker's side; ``None`` where the source does not say."""
     series: int = 0
@@ -37,19 +37,19 @@ class Trade(msgspec.Struct, frozen=True, array_like=True):
 
 
 class TradeBatch(msgspec.Struct, frozen=True, array_like=True, tag="trades"):
-    """The trades of one commit to the journal, in the order of arrival. The body of a journal record."""
+    """The trades of one commit, in the order of arrival. The body of a journal record."""
 
     exchange: str
     epoch: int
     seq: int | None
-    """Position in the exchange's journal; ``None`` while the journal cannot be written: these are not stored."""
+    """Position in the journal; ``None`` while it cannot be written: these are not stored."""
     trades: list[Trade]
     prev_seq: dict[str, int | None]
     """For each symbol in the batch, the ``seq`` of the batch before that had the symbol."""
 
 
 class Quarantined(msgspec.Struct, frozen=True, array_like=True):
-    """One trade that was received and not believed, with the reason and the raw frame (cut to 4 KiB)."""
+    """One trade that was not believed, with the reason and the raw frame (cut to 4 KiB)."""
 
     symbol: str | None
     trade_id: int | None
@@ -111,7 +111,7 @@ class Candle(msgspec.Struct, frozen=True, array_like=True):
 
 
 class CandleUpdate(msgspec.Struct, frozen=True, array_like=True, tag="candle"):
-    """A candle as published. ``revision`` is its trade count: strictly rising, the same everywhere."""
+    """A candle as published. ``revision`` is its trade count: rising, the same everywhere."""
 
     exchange: str
     symbol: str
@@ -131,7 +131,7 @@ class CandleUpdate(msgspec.Struct, frozen=True, array_like=True, tag="candle"):
     sum_pq: str
     vwap: str | None
     partial: bool
-    """True when trades of the interval are known to be missing here (the interval began before the data did)."""
+    """True when trades are known to be missing here: the interval began before the data did."""
     epoch: int = 0
     seq: int = 0
 
@@ -177,13 +177,16 @@ class SymbolStatus(msgspec.Struct, frozen=True, array_like=True):
 
     symbol: str
     state: Literal["never received", "live", "quiet", "stale"]
-    """``quiet``: no trade for long, and nothing says that there should be one; ``stale``: there should be."""
+    """``quiet``: no trade for long, and none is to be expected; ``stale``: one is."""
     last_recv: int | None
     trades: int
 
 
 class FeedStatus(msgspec.Struct, frozen=True, array_like=True, tag="status"):
-    """The state of one exchange's connection. ``circuit`` is a label of that state, not a second mechanism."""
+    """The state of one exchange's connection.
+
+    ``circuit`` is a label of that state, not a second mechanism.
+    """
 
     exchange: str
     state: Literal["idle", "connecting", "connected", "reconnecting", "disconnected"]
@@ -199,7 +202,7 @@ class FeedStatus(msgspec.Struct, frozen=True, array_like=True, tag="status"):
 
 
 class Stored(msgspec.Struct, frozen=True, array_like=True, tag="stored"):
-    """The persister's position: all records of that journal up to ``seq`` are committed in Postgres."""
+    """The persister's position: that journal up to ``seq`` is committed in Postgres."""
 
     exchange: str
     epoch: int
@@ -237,7 +240,7 @@ class Heartbeat(msgspec.Struct, frozen=True, array_like=True, tag="heartbeat"):
     rss_bytes: int
     cpu_us: int
     positions: dict[str, tuple[int, int]]
-    """(epoch, last seq) of each journal or stream that the process writes or has applied, by its name."""
+    """(epoch, last seq) of each journal or stream that is written or applied here, by name."""
     lag_us: int | None = None
     queue: int = 0
     last_error: str | None = None

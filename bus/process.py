@@ -12,6 +12,7 @@ import resource
 import signal
 import stat
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -35,6 +36,8 @@ class Process:
         self.log = log.Log(program)
         self.health = Health(program)
         self.parent = os.getppid()
+        self.lock: Lock | None = None
+        """The singleton's lock, for a program that becomes another one and must hold it on."""
 
     @property
     def orphaned(self) -> bool:
@@ -42,14 +45,19 @@ class Process:
         return os.getppid() != self.parent
 
 
-def run(program: str, main: Callable[[Process], int | None]) -> NoReturn:
-    """Run ``main`` as the singleton ``program`` and exit with what it returns (None is 0)."""
+def run(
+    program: str, main: Callable[[Process], int | None], *, lock_wait_s: float = 0.0
+) -> NoReturn:
+    """Run ``main`` as the singleton ``program`` and exit with what it returns (None is 0).
+
+    ``lock_wait_s`` is for a program whose lock its children hold a moment longer than itself.
+    """
     try:
         settings = settings_module.load()
         log.configure(settings.log_level, settings.log_format)
         die_with_parent()
         raise_file_limit()
-        lock = take_lock(settings, program)
+        lock = take_lock(settings, program, lock_wait_s)
     except SettingError as error:
         print(f"tickwire: {error}", file=sys.stderr, flush=True)
         sys.exit(EXIT_MISCONFIGURED)
@@ -57,6 +65,7 @@ def run(program: str, main: Callable[[Process], int | None]) -> NoReturn:
         print(f"tickwire: {error}", file=sys.stderr, flush=True)
         sys.exit(EXIT_LOCKED)
     process = Process(program, settings)
+    process.lock = lock
     try:
         process.log.info("process.start", pid=os.getpid(), environment=settings.environment)
         code = main(process) or EXIT_DRAINED
@@ -72,7 +81,10 @@ def run(program: str, main: Callable[[Process], int | None]) -> NoReturn:
 
 
 def die_with_parent(signum: int = signal.SIGTERM) -> None:
-    """Ask the kernel to send ``signum`` to this process when its parent dies (Linux; elsewhere see ``orphaned``)."""
+    """Ask the kernel for ``signum`` when this process's parent dies.
+
+    Linux only; elsewhere the loops look at ``Process.orphaned``.
+    """
     if sys.platform == "linux":
         parent = os.getppid()
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signum, 0, 0, 0)
@@ -132,15 +144,22 @@ def data_folder(settings: Settings, name: str = "") -> Path:
     return folder
 
 
-def take_lock(settings: Settings, program: str) -> "Lock":
+def take_lock(settings: Settings, program: str, wait_s: float = 0.0) -> "Lock":
     """Take the lock of a singleton, held until the process ends, however it ends.
 
     Raises:
-        AnotherInstance: somebody holds it.
+        AnotherInstance: somebody holds it, and still does after ``wait_s``.
     """
     run_folder(settings)
     path = data_folder(settings, "run") / f"{program}.lock"
-    return Lock(path, program)
+    until = time.monotonic() + wait_s
+    while True:
+        try:
+            return Lock(path, program)
+        except AnotherInstance:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(0.02)
 
 
 class Lock:
@@ -155,6 +174,10 @@ class Lock:
             raise AnotherInstance(program, str(path)) from None
         os.ftruncate(self._fd, 0)
         os.write(self._fd, f"{os.getpid()}\n".encode())
+
+    def fileno(self) -> int:
+        """Return the descriptor, for a child that shall hold the lock too."""
+        return self._fd
 
     def keep_across_exec(self) -> None:
         """Let the program that this process becomes hold the lock on."""

@@ -1,9 +1,9 @@
-"""Settings: the environment, with ``.env`` below it, read once at start. One table of name, default
-and sentence.
+"""Settings: the environment, with ``.env`` below it, read once at start.
 
-``load()`` gives a frozen ``Settings``; every wrong value raises ``SettingError``, which the
-operator sees as the one line ``tickwire: <KEY>: <what was found>; <what to do>`` and exit code 2.
-``.env.example`` and the README's table are generated from the fields below.
+One table of name, default and sentence. ``load()`` gives a frozen ``Settings``; every wrong value
+raises ``SettingError``, which the operator sees as the one line
+``tickwire: <KEY>: <what was found>; <what to do>`` and exit code 2. ``.env.example`` and the
+README's table are generated from the rows below.
 """
 
 import dataclasses
@@ -85,7 +85,10 @@ def _flag(value: str) -> bool:
 
 
 def _folder(value: str) -> Path:
-    return (ROOT / Path(value).expanduser()).resolve()
+    try:
+        return (ROOT / Path(value).expanduser()).resolve()
+    except (OSError, RuntimeError) as error:  # no such user behind ~, or links in a circle
+        raise _Wrong(f"{value!r} ({error})", "give the path of a folder") from None
 
 
 def _feeds(value: str) -> dict[str, tuple[str, ...]]:
@@ -110,25 +113,30 @@ def _feeds(value: str) -> dict[str, tuple[str, ...]]:
 
 
 def _database_url(value: str) -> str:
-    scheme = value.partition(":")[0].lower()
+    found = re.match(r"([a-z][a-z0-9+.-]{0,20}):", value, re.ASCII | re.IGNORECASE)
+    scheme = found[1].lower() if found else ""
     if scheme == "sqlite":
         raise _Wrong(
             "a sqlite address", "leave it unset for the embedded PostgreSQL, or give postgresql://…"
         )
     if scheme not in ("postgres", "postgresql"):
         raise _Wrong(
-            f"an address that begins with {scheme + ':'!r}",
+            f"an address that begins with {scheme}:" if scheme else "no address",
             "give postgresql://user:password@host:port/name",
         )
     return value
 
 
-def _tcp(value: str) -> str:
-    found = re.fullmatch(
-        r"tcp://(\*|[0-9.]+|\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})", value, re.ASCII
-    )
+def _host(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", value, re.ASCII):
+        raise _Wrong(repr(value), "give an IPv4 address or a name, as in 127.0.0.1 or 0.0.0.0")
+    return value
+
+
+def _loopback(value: str) -> str:
+    found = re.fullmatch(r"tcp://(localhost|127(?:\.[0-9]{1,3}){3}|\[::1\]):([0-9]{1,5})", value)
     if not found or not 1 <= int(found[2]) <= 65535:
-        raise _Wrong(repr(value), "write tcp://ADDRESS:PORT")
+        raise _Wrong(repr(value), "write tcp://127.0.0.1:PORT: it is open to this machine alone")
     return value
 
 
@@ -137,7 +145,7 @@ class Settings:
     """All settings. A field's name in capitals is its name in the environment."""
 
     port: int = _setting(8000, _integer(1, 65535), "Port of the dashboard and the API")
-    host: str = _setting("127.0.0.1", _text, "Address that the web processes listen on")
+    host: str = _setting("127.0.0.1", _host, "Address that the web processes listen on")
     data_dir: Path = _setting(
         ROOT / "data",
         _folder,
@@ -170,8 +178,8 @@ class Settings:
     )
     tap_endpoint: str = _setting(
         "tcp://127.0.0.1:5556",
-        _tcp,
-        "Where other programs subscribe to the ZeroMQ feed (loopback only, for now)",
+        _loopback,
+        "Where other programs on this machine subscribe to the ZeroMQ feed",
     )
     simulator_port: int = _setting(
         8900, _integer(1, 65535), "Port of the simulated exchanges, in a demo"
@@ -204,7 +212,10 @@ class Settings:
     """``<EXCHANGE>_WS_URL`` and ``<EXCHANGE>_REST_URL`` that were set, by that name."""
 
     def address(self, exchange: str, kind: str) -> str | None:
-        """Return the set address of an exchange (``kind`` is ``WS`` or ``REST``), the simulator's, or None."""
+        """Return the address set for an exchange, the simulator's, or None.
+
+        ``kind`` is ``WS`` or ``REST``.
+        """
         found = self.addresses.get(f"{exchange.upper()}_{kind}_URL")
         if found is None and self.simulated:
             base = f"127.0.0.1:{self.simulator_port}/{exchange}"
@@ -213,7 +224,7 @@ class Settings:
 
     @property
     def run_dir(self) -> Path:
-        """The short folder of this installation's sockets (a Unix socket's path ends at 107 bytes)."""
+        """The folder of this installation's sockets: short, as their paths end at 107 bytes."""
         digest = hashlib.sha256(str(self.data_dir).encode()).hexdigest()[:10]
         return Path(tempfile.gettempdir()) / f"tickwire-{os.getuid()}-{digest}"
 
@@ -227,7 +238,19 @@ class Settings:
         """The address of the database, the embedded one's included."""
         if self.database_url is not None:
             return self.database_url
-        return f"host={self.run_dir / 'pg'} user=tickwire dbname=tickwire"
+        return f"host={self.run_dir / 'pg'} port=5432 user=tickwire dbname=tickwire"
+
+
+FAMILIES = (
+    ("<EXCHANGE>_WS_URL", "", "Another WebSocket address of an exchange: `COINBASE_WS_URL`, …"),
+    ("<EXCHANGE>_REST_URL", "", "Another REST address of an exchange: `BINANCE_REST_URL`, …"),
+    ("TIMESCALE_HOST", "", "With the four below, another way to write DATABASE_URL"),
+    ("TIMESCALE_PORT", "5432", "Its port"),
+    ("TIMESCALE_DATABASE", "postgres", "Its database"),
+    ("TIMESCALE_USER", "postgres", "Its user"),
+    ("TIMESCALE_PASSWORD", "", "Its password"),
+)
+"""Settings that become part of another value: (key, default, sentence)."""
 
 
 def rows() -> list[tuple[str, str, str]]:
@@ -239,11 +262,17 @@ def rows() -> list[tuple[str, str, str]]:
         default = field.metadata["shown"] or ("" if field.default in (None, ()) else field.default)
         shown = "0" if default is False else str(default)
         out.append((field.metadata["key"] or field.name.upper(), shown, field.metadata["sentence"]))
-    return out
+    return [*out, *FAMILIES]
 
 
 def read_env_file(path: Path) -> dict[str, str]:
-    """Return the ``KEY=value`` lines of a file; none where there is no file. Quotes around a value are taken off."""
+    """Return the ``KEY=value`` lines of a file; none where there is no file.
+
+    Quotes around a value are taken off; without them a value ends where `` #`` begins.
+
+    Raises:
+        SettingError: it cannot be read, or a line is something else.
+    """
     found: dict[str, str] = {}
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -259,17 +288,21 @@ def read_env_file(path: Path) -> dict[str, str]:
             continue
         key, equals, value = line.removeprefix("export ").partition("=")
         if not equals or not key.strip().isidentifier():
-            raise SettingError(path.name, f"line {number} is {line[:40]!r}", "write KEY=value")
-        value = value.strip()
-        if len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
-            value = value[1:-1]
-        found[key.strip()] = value
+            raise SettingError(path.name, f"line {number} sets nothing", "write KEY=value")
+        found[key.strip()] = _unquoted(value.strip())
     return found
 
 
+def _unquoted(value: str) -> str:
+    if value[:1] in ("'", '"') and (end := value.find(value[0], 1)) > 0:
+        rest = value[end + 1 :].strip()
+        if not rest or rest.startswith("#"):
+            return value[1:end]
+    return "" if value.startswith("#") else re.split(r"\s#", value, maxsplit=1)[0].rstrip()
+
+
 def load(environ: Mapping[str, str] | None = None) -> Settings:
-    """Return the settings from ``environ``, or from the process's environment with ``.env`` below
-    it.
+    """Return the settings from ``environ``; without it, from the environment over ``.env``.
 
     Raises:
         SettingError: a value is wrong; the error names its key.
@@ -301,8 +334,10 @@ def _from_timescale(environ: Mapping[str, str]) -> str | None:
     password = quote(environ.get("TIMESCALE_PASSWORD", ""), safe="")
     name = quote(environ.get("TIMESCALE_DATABASE", "postgres"), safe="")
     port = environ.get("TIMESCALE_PORT", "5432").strip()
-    if not port.isdigit():
-        raise SettingError("TIMESCALE_PORT", repr(port), "give a port number")
+    try:
+        _integer(1, 65535)(port)
+    except _Wrong as wrong:
+        raise SettingError("TIMESCALE_PORT", wrong.found, wrong.advice) from None
     return f"postgresql://{user}{':' + password if password else ''}@{host}:{port}/{name}"
 
 
@@ -313,8 +348,12 @@ def _addresses(environ: Mapping[str, str]) -> dict[str, str]:
         if not kind or not value.strip() or key in REPLACED:
             continue
         wanted = ("ws", "wss") if kind[1] == "WS" else ("http", "https")
-        parts = urlsplit(value.strip())
-        if parts.scheme not in wanted or not parts.hostname:
+        try:
+            parts = urlsplit(value.strip())
+            good = parts.scheme in wanted and bool(parts.hostname) and parts.port != 0
+        except ValueError:  # a bracket that does not close, a port that is no number
+            good = False
+        if not good:
             raise SettingError(
                 key,
                 repr(value),
@@ -325,7 +364,7 @@ def _addresses(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def warn(environ: Mapping[str, str], log: Log) -> None:
-    """Log a WARNING for each name that tickwire replaces, and for each that is one letter off a known one."""
+    """Log a WARNING for each name that tickwire replaces, and each one letter off a known one."""
     known = [key for key, _, _ in rows()]
     for key in environ:
         if key in REPLACED:

@@ -1,6 +1,7 @@
-"""ZeroMQ sockets with every option said explicitly: libzmq's defaults are infinite linger and
-message size, no heartbeats, and high-water marks that do nothing when they are set after bind or
-connect.
+"""ZeroMQ sockets with every option said explicitly.
+
+libzmq's defaults are infinite linger and message size, no heartbeats, and high-water marks that do
+nothing when they are set after bind or connect.
 """
 
 import fnmatch
@@ -37,15 +38,17 @@ def _make(context: zmq.Context[Socket], kind: str, wire: Wire) -> Socket:
 
 
 def bind(context: zmq.Context[Socket], wire: Wire, run_dir: Path, program: str) -> Socket:
-    """Return the bound side of ``wire``. The caller holds the program's lock: a second bind would steal the path."""
+    """Return the bound side of ``wire``.
+
+    The caller holds the program's lock: a second bind would steal the path.
+    """
     made = _make(context, wire.binds, wire)
     made.bind(endpoint(run_dir, program, wire))
     return made
 
 
 def bind_tcp(context: zmq.Context[Socket], wire: Wire, address: str, key: str) -> Socket:
-    """Return the bound side of ``wire`` on a ``tcp://`` address; ``key`` is the setting that names
-    it.
+    """Return the bound side of ``wire`` on a ``tcp://`` address, which the setting ``key`` names.
 
     Raises:
         SettingError: the address is in use or not ours.
@@ -75,7 +78,8 @@ class Subscriber:
     Args:
         context: ZeroMQ's.
         run_dir: the folder of the sockets.
-        wanted: for each pattern of program names (``feed-*``), the topic prefixes to take from all of them.
+        programs: patterns of program names, such as ``feed-*``.
+        topics: the topic prefixes to take from all of them.
     """
 
     def __init__(

@@ -1,5 +1,6 @@
-"""The one table of sockets: who binds, who connects, how much may wait, and what happens when that
-is full.
+"""The one table of sockets.
+
+Who binds, who connects, how much may wait, and what happens when that is full.
 
 The stable side binds. All of it is ``ipc://`` in the installation's run folder, but for the tap. A
 process publishes everything it has to say on one socket, ``<program>.pub``; a subscriber finds the
