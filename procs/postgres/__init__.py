@@ -1,0 +1,1 @@
+"""The embedded database, when ``DATABASE_URL`` names no other."""
