@@ -8,6 +8,7 @@ sends. Within one wake the loop reads at most ``PER_WAKE`` messages of each inpu
 ``on_drain``; it arrives over a wake-up descriptor, because pyzmq goes on polling after EINTR.
 """
 
+import math
 import signal
 import socket
 import time
@@ -83,6 +84,30 @@ class Actor(Protocol):
         """Return the descriptors to watch beside the inputs, at the moment."""
 
 
+class Idle:
+    """An actor that does nothing; and what an actor need not say, it inherits from here."""
+
+    def on_message(self, source: str, frames: list[bytes], now: Instant) -> Sequence[Send]:
+        """There are no inputs."""
+        return ()
+
+    def on_wake(self, now: Instant) -> Sequence[Send]:
+        """Nothing came in."""
+        return ()
+
+    def on_tick(self, now: Instant) -> Sequence[Send]:
+        """Time passes."""
+        return ()
+
+    def on_drain(self, now: Instant) -> Sequence[Send]:
+        """Nothing was begun."""
+        return ()
+
+    def readers(self) -> Sequence[Reader]:
+        """There are no sockets."""
+        return ()
+
+
 class StopSignal:
     """SIGTERM and SIGINT as a readable descriptor. Signals after the first change nothing."""
 
@@ -153,7 +178,7 @@ def run(
     stop = StopSignal()
     poller = zmq.Poller()
     poller.register(stop.fileno(), zmq.POLLIN)
-    named: dict[object, str] = {}
+    named: dict[Socket, str] = {}
     subscribers = [source for source in inputs.values() if isinstance(source, Subscriber)]
     for name, source in inputs.items():
         made = source.socket if isinstance(source, Subscriber) else source
@@ -167,11 +192,11 @@ def run(
     while not stop.stopped:
         busy = any(reader.pending() for reader in watched.values())
         wait_s = 0.0 if busy else max(0.0, next_tick - time.monotonic())
-        ready = dict(poller.poll(wait_s * 1000))
+        ready = dict(poller.poll(math.ceil(wait_s * 1000)))
         now = instant()
         for made, name in named.items():
             if made in ready:
-                _take(made, name, actor, out, now)  # type: ignore[arg-type]
+                _take(made, name, actor, out, now)
         for fd, reader in watched.items():
             if fd in ready or reader.pending():
                 out.send(reader.on_readable(now))
@@ -195,7 +220,7 @@ def run(
     out.send(actor.on_drain(now))
     out.beat(now)
     for made in [*named, *outputs.values()]:
-        made.close(linger=500)  # type: ignore[attr-defined]
+        made.close(linger=500)
     return 0
 
 

@@ -1,0 +1,302 @@
+"""The journal: the record of one exchange, in SQLite. One writer, the feed; any number of readers.
+
+What goes in is the bytes of a journal record (``bus.messages.JournalRecord``), what comes out is
+the same bytes with their position. ``append`` returns after fsync (WAL, ``synchronous=FULL``): what
+was appended survives a power cut. The id intervals per symbol stand in the same file and change in
+the same commit, so that what the feed believes to have seen is exactly what it has recorded.
+
+Records are trimmed when they are stored in Postgres *and* old. At the size cap the oldest go, after
+their ids were journalled as a gap. When the disk is full, ``append`` raises ``JournalFull`` and
+nothing is half-written; a reserve file gives back the room that even deleting needs. A failed fsync
+is not tried again: the process exits and recovers.
+
+The seam for several machines: ``append``, ``read``, ``first_seq`` are all that other journals must
+offer.
+"""
+
+import os
+import secrets
+import sqlite3
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from bus.errors import JournalCorrupt, JournalFull
+
+TRIM_PAGE = 512
+"""Records trimmed in one transaction, so that neither a reader nor the feed waits long."""
+FULL_PAGE = 64
+"""The same on a full disk, where even deleting needs room for the log."""
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS record (
+    seq INTEGER PRIMARY KEY, ts INTEGER NOT NULL, crc INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS seen (
+    symbol TEXT NOT NULL, series INTEGER NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL,
+    PRIMARY KEY (symbol, series, low)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS symbol_seq (symbol TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+SeenChanges = Mapping[tuple[str, int], Mapping[int, int | None]]
+"""For each (symbol, series): the new high of each touched low, None where that interval is gone."""
+
+
+class Record(NamedTuple):
+    """One record as it rests: its position, when it was written (µs UTC), its bytes."""
+
+    seq: int
+    ts: int
+    body: bytes
+
+
+def path_of(folder: Path, exchange: str) -> Path:
+    """Return where the journal of an exchange rests."""
+    return folder / f"{exchange}.db"
+
+
+class JournalWriter:
+    """The feed's side. The caller holds the feed's lock.
+
+    Args:
+        path: the file; its folder exists.
+        cap_bytes: size of the file that is not passed for long.
+        reserve_bytes: size of the reserve file beside it.
+    """
+
+    def __init__(self, path: Path, *, cap_bytes: int, reserve_bytes: int) -> None:
+        self.path = path
+        self._cap_bytes = cap_bytes
+        self._reserve = path.with_suffix(".reserve")
+        self._reserve_bytes = reserve_bytes
+        self._db = sqlite3.connect(path, isolation_level=None, timeout=5.0)
+        # Before the first table: freed pages can then be given back without rewriting the file.
+        self._db.execute("PRAGMA auto_vacuum=INCREMENTAL")
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        self._db.executescript(_SCHEMA)
+        self._db.execute(
+            "INSERT OR IGNORE INTO meta VALUES ('epoch', ?)", (secrets.randbits(53) | 1,)
+        )
+        self.epoch = int(self._meta("epoch"))
+        last = self._db.execute("SELECT max(seq) FROM record").fetchone()[0]
+        # The highest position ever given is kept apart: trimming may empty the table.
+        self.last_seq = max(last or 0, self._meta("last_seq"))
+        self.refill_reserve()
+
+    def _meta(self, key: str) -> int:
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def seen(self) -> dict[tuple[str, int], list[tuple[int, int]]]:
+        """Return the id intervals of each (symbol, series)."""
+        found: dict[tuple[str, int], list[tuple[int, int]]] = {}
+        rows = self._db.execute("SELECT symbol, series, low, high FROM seen ORDER BY 1, 2, 3")
+        for symbol, series, low, high in rows:
+            found.setdefault((symbol, series), []).append((low, high))
+        return found
+
+    def symbol_seqs(self) -> dict[str, int]:
+        """Return for each symbol the position of the last batch that has it."""
+        return dict(self._db.execute("SELECT symbol, seq FROM symbol_seq"))
+
+    def append(
+        self,
+        bodies: Iterable[bytes],
+        ts: int,
+        seen: SeenChanges | None = None,
+        symbol_seqs: Mapping[str, int] | None = None,
+    ) -> int:
+        """Commit records after ``last_seq``, with what they change; return the last position.
+
+        Raises:
+            JournalFull: the disk has no room; nothing was written.
+            sqlite3.Error: anything else, after which the process must end and recover.
+        """
+        seq = self.last_seq
+        with self._transaction():
+            for body in bodies:
+                seq += 1
+                self._db.execute(
+                    "INSERT INTO record VALUES (?, ?, ?, ?)", (seq, ts, zlib.crc32(body), body)
+                )
+            self._save_seen(seen or {})
+            if symbol_seqs:
+                self._db.executemany(
+                    "INSERT OR REPLACE INTO symbol_seq VALUES (?, ?)", symbol_seqs.items()
+                )
+        self.last_seq = seq
+        return seq
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All or nothing; a full disk is ``JournalFull``."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+            self._db.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+                raise
+            raise JournalFull(f"no room in {self.path.name}") from error
+
+    def _save_seen(self, seen: SeenChanges) -> None:
+        for (symbol, series), touched in seen.items():
+            for low, high in touched.items():
+                if high is None:
+                    self._db.execute(
+                        "DELETE FROM seen WHERE symbol = ? AND series = ? AND low = ?",
+                        (symbol, series, low),
+                    )
+                else:
+                    self._db.execute(
+                        "INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?)",
+                        (symbol, series, low, high),
+                    )
+
+    def trim(self, stored_seq: int, written_before: int, limit: int = TRIM_PAGE) -> int:
+        """Delete the oldest records up to ``stored_seq`` written before then; return how many.
+
+        ``last_seq`` is saved with it, so that an emptied journal goes on counting where it was.
+        At most ``limit`` records go at a time, so that nobody waits long.
+
+        Raises:
+            JournalFull: on a full disk even deleting can be refused.
+        """
+        last = self._db.execute(
+            "SELECT max(seq) FROM (SELECT seq, ts FROM record WHERE seq <= ?"
+            " ORDER BY seq LIMIT ?) WHERE ts < ?",
+            (stored_seq, limit, written_before),
+        ).fetchone()[0]
+        if last is None:
+            return 0
+        with self._transaction():
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES ('last_seq', ?)", (self.last_seq,))
+            gone = self._db.execute("DELETE FROM record WHERE seq <= ?", (last,)).rowcount
+        self._db.execute("PRAGMA incremental_vacuum(256)").fetchall()
+        return gone
+
+    def over_cap(self) -> bool:
+        """Return whether the records take more room than the cap."""
+        pages = self._db.execute("PRAGMA page_count").fetchone()[0]
+        free = self._db.execute("PRAGMA freelist_count").fetchone()[0]
+        size = self._db.execute("PRAGMA page_size").fetchone()[0]
+        return int((pages - free) * size) > self._cap_bytes
+
+    def oldest(self) -> list[Record]:
+        """Return the oldest page of records: what goes next at the cap."""
+        return list(_records(self._db, self.path, 0, FULL_PAGE, verify=False))
+
+    def drop(self, up_to_seq: int) -> int:
+        """Delete one small page of the oldest records up to ``up_to_seq``; return how many."""
+        return self.trim(up_to_seq, 1 << 62, FULL_PAGE)
+
+    def release_reserve(self) -> bool:
+        """Give the reserve back to the full disk, shrink the log; return whether there was one."""
+        try:
+            self._reserve.unlink()
+        except FileNotFoundError:
+            return False
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        return True
+
+    def refill_reserve(self) -> bool:
+        """Lay the reserve aside again; return False while the disk has no room for it."""
+        if self._reserve.exists():
+            return True
+        try:
+            fd = os.open(self._reserve, os.O_WRONLY | os.O_CREAT, 0o600)
+            try:
+                block = bytes(1 << 20)
+                for _ in range(self._reserve_bytes >> 20):
+                    os.write(fd, block)
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+        except OSError:
+            self._reserve.unlink(missing_ok=True)
+            return False
+        return True
+
+    def close(self) -> None:
+        """Write the log back into the file and close it."""
+        self._db.close()
+
+
+class JournalReader:
+    """A consumer's side: reads from its own position, in short transactions that hold up nobody."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._db: sqlite3.Connection | None = None
+        self._inode = 0
+
+    def _open(self) -> sqlite3.Connection | None:
+        """Return the open file; a file that was replaced by another is opened anew."""
+        try:
+            inode = self.path.stat().st_ino
+        except FileNotFoundError:
+            self.close()
+            return None
+        if self._db is None or inode != self._inode:
+            self.close()
+            self._db = sqlite3.connect(
+                f"file:{self.path}?mode=ro", uri=True, isolation_level=None, timeout=5.0
+            )
+            self._inode = inode
+        return self._db
+
+    def position(self) -> tuple[int, int, int] | None:
+        """Return (epoch, first seq, last seq); None while there is no journal.
+
+        An empty journal has ``first seq == last seq + 1``.
+        """
+        db = self._open()
+        if db is None:
+            return None
+        try:
+            row = db.execute(
+                "SELECT (SELECT value FROM meta WHERE key = 'epoch'),"
+                " (SELECT value FROM meta WHERE key = 'last_seq'), min(seq), max(seq) FROM record"
+            ).fetchone()
+        except sqlite3.OperationalError:
+            return None  # the writer has not made its tables yet
+        epoch, trimmed, first, last = row
+        if epoch is None:
+            return None
+        if last is None:
+            return int(epoch), (trimmed or 0) + 1, trimmed or 0
+        return int(epoch), int(first), int(last)
+
+    def read(self, after_seq: int, limit: int = 512) -> list[Record]:
+        """Return at most ``limit`` records after ``after_seq``, in order.
+
+        Raises:
+            JournalCorrupt: a record's bytes are not those that were written.
+        """
+        db = self._open()
+        if db is None:
+            return []
+        return list(_records(db, self.path, after_seq, limit, verify=True))
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+
+def _records(
+    db: sqlite3.Connection, path: Path, after_seq: int, limit: int, *, verify: bool
+) -> Iterator[Record]:
+    rows = db.execute(
+        "SELECT seq, ts, crc, body FROM record WHERE seq > ? ORDER BY seq LIMIT ?",
+        (after_seq, limit),
+    )
+    for seq, ts, crc, body in rows:
+        if verify and zlib.crc32(body) != crc:
+            raise JournalCorrupt(str(path), seq)
+        yield Record(seq, ts, body)

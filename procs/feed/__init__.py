@@ -1,0 +1,1 @@
+"""The feed: one exchange's trades, each once, into its journal and onto the bus."""

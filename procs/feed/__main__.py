@@ -1,0 +1,76 @@
+"""Program ``feed-<exchange>``: ``python -m procs.feed binance``.
+
+Wires the exchange's socket, the journal and the bus together. An exchange that is not in FEEDS
+stays up as ``idle``, so that the set of programs does not depend on the settings.
+"""
+
+import argparse
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+
+import zmq
+
+from bus import actor, sockets, topics
+from bus.actor import Idle
+from bus.journal import JournalWriter, path_of
+from bus.process import Process, data_folder, run, run_folder
+from bus.wiring import BATCHES, OUT
+from market import decimals
+from procs.feed import exchanges
+from procs.feed.connection import Connection
+from procs.feed.feed import Feed
+
+
+def main(process: Process, name: str) -> int:
+    """Run the feed of one exchange."""
+    decimals.install()
+    settings = process.settings
+    context: zmq.Context[sockets.Socket] = zmq.Context()
+    run_dir = run_folder(settings)
+    out = sockets.bind(context, OUT, run_dir, process.program)
+    symbols = settings.feeds.get(name)
+    if symbols is None:
+        process.health.state = "idle: not in FEEDS"
+        return actor.run(process, Idle(), {}, {"out": out})
+    exchange = exchanges.load(name)(symbols)
+    journal = JournalWriter(
+        path_of(data_folder(settings, "journal"), name),
+        cap_bytes=settings.journal_cap_mib << 20,
+        reserve_bytes=settings.journal_reserve_mib << 20,
+    )
+    feed = Feed(
+        exchange,
+        symbols,
+        journal,
+        process.health,
+        process.log,
+        stale_after_us=settings.stale_after_s * 1_000_000,
+        keep_us=settings.journal_keep_s * 1_000_000,
+        keep_bad_frames=partial(_write, data_folder(settings, "logs") / f"bad-frames-{name}.txt"),
+    )
+    feed.connection = Connection(
+        exchange,
+        settings.address(name, "WS") or exchange.websocket_url,
+        settings.address(name, "REST") or exchange.rest_url,
+        feed.on_frame,
+        process.log,
+    )
+    stored = sockets.Subscriber(context, run_dir, ["persister"], [topics.stored(name)])
+    outputs = {"out": out, "persister": sockets.connect(context, BATCHES, run_dir, "persister")}
+    return actor.run(process, feed, {"stored": stored}, outputs)
+
+
+def _write(path: Path, lines: Iterable[str]) -> None:
+    """Leave the last bad frames where the operator finds them."""
+    try:
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    except OSError:
+        pass  # a full disk has an alarm of its own
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m procs.feed", description=__doc__)
+    parser.add_argument("exchange", choices=exchanges.names())
+    chosen = parser.parse_args().exchange
+    run(f"feed-{chosen}", lambda process: main(process, chosen))

@@ -1,0 +1,102 @@
+"""The exchanges: one file each, found by listing this folder, all of one shape.
+
+A file's name is the exchange's name; it offers one class ``Exchange`` that satisfies the protocol
+of that name below. ``parse`` and the rest are pure: bytes in, events out. The feed and the tests
+treat all exchanges alike; nothing outside the file knows a vendor's words.
+"""
+
+import importlib
+import pkgutil
+from typing import NamedTuple, Protocol, cast
+
+from bus.messages import Quarantined, Trade
+
+FRAME_KEPT = 4096
+"""Characters of a raw frame that are kept with a quarantined trade."""
+
+
+class Beat(NamedTuple):
+    """The exchange's own heartbeat of one symbol: the newest trade id that exists there."""
+
+    symbol: str
+    last_trade_id: int
+
+
+class Closing(NamedTuple):
+    """The exchange says that it will cut this connection soon."""
+
+    reason: str
+
+
+class Refused(NamedTuple):
+    """The exchange answers a request of ours with an error."""
+
+    reason: str
+
+
+Event = Trade | Quarantined | Beat | Closing | Refused
+
+
+class Exchange(Protocol):
+    """What the feed needs to know of an exchange."""
+
+    name: str
+    websocket_url: str
+    """The public address."""
+    rest_url: str
+    """The public address of the REST interface."""
+    gapless: bool
+    """True when trade ids are consecutive, so that any missing one is a gap."""
+    lifetime_s: float | None
+    """Seconds after which the exchange cuts every connection; None when it does not."""
+
+    def __init__(self, symbols: tuple[str, ...]) -> None:
+        """Speak for these symbols (``ETH-USDT``)."""
+
+    def connect_url(self, base: str) -> str:
+        """Return the address to connect to, given the configured one."""
+
+    def subscribe(self) -> list[str]:
+        """Return the texts to send once connected, so that all trades of all symbols come."""
+
+    def resubscribe(self, symbol: str) -> list[str]:
+        """Return the texts to send to have one symbol's stream started anew."""
+
+    def time_url(self, base: str) -> str:
+        """Return the address of the exchange's clock."""
+
+    def parse_time(self, body: bytes) -> int:
+        """Return the exchange's time, µs UTC.
+
+        Raises:
+            BadFrame: the answer is not that of a clock.
+        """
+
+    def parse(self, frame: bytes, ts_recv: int) -> tuple[Event, ...]:
+        """Return what one WebSocket message says; nothing for acknowledgements and their like.
+
+        Raises:
+            BadFrame: not JSON, not an object we know, or a trade without symbol or id.
+        """
+
+
+def names() -> list[str]:
+    """Return the names of all exchanges there are."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def load(name: str) -> type[Exchange]:
+    """Return the class of the exchange of that name.
+
+    Raises:
+        ModuleNotFoundError: there is no such file.
+    """
+    return cast(type[Exchange], importlib.import_module(f"{__name__}.{name}").Exchange)
+
+
+def quarantined(
+    symbol: str | None, trade_id: int | None, ts_recv: int, reason: str, frame: bytes
+) -> Quarantined:
+    """Return the record of a trade that was not believed."""
+    text = frame[:FRAME_KEPT].decode("utf-8", "replace").replace("\x00", "�")
+    return Quarantined(symbol, trade_id, ts_recv, reason, text)

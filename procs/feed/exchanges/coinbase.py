@@ -1,0 +1,163 @@
+"""Coinbase Exchange: the ``matches`` and ``heartbeat`` channels. Keyless.
+
+A trade, and the heartbeat that tells a quiet market from a dead feed, as received::
+
+    {"type":"match","trade_id":1081862675,"maker_order_id":"f07e…","taker_order_id":"e6f5…",
+     "side":"sell","size":"0.00000001","price":"80691.53","product_id":"BTC-USD",
+     "sequence":134905860111,"time":"2026-08-25T03:35:57.198335Z"}
+    {"type":"heartbeat","last_trade_id":278953096,"product_id":"ETH-USD","sequence":29716844241,
+     "time":"2022-05-20T21:22:34.751219Z"}
+
+``trade_id`` is consecutive per product, ``sequence`` only rises. ``side`` is the maker's. On
+subscribing one ``last_match`` per product comes: a real trade, often one we have. The ``ticker``
+channel is not used: it merges cascaded fills. A connection that does not subscribe within five
+seconds is cut. (Source: Coinbase Exchange's public documentation, "WebSocket Channels".)
+"""
+
+import datetime
+import json
+
+import msgspec
+
+from bus.errors import BadDecimal, BadFrame
+from bus.messages import Trade
+from market.decimals import check
+from procs.feed.exchanges import Beat, Event, Refused, quarantined
+
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_MICROSECOND = datetime.timedelta(microseconds=1)
+_CHANNELS = ["matches", "heartbeat"]
+
+
+class _Match(msgspec.Struct, tag_field="type", tag="match"):
+    trade_id: int
+    side: str
+    size: str
+    price: str
+    product_id: str
+    time: datetime.datetime
+
+
+class _LastMatch(_Match, tag_field="type", tag="last_match"):
+    pass
+
+
+class _Heartbeat(msgspec.Struct, tag_field="type", tag="heartbeat"):
+    last_trade_id: int
+    product_id: str
+
+
+class _Subscriptions(msgspec.Struct, tag_field="type", tag="subscriptions"):
+    pass
+
+
+class _Error(msgspec.Struct, tag_field="type", tag="error"):
+    message: str = ""
+    reason: str = ""
+
+
+class _Time(msgspec.Struct):
+    iso: datetime.datetime
+
+
+_message = msgspec.json.Decoder(_Match | _LastMatch | _Heartbeat | _Subscriptions | _Error).decode
+_time = msgspec.json.Decoder(_Time).decode
+_TAKER = {"buy": "sell", "sell": "buy"}
+
+
+class Exchange:
+    """Coinbase, as ``procs.feed.exchanges.Exchange`` asks."""
+
+    name = "coinbase"
+    websocket_url = "wss://ws-feed.exchange.coinbase.com"
+    rest_url = "https://api.exchange.coinbase.com"
+    gapless = True
+    lifetime_s: float | None = None
+
+    def __init__(self, symbols: tuple[str, ...]) -> None:
+        self._symbols = set(symbols)
+
+    def connect_url(self, base: str) -> str:
+        """Return the address as it is."""
+        return base
+
+    def subscribe(self) -> list[str]:
+        """Return the request for both channels of all symbols."""
+        return [self._request("subscribe", sorted(self._symbols))]
+
+    def resubscribe(self, symbol: str) -> list[str]:
+        """Return the requests that leave and take up one symbol."""
+        return [self._request("unsubscribe", [symbol]), self._request("subscribe", [symbol])]
+
+    def _request(self, kind: str, symbols: list[str]) -> str:
+        return json.dumps({"type": kind, "product_ids": symbols, "channels": _CHANNELS})
+
+    def time_url(self, base: str) -> str:
+        """Return the address of the clock."""
+        return f"{base}/time"
+
+    def parse_time(self, body: bytes) -> int:
+        """Return the clock's time, µs UTC."""
+        try:
+            return _microseconds(_time(body).iso)
+        except (msgspec.MsgspecError, TypeError) as error:
+            raise BadFrame(f"not a time: {error}") from None
+
+    def parse(self, frame: bytes, ts_recv: int) -> tuple[Event, ...]:
+        """Return the trade or the heartbeat in ``frame``."""
+        try:
+            found = _message(frame)
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+            return self._parse_other(frame, ts_recv)
+        if isinstance(found, _Match):
+            return self._trade(found, frame, ts_recv)
+        if isinstance(found, _Heartbeat):
+            self._known(found.product_id)
+            return (Beat(found.product_id, found.last_trade_id),)
+        if isinstance(found, _Error):
+            return (Refused(f"{found.message}: {found.reason}"[:200]),)
+        return ()
+
+    def _known(self, product_id: str) -> str:
+        if product_id not in self._symbols:
+            raise BadFrame(f"a symbol we did not ask for: {product_id[:40]!r}")
+        return product_id
+
+    def _trade(self, match: _Match, frame: bytes, ts_recv: int) -> tuple[Event, ...]:
+        symbol = self._known(match.product_id)
+        try:
+            side = _TAKER.get(match.side)
+            if side is None or match.time.tzinfo is None:
+                raise BadDecimal("a side or time that is none")
+            return (
+                Trade(
+                    symbol,
+                    match.trade_id,
+                    (match.time - _EPOCH) // _MICROSECOND,
+                    ts_recv,
+                    check(match.price),
+                    check(match.size),
+                    side,  # type: ignore[arg-type]
+                ),
+            )
+        except BadDecimal as bad:
+            return (quarantined(symbol, match.trade_id, ts_recv, bad.reason, frame),)
+
+    def _parse_other(self, frame: bytes, ts_recv: int) -> tuple[Event, ...]:
+        """Read what is none of the messages we know, or one with a field of the wrong type."""
+        try:
+            found = msgspec.json.decode(frame)
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+            raise BadFrame(f"not JSON: {str(error)[:120]}") from None
+        if not isinstance(found, dict):
+            raise BadFrame(f"not an object but {type(found).__name__}")
+        if found.get("type") not in ("match", "last_match"):
+            raise BadFrame("an unknown kind of message")
+        symbol, trade_id = found.get("product_id"), found.get("trade_id")
+        if symbol not in self._symbols or not isinstance(trade_id, int):
+            raise BadFrame("a trade without symbol or id")
+        return (quarantined(symbol, trade_id, ts_recv, "a field has the wrong type", frame),)
+
+
+def _microseconds(moment: datetime.datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND
