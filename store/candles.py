@@ -1,0 +1,252 @@
+"""Candles as they rest in Postgres: merged by the monoid's own operation, rolled up when read.
+
+``merge``, ``since``, ``last_trades`` and ``known_since`` are for the processes that store and fold;
+the functions that take a pool answer the web. Times are integer µs UTC, numbers exact Decimals.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from bus.messages import Candle, Trade
+from market.intervals import STORED, bucket
+from store.instants import LATEST, text
+from store.pool import Connection, Pool
+
+Key = tuple[str, int, int]
+"""(symbol, interval_s, ts_open)."""
+
+
+class HourAverage(NamedTuple):
+    """One row of ``hourly_averages``."""
+
+    hour_start: int
+    avg: Decimal
+    n: int
+    last: Decimal
+
+
+_MERGE = """
+INSERT INTO candle AS stored
+    (exchange, symbol, interval_s, ts_open, n, open, open_key, high, low, close, close_key,
+     volume, sum_p, sum_pq)
+SELECT %s, symbol, interval_s, ts_open, n, open, ARRAY[open_series, open_id], high, low,
+       close, ARRAY[close_series, close_id], volume, sum_p, sum_pq
+FROM unnest(%s::text[], %s::int[], %s::timestamptz[], %s::bigint[],
+            %s::numeric[], %s::bigint[], %s::bigint[], %s::numeric[], %s::numeric[],
+            %s::numeric[], %s::bigint[], %s::bigint[], %s::numeric[], %s::numeric[], %s::numeric[])
+     AS new (symbol, interval_s, ts_open, n,
+             open, open_series, open_id, high, low,
+             close, close_series, close_id, volume, sum_p, sum_pq)
+ORDER BY symbol, interval_s, ts_open
+ON CONFLICT (exchange, symbol, interval_s, ts_open) DO UPDATE SET
+    n = stored.n + excluded.n,
+    open = CASE WHEN excluded.open_key < stored.open_key THEN excluded.open ELSE stored.open END,
+    open_key = least(stored.open_key, excluded.open_key),
+    high = greatest(stored.high, excluded.high),
+    low = least(stored.low, excluded.low),
+    close = CASE WHEN excluded.close_key > stored.close_key
+                 THEN excluded.close ELSE stored.close END,
+    close_key = greatest(stored.close_key, excluded.close_key),
+    volume = stored.volume + excluded.volume,
+    sum_p = stored.sum_p + excluded.sum_p,
+    sum_pq = stored.sum_pq + excluded.sum_pq,
+    updated_at = now()
+RETURNING symbol, interval_s, (extract(epoch FROM ts_open) * 1000000)::bigint,
+    n, open, open_key[1], open_key[2], high, low, close, close_key[1], close_key[2],
+    volume, sum_p, sum_pq
+"""
+
+
+def merge(
+    connection: Connection, exchange: str, candles: Mapping[Key, Candle]
+) -> list[tuple[str, int, int, Candle]]:
+    """Add each candle to the stored one, in one statement; return the sums with their keys.
+
+    A candle of no trades is passed over.
+    """
+    items = [(key, candle) for key, candle in candles.items() if candle.n]
+    if not items:
+        return []
+    keys = [key for key, _ in items]
+    new = [candle for _, candle in items]
+    rows = connection.execute(
+        _MERGE,
+        [
+            exchange,
+            [symbol for symbol, _, _ in keys],
+            _array(interval_s for _, interval_s, _ in keys),
+            _array(text(ts_open) for _, _, ts_open in keys),
+            _array(candle.n for candle in new),
+            _array(candle.open for candle in new),
+            _array(candle.open_key[0] for candle in new),
+            _array(candle.open_key[1] for candle in new),
+            _array(candle.high for candle in new),
+            _array(candle.low for candle in new),
+            _array(candle.close for candle in new),
+            _array(candle.close_key[0] for candle in new),
+            _array(candle.close_key[1] for candle in new),
+            _array(candle.volume for candle in new),
+            _array(candle.sum_p for candle in new),
+            _array(candle.sum_pq for candle in new),
+        ],
+    )
+    return [(row[0], row[1], row[2], _candle(row[3:])) for row in rows]
+
+
+def since(
+    connection: Connection, ts: int, intervals: Sequence[int]
+) -> Iterator[tuple[str, str, int, int, Candle]]:
+    """Yield (exchange, symbol, interval_s, ts_open, candle) of what opened at ``ts`` or later."""
+    rows = connection.execute(
+        """
+        SELECT exchange, symbol, interval_s, (extract(epoch FROM ts_open) * 1000000)::bigint,
+               n, open, open_key[1], open_key[2], high, low, close, close_key[1], close_key[2],
+               volume, sum_p, sum_pq
+        FROM candle_symbol
+        JOIN candle USING (exchange, symbol)
+        WHERE interval_s = ANY (%s) AND ts_open >= %s::timestamptz
+        ORDER BY exchange, symbol, interval_s, ts_open
+        """,
+        [list(intervals), text(ts)],
+    )
+    for row in rows:
+        yield row[0], row[1], row[2], row[3], _candle(row[4:])
+
+
+def last_trades(connection: Connection) -> dict[tuple[str, str], Trade]:
+    """Return the newest trade of each (exchange, symbol) that is not pruned yet."""
+    rows = connection.execute(
+        """
+        SELECT trade.exchange, trade.symbol, trade.trade_id,
+               (extract(epoch FROM trade.ts_event) * 1000000)::bigint,
+               (extract(epoch FROM trade.ts_recv) * 1000000)::bigint,
+               trade.price::text, trade.size::text, trade.side, trade.series
+        FROM newest_minute AS minute
+        JOIN trade ON trade.exchange = minute.exchange AND trade.symbol = minute.symbol
+                  AND trade.series = minute.close_key[1] AND trade.trade_id = minute.close_key[2]
+        """
+    )
+    return {(row[0], row[1]): Trade(*row[1:]) for row in rows}
+
+
+def known_since(connection: Connection) -> dict[tuple[str, str], int]:
+    """Return when each (exchange, symbol) begins: the ``ts_open`` of its oldest 1m candle."""
+    rows = connection.execute(
+        """
+        SELECT exchange, symbol, (extract(epoch FROM ts_open) * 1000000)::bigint
+        FROM candle_symbol
+        CROSS JOIN LATERAL (
+            SELECT min(ts_open) AS ts_open FROM candle
+            WHERE candle.exchange = candle_symbol.exchange
+              AND candle.symbol = candle_symbol.symbol AND candle.interval_s = 60
+        ) AS oldest
+        WHERE ts_open IS NOT NULL
+        """
+    )
+    return {(exchange, symbol): ts_open for exchange, symbol, ts_open in rows}
+
+
+async def oldest(pool: Pool, exchange: str, symbol: str) -> int | None:
+    """Return the ``ts_open`` of the oldest 1m candle of one symbol."""
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            """
+            SELECT (extract(epoch FROM min(ts_open)) * 1000000)::bigint
+            FROM candle WHERE exchange = %s AND symbol = %s AND interval_s = 60
+            """,
+            [exchange, symbol],
+        )
+        row = await cursor.fetchone()
+    return None if row is None else row[0]
+
+
+# The newest `limit` candles are made of at most `limit` × (interval / base) stored ones, so that a
+# long range costs no more than a short one. 1970-01-05 was a Monday.
+_HISTORY = """
+SELECT (extract(epoch FROM bucket) * 1000000)::bigint,
+       sum(n)::bigint,
+       (array_agg(open ORDER BY open_key))[1], (min(open_key))[1], (min(open_key))[2],
+       max(high), min(low),
+       (array_agg(close ORDER BY close_key DESC))[1], (max(close_key))[1], (max(close_key))[2],
+       sum(volume), sum(sum_p), sum(sum_pq)
+FROM (
+    SELECT date_bin(%(interval_s)s * interval '1 second', ts_open, '1970-01-05Z') AS bucket, *
+    FROM candle
+    WHERE exchange = %(exchange)s AND symbol = %(symbol)s AND interval_s = %(base_s)s
+      AND ts_open >= %(from)s::timestamptz AND ts_open < %(to)s::timestamptz
+    ORDER BY ts_open DESC
+    LIMIT %(rows)s
+) AS newest
+GROUP BY bucket
+ORDER BY bucket DESC
+LIMIT %(limit)s
+"""
+
+
+async def history(
+    pool: Pool, exchange: str, symbol: str, interval_s: int, from_us: int, to_us: int, limit: int
+) -> list[tuple[int, Candle]]:
+    """Return (ts_open, candle) of the newest ``limit`` candles that open in [from_us, to_us).
+
+    ``interval_s`` is one of ``topics.INTERVAL_NAMES``; what is not stored is rolled up from the
+    longest stored interval that divides it. They come in rising order.
+
+    Raises:
+        psycopg.Error: see ``pool.is_waitable``.
+    """
+    base_s = max(stored for stored in STORED if interval_s % stored == 0)
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            _HISTORY,
+            {
+                "exchange": exchange,
+                "symbol": symbol,
+                "interval_s": interval_s,
+                "base_s": base_s,
+                "from": text(_opening(from_us, interval_s)),
+                "to": text(_opening(to_us, interval_s)),
+                "rows": limit * (interval_s // base_s),
+                "limit": limit,
+            },
+        )
+        rows = await cursor.fetchall()
+    return [(row[0], _candle(row[1:])) for row in reversed(rows)]
+
+
+async def averages(
+    pool: Pool, exchange: str, symbol: str, from_us: int, to_us: int
+) -> list[HourAverage]:
+    """Return the hours that begin in [from_us, to_us), as ``hourly_averages`` has them."""
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            """
+            SELECT (extract(epoch FROM ts_open) * 1000000)::bigint, average_price(sum_p, n), n,
+                   close
+            FROM candle
+            WHERE exchange = %s AND symbol = %s AND interval_s = 3600
+              AND ts_open >= %s::timestamptz AND ts_open < %s::timestamptz
+            ORDER BY ts_open
+            """,
+            [exchange, symbol, text(from_us), text(to_us)],
+        )
+        return [HourAverage(*row) for row in await cursor.fetchall()]
+
+
+def _opening(ts: int, interval_s: int) -> int:
+    """Return the first ``ts_open`` of the interval that is not before ``ts``."""
+    within = min(max(ts, 0), LATEST)
+    begun = bucket(within, interval_s)
+    return begun if begun == within else begun + interval_s * 1_000_000
+
+
+def _array(values: Any) -> str:
+    """Return an array literal of values whose text needs no quotes."""
+    return "{" + ",".join(map(str, values)) + "}"
+
+
+def _candle(row: tuple[Any, ...]) -> Candle:
+    n, opened, open_series, open_id, high, low, close, close_series, close_id, *sums = row
+    return Candle(
+        n, opened, (open_series, open_id), high, low, close, (close_series, close_id), *sums
+    )

@@ -1,0 +1,148 @@
+"""Connections to Postgres, single or pooled, and what their errors mean.
+
+Every connection has limits: to connect, to wait for a lock, for one statement, for an idle
+transaction, and for a peer that has silently gone. ``is_waitable`` is the one place that tells a
+database that is away from a mistake of ours.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg_pool import AsyncConnectionPool
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+AsyncConnection = psycopg.AsyncConnection[tuple[Any, ...]]
+Pool = AsyncConnectionPool[AsyncConnection]
+
+CONNECT_TIMEOUT_S = 5
+ACQUIRE_TIMEOUT_S = 2.0
+"""How long a request waits for a connection of the pool."""
+
+_TCP = {
+    "connect_timeout": CONNECT_TIMEOUT_S,
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,  # ms
+}
+
+# Set by a statement, not in the start-up packet, which poolers such as PgBouncer would refuse. A
+# server that does not wait for its disk would lose what was acknowledged.
+_SESSION = """
+SELECT set_config('statement_timeout', '30s', false),
+       set_config('lock_timeout', '5s', false),
+       set_config('idle_in_transaction_session_timeout', '60s', false),
+       set_config('timezone', 'UTC', false),
+       set_config('synchronous_commit',
+                  CASE current_setting('synchronous_commit')
+                       WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END,
+                  false)
+"""
+
+_WAITABLE = {
+    "25006",  # read-only: a standby, before or after a fail-over
+    "25P03",  # our transaction was idle for too long
+    "40001",  # serialization failure
+    "40P01",  # deadlock
+    "55P03",  # a lock was not to be had in time
+    "57014",  # a statement was not done in time
+    "57P01",  # shut down by the operator
+    "57P02",  # a crash of the server
+    "57P03",  # starting up or shutting down
+    "57P05",  # idle session
+    "58030",  # input/output error
+}
+_WAITABLE_CLASSES = {
+    "08",  # connection
+    "53",  # disk full, out of memory, out of connections
+}
+
+
+def connect(dsn: str, *, program: str) -> Connection:
+    """Return a connection in autocommit mode; the caller opens transactions where it needs them.
+
+    Raises:
+        psycopg.OperationalError: there is no reaching the server within ``CONNECT_TIMEOUT_S``.
+    """
+    connection: Connection = psycopg.connect(dsn, **_arguments(dsn, program))
+    try:
+        connection.execute(_SESSION)
+    except psycopg.Error:
+        connection.close()
+        raise
+    return connection
+
+
+async def open_pool(dsn: str, size: int, *, program: str = "web") -> Pool:
+    """Return an open pool of at most ``size`` connections, none of which is made before its use.
+
+    So it opens while the database is down. ``pool.connection()`` then raises
+    ``psycopg_pool.PoolTimeout`` after ``ACQUIRE_TIMEOUT_S``, and works again as soon as the
+    database does. The caller closes the pool.
+    """
+    # The pool writes a line for each attempt; who waits for a connection says so himself.
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+    pool = AsyncConnectionPool(
+        dsn,
+        connection_class=AsyncConnection,
+        kwargs=_arguments(dsn, program),
+        min_size=0,
+        max_size=size,
+        open=False,
+        configure=_configure,
+        check=AsyncConnectionPool.check_connection,
+        timeout=ACQUIRE_TIMEOUT_S,
+        max_waiting=size * 50,
+        reconnect_timeout=ACQUIRE_TIMEOUT_S,
+        name=program,
+    )
+    await pool.open(wait=False)
+    return pool
+
+
+async def _configure(connection: AsyncConnection) -> None:
+    await connection.execute(_SESSION)
+
+
+def _arguments(dsn: str, program: str) -> dict[str, Any]:
+    found = conninfo_to_dict(dsn)
+    arguments: dict[str, Any] = {key: value for key, value in _TCP.items() if key not in found}
+    if "," in str(found.get("host", "")):
+        # After a fail-over the first address may be a standby.
+        arguments.setdefault(
+            "target_session_attrs", found.get("target_session_attrs") or "read-write"
+        )
+    return {
+        **arguments,
+        "autocommit": True,
+        "prepare_threshold": 5,
+        "application_name": f"tickwire-{program}",
+    }
+
+
+@contextmanager
+def snapshot(connection: Connection) -> Iterator[None]:
+    """Let everything that is read inside be of one moment."""
+    with connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
+
+
+def is_waitable(error: BaseException) -> bool:
+    """True when the same again may work later without anybody mending tickwire.
+
+    The database is down, starting, full, read-only or out of connections, or the connection broke:
+    close it, wait, connect again and read the cursor anew, for a COMMIT may have succeeded. False
+    for everything else, which is a mistake of ours or of the schema: crash.
+    """
+    if not isinstance(error, psycopg.Error):
+        return False
+    if error.sqlstate is None:
+        # libpq gives no code for a failure to connect or a lost connection.
+        return isinstance(error, psycopg.OperationalError)
+    return error.sqlstate in _WAITABLE or error.sqlstate[:2] in _WAITABLE_CLASSES
