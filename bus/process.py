@@ -162,6 +162,20 @@ def take_lock(settings: Settings, program: str, wait_s: float = 0.0) -> "Lock":
             time.sleep(0.02)
 
 
+def is_locked(path: Path) -> bool:
+    """True while a process holds the lock on this file.
+
+    Raises:
+        OSError: there is no such file, or it cannot be read.
+    """
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 class Lock:
     """An flock on a file. The kernel lets go of it when the process dies."""
 
