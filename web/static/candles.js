@@ -1,0 +1,129 @@
+/**
+ * Candles as the page keeps them: sorted by time, one per time, the newest revision of each.
+ *
+ * Merging takes the highest revision per time, so it does not matter whether the stored candles or
+ * the live ones came first, or came twice. Pure; the kept number is capped.
+ *
+ * @module
+ */
+
+/** More than these are not kept per symbol: a page may stay open for weeks. */
+export const CANDLES_MAX = 600;
+
+/**
+ * @typedef {object} Candle
+ * @property {number} time its first instant, s UTC
+ * @property {number} open
+ * @property {number} high
+ * @property {number} low
+ * @property {number} close
+ * @property {number} volume
+ * @property {number} trades
+ * @property {boolean} closed
+ * @property {number} revision
+ */
+
+/**
+ * Return epoch milliseconds of an ISO-8601 text or of a number that already is that; else null.
+ *
+ * @param {unknown} value
+ * @returns {number | null}
+ */
+export function epochMs(value) {
+  const found = typeof value === "string" ? Date.parse(value) : value;
+  return typeof found === "number" && Number.isFinite(found) ? found : null;
+}
+
+/**
+ * Return the candle that came over the wire, or null when it cannot be drawn.
+ *
+ * @param {any} wire a `WireCandle`, hopefully
+ * @returns {Candle | null}
+ */
+export function readCandle(wire) {
+  const ms = epochMs(wire?.t);
+  const prices = [wire?.o, wire?.h, wire?.l, wire?.c];
+  if (ms === null || !prices.every((price) => Number.isFinite(price))) return null;
+  const trades = Number.isFinite(wire.n) ? wire.n : 0;
+  return {
+    time: Math.floor(ms / 1000),
+    open: wire.o,
+    high: wire.h,
+    low: wire.l,
+    close: wire.c,
+    volume: Number.isFinite(wire.v) ? wire.v : 0,
+    trades,
+    closed: wire.closed === true,
+    revision: Number.isFinite(wire.revision) ? wire.revision : trades,
+  };
+}
+
+/** @param {Candle} present @param {Candle} update */
+function isNewer(present, update) {
+  if (update.revision !== present.revision) return update.revision > present.revision;
+  return update.closed && !present.closed;
+}
+
+/**
+ * Return `candles` with `update` in its place; the same array where it says nothing new.
+ *
+ * @param {readonly Candle[]} candles
+ * @param {Candle} update
+ * @returns {readonly Candle[]}
+ */
+export function merge(candles, update) {
+  let index = candles.length;
+  while (index > 0 && /** @type {Candle} */ (candles[index - 1]).time > update.time) index -= 1;
+  const present = candles[index - 1];
+  if (present !== undefined && present.time === update.time) {
+    return isNewer(present, update) ? candles.with(index - 1, update) : candles;
+  }
+  if (index === 0 && candles.length >= CANDLES_MAX) return candles;
+  return candles.toSpliced(index, 0, update).slice(-CANDLES_MAX);
+}
+
+/**
+ * Return the union of both, the newest revision of each time, in order.
+ *
+ * @param {readonly Candle[]} some
+ * @param {readonly Candle[]} others
+ * @returns {readonly Candle[]}
+ */
+export function mergeAll(some, others) {
+  /** @type {Map<number, Candle>} */
+  const byTime = new Map();
+  for (const candle of [...some, ...others]) {
+    const present = byTime.get(candle.time);
+    if (present === undefined || isNewer(present, candle)) byTime.set(candle.time, candle);
+  }
+  return [...byTime.values()].sort((a, b) => a.time - b.time).slice(-CANDLES_MAX);
+}
+
+/**
+ * True when a candle that has successors is not known to be closed: its last trades were stored or
+ * announced while nobody listened, and it must be asked for again.
+ *
+ * @param {readonly Candle[]} candles
+ * @returns {boolean}
+ */
+export function hasLooseEnd(candles) {
+  return candles.slice(0, -1).some((candle) => !candle.closed);
+}
+
+/**
+ * Return what must be drawn to get from what is drawn to `candles`: the candles to update, oldest
+ * first, or null when only drawing everything anew will do (a chart refuses to be given a candle
+ * that lies between those it has).
+ *
+ * @param {ReadonlyMap<number, Candle>} drawn by time
+ * @param {readonly Candle[]} candles
+ * @returns {Candle[] | null}
+ */
+export function changesToDraw(drawn, candles) {
+  if (drawn.size === 0 || drawn.size > 2 * CANDLES_MAX) return null;
+  const changed = candles.filter((candle) => drawn.get(candle.time) !== candle);
+  if (changed.length === 0) return changed;
+  const lastDrawn = Math.max(...drawn.keys());
+  const drawable = changed.every((candle) => candle.time > lastDrawn || drawn.has(candle.time));
+  return drawable ? changed : null;
+}

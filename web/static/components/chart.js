@@ -1,0 +1,103 @@
+/**
+ * The one-minute candles of one symbol, live: since when, the candle under the pointer, and what
+ * to do when the stored ones could not be read.
+ *
+ * It draws only what can be seen, at most once per animation frame.
+ *
+ * @module
+ */
+
+import { html } from "htm/preact";
+import { useEffect, useRef } from "preact/hooks";
+import { effect, useComputed, useSignal } from "@preact/signals";
+import * as format from "../format.js";
+import { drawNever, drawSoon } from "../frames.js";
+import { loadCandles } from "../loader.js";
+import { makePlot } from "../plot.js";
+import { cardOf, chartOf, clock } from "../state.js";
+
+/** @typedef {import("../candles.js").Candle} Candle */
+
+/** @param {{name: string}} props the symbol's key */
+export function Chart({ name }) {
+  const card = cardOf(name);
+  const chart = chartOf(name);
+  const pointed = useSignal(/** @type {Candle | null} */ (null));
+  const error = useComputed(() => chart.value.error);
+  const since = useComputed(() => sinceOf(chart.value));
+  const container = useRef(/** @type {HTMLDivElement | null} */ (null));
+
+  useEffect(() => {
+    const element = container.current;
+    return element === null ? undefined : keepDrawn(name, element, (candle) => {
+      pointed.value = candle;
+    });
+  }, [name]);
+
+  const { symbol, exchange } = card.peek();
+  return html`
+    <div class="chart">
+      <p class="legend">
+        ${pointed.value === null
+          ? html`<span>1 min candles ${since}</span>`
+          : html`<span>${describe(pointed.value, card.peek().decimals)}</span>`}
+        <span class="average-key">hour average</span>
+      </p>
+      <div
+        class="plot"
+        ref=${container}
+        role="img"
+        aria-label=${`One-minute candles of ${symbol} on ${exchange}, ${since.value}`}
+      ></div>
+      ${error.value !== null &&
+      html`<p class="chart-error">
+        <span>No stored candles: ${error.value}</span>
+        <button type="button" class="quiet-button" onClick=${() => loadCandles(name)}>Retry</button>
+      </p>`}
+    </div>
+  `;
+}
+
+/**
+ * Keep the chart in `element` up to date while it can be seen; return how to end that.
+ *
+ * @param {string} name
+ * @param {HTMLElement} element
+ * @param {(candle: Candle | null) => void} onPoint
+ * @returns {() => void}
+ */
+function keepDrawn(name, element, onPoint) {
+  const plot = makePlot(element, onPoint);
+  const draw = () => plot.draw(chartOf(name).peek(), cardOf(name).peek());
+  let seen = false;
+  const watcher = new IntersectionObserver((entries) => {
+    seen = entries.at(-1)?.isIntersecting ?? false;
+    if (seen) drawSoon(draw);
+  });
+  watcher.observe(element);
+  const stop = effect(() => {
+    void chartOf(name).value;
+    void cardOf(name).value;
+    if (seen) drawSoon(draw);
+  });
+  return () => {
+    stop();
+    watcher.disconnect();
+    drawNever(draw);
+    plot.remove();
+  };
+}
+
+/** @param {import("../store.js").Chart} chart @returns {string} */
+function sinceOf({ candles, load }) {
+  const first = candles[0];
+  if (first === undefined) return load === "loading" ? "are loading" : "begin with the next trade";
+  return `since ${format.time(first.time * 1000, clock.value, { seconds: false })}`;
+}
+
+/** @param {Candle} candle @param {number} decimals */
+function describe({ time, open, high, low, close, volume }, decimals) {
+  const at = format.time(time * 1000, clock.peek(), { seconds: false });
+  const [o, h, l, c] = [open, high, low, close].map((value) => format.price(value, decimals));
+  return `${at}  O ${o}  H ${h}  L ${l}  C ${c}  V ${format.volume(volume)}`;
+}

@@ -1,0 +1,124 @@
+/**
+ * Fetches what the page begins with, and fetches it again after every reconnect: the status once,
+ * the stored candles per symbol.
+ *
+ * A failed request is said on its chart and tried again by itself, with back-off; one request per
+ * symbol at a time. Answers go to the reducers, nowhere else.
+ *
+ * @module
+ */
+
+import { effect } from "@preact/signals";
+import { fetchCandles, fetchStatus } from "./api.js";
+import { fullJitter } from "./backoff.js";
+import { hasLooseEnd } from "./candles.js";
+import { chartOf, connected, dispatch, order } from "./state.js";
+
+/** A failed request is not repeated sooner than this. */
+const RETRY_MS_MIN = 2_000;
+/** How often charts are looked over for candles that never closed. */
+const LOOSE_ENDS_MS = 10_000;
+
+/**
+ * @typedef {object} Job
+ * @property {boolean} running
+ * @property {boolean} again asked for while it was running
+ * @property {number} attempt failures in a row
+ * @property {number | undefined} timer
+ */
+
+/** @type {Map<string, Job>} */
+const jobs = new Map();
+/** The candle that was loose at the last look, by key. @type {Map<string, number>} */
+const loose = new Map();
+
+/**
+ * Fetch by `fetch`, hand over by `take`, and go on until it has worked.
+ *
+ * @template T
+ * @param {string} name
+ * @param {() => Promise<T>} fetch
+ * @param {(answer: T) => void} take
+ * @param {(error: string) => void} fail
+ */
+async function run(name, fetch, take, fail) {
+  const job = jobs.get(name) ?? { running: false, again: false, attempt: 0, timer: undefined };
+  jobs.set(name, job);
+  clearTimeout(job.timer);
+  if (job.running) {
+    job.again = true;
+    return;
+  }
+  job.running = true;
+  try {
+    const answer = await fetch();
+    job.attempt = 0;
+    if (!job.again) take(answer);
+  } catch (error) {
+    const wait = RETRY_MS_MIN + fullJitter(job.attempt, Math.random);
+    job.attempt += 1;
+    fail(error instanceof Error ? error.message : String(error));
+    job.timer = setTimeout(() => void run(name, fetch, take, fail), wait);
+  } finally {
+    job.running = false;
+  }
+  if (job.again) {
+    job.again = false;
+    void run(name, fetch, take, fail);
+  }
+}
+
+/**
+ * Fetch one symbol's stored candles, now.
+ *
+ * @param {string} key
+ */
+export function loadCandles(key) {
+  dispatch({ type: "candles_loading", key });
+  void run(
+    key,
+    () => fetchCandles(key),
+    (candles) => dispatch({ type: "candles_loaded", key, candles }),
+    (error) => dispatch({ type: "candles_failed", key, error }),
+  );
+}
+
+/** Fetch the status: which symbols there are, and whether they are simulated. */
+export function loadStatus() {
+  void run(
+    "status",
+    fetchStatus,
+    (status) => dispatch({ type: "status", status }),
+    () => {}, // nothing is shown: the tickers name their symbols too
+  );
+}
+
+/** Fetch everything anew, after an opening of the connection (subscribe first, then ask). */
+export function reload() {
+  loadStatus();
+  order.value.forEach(loadCandles);
+}
+
+/** Ask again, once, for candles whose end was missed (see `hasLooseEnd`). */
+function mendLooseEnds() {
+  for (const key of order.value) {
+    const { candles, load } = chartOf(key).value;
+    const found = hasLooseEnd(candles) ? candles.find((candle) => !candle.closed) : undefined;
+    if (load !== "ready" || found === undefined) continue;
+    if (loose.get(key) === found.time) {
+      loose.set(key, -found.time);
+      loadCandles(key);
+    } else if (loose.get(key) !== -found.time) {
+      loose.set(key, found.time);
+    }
+  }
+}
+
+/** Begin to look after the charts, for the life of the page. */
+export function watch() {
+  setInterval(mendLooseEnds, LOOSE_ENDS_MS);
+  effect(() => {
+    if (!connected.value) return;
+    for (const key of order.value) if (!jobs.has(key)) loadCandles(key);
+  });
+}

@@ -1,0 +1,53 @@
+/**
+ * Wires the page: socket → reducers → signals → components, and the clock.
+ *
+ * @module
+ */
+
+import { html, render } from "htm/preact";
+import { effect } from "@preact/signals";
+import { App } from "./components/app.js";
+import { price } from "./format.js";
+import { loadStatus, reload, watch } from "./loader.js";
+import { connect } from "./socket.js";
+import { cardOf, clock, connected, dispatch, lostAt, order, session } from "./state.js";
+
+const url = new URL("/ws", location.href);
+url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+
+const connection = connect(url.href, {
+  onFrame: (frame, at) => dispatch({ type: "frame", frame, at }),
+  onSession(next) {
+    const was = connected.value;
+    session.value = next;
+    if (connected.value) {
+      lostAt.value = null;
+      if (was) return;
+      dispatch({ type: "opened" });
+      reload();
+    } else if (lostAt.value === null && (was || next.attempt > 0)) {
+      lostAt.value = Date.now();
+    }
+  },
+});
+loadStatus();
+watch();
+
+setInterval(() => {
+  if (document.visibilityState === "visible") clock.value = Date.now();
+}, 1000);
+document.addEventListener("visibilitychange", () => {
+  clock.value = Date.now();
+});
+
+effect(() => {
+  void clock.value;
+  const first = order.value[0];
+  if (first === undefined) return;
+  const card = cardOf(first).peek();
+  if (card.price === null) return;
+  document.title = `${price(card.price, card.decimals)} ${card.symbol} · tickwire`;
+});
+
+const root = document.getElementById("app");
+if (root !== null) render(html`<${App} retry=${connection.retry} />`, root);

@@ -1,0 +1,89 @@
+/**
+ * The page's state as signals: one per symbol and chart, so that a changed price touches its own
+ * card and nothing else.
+ *
+ * In come changes for the reducers of store.js; out go signals that components read. Nothing else
+ * writes them, but for the session (socket.js) and the clock.
+ *
+ * @module
+ */
+
+import { batch, computed, signal } from "@preact/signals";
+import { EMPTY, reduce } from "./store.js";
+
+/**
+ * @template T
+ * @typedef {import("@preact/signals").Signal<T>} Signal
+ */
+
+let state = EMPTY;
+
+/** Keys (`exchange:symbol`) in the order in which they are shown. */
+export const order = signal(EMPTY.order);
+export const version = signal(EMPTY.version);
+export const simulated = signal(EMPTY.simulated);
+export const feeds = signal(EMPTY.feeds);
+/** The moment of the last frame, ms of this machine's clock. */
+export const heardAt = signal(EMPTY.heardAt);
+/** @type {Signal<import("./session.js").Session | null>} */
+export const session = signal(null);
+export const connected = computed(() => session.value?.state === "connected");
+/** This machine's clock, ms; moves once a second while the page can be seen. */
+export const clock = signal(Date.now());
+/** When the connection was lost, ms; null while there is one or the first is opened. */
+export const lostAt = signal(/** @type {number | null} */ (null));
+
+/** A connection that comes back sooner is not worth a banner. */
+const GRACE_MS = 1_500;
+/** True when the backend has been away for longer than a hiccup: what is shown is old. */
+export const unreachable = computed(
+  () => lostAt.value !== null && clock.value - lostAt.value > GRACE_MS,
+);
+
+/** @type {Map<string, Signal<import("./store.js").Card>>} */
+const cards = new Map();
+/** @type {Map<string, Signal<import("./store.js").Chart>>} */
+const charts = new Map();
+
+/**
+ * Apply one change.
+ *
+ * @param {import("./store.js").Change} change
+ */
+export function dispatch(change) {
+  state = reduce(state, change);
+  batch(() => {
+    for (const key of state.order) {
+      write(cards, key, state.cards[key]);
+      write(charts, key, state.charts[key]);
+    }
+    order.value = state.order;
+    version.value = state.version;
+    simulated.value = state.simulated;
+    feeds.value = state.feeds;
+    heardAt.value = state.heardAt;
+  });
+}
+
+/**
+ * @template T
+ * @param {Map<string, Signal<T>>} signals
+ * @param {string} key
+ * @param {T | undefined} value
+ */
+function write(signals, key, value) {
+  if (value === undefined) return;
+  const present = signals.get(key);
+  if (present === undefined) signals.set(key, signal(value));
+  else present.value = value;
+}
+
+/** @param {string} key one of `order` @returns {Signal<import("./store.js").Card>} */
+export function cardOf(key) {
+  return /** @type {Signal<import("./store.js").Card>} */ (cards.get(key));
+}
+
+/** @param {string} key one of `order` @returns {Signal<import("./store.js").Chart>} */
+export function chartOf(key) {
+  return /** @type {Signal<import("./store.js").Chart>} */ (charts.get(key));
+}

@@ -1,0 +1,258 @@
+/**
+ * What the page knows, and how each message changes it: pure reducers, no clock, no DOM, no
+ * network.
+ *
+ * In come frames of the WebSocket and answers of the REST routes, each with the moment (ms of this
+ * machine's clock) at which it came; out goes the next state. What did not change stays the same
+ * object, so that nothing is drawn twice. A payload that makes no sense changes nothing.
+ *
+ * @module
+ */
+
+import { epochMs, merge, mergeAll, readCandle } from "./candles.js";
+import { decimalsOf, DECIMALS_MIN } from "./format.js";
+
+/**
+ * @typedef {object} Card what is known of one symbol
+ * @property {string} key `exchange:symbol`
+ * @property {string} exchange
+ * @property {string} symbol
+ * @property {string} quote
+ * @property {number | null} price null before the first trade
+ * @property {number | null} previous the price before this one, where it differed
+ * @property {number} moves how often the price has changed: the parity restarts the flash
+ * @property {number} decimals most that a price of this symbol has needed
+ * @property {number | null} ts of the last trade, ms UTC
+ * @property {number | null} bornAt ms of this machine's clock at which the price was new
+ * @property {number | null} changePercent over 24 h
+ * @property {number | null} hourStart ms UTC
+ * @property {number | null} hourAverage
+ * @property {number} hourCount trades
+ * @property {"never received" | "live" | "quiet" | "stale"} quality
+ *
+ * @typedef {object} Chart the one-minute candles of one symbol
+ * @property {string} key
+ * @property {readonly import("./candles.js").Candle[]} candles
+ * @property {readonly import("./candles.js").Candle[]} live those heard on this connection
+ * @property {number} loaded how often stored candles have arrived: a new number means draw anew
+ * @property {"loading" | "ready" | "failed"} load
+ * @property {string | null} error a sentence
+ *
+ * @typedef {object} State
+ * @property {string | null} version
+ * @property {boolean | null} simulated null until it is known
+ * @property {readonly string[]} order keys, as configured
+ * @property {Readonly<Record<string, Card>>} cards
+ * @property {Readonly<Record<string, Chart>>} charts
+ * @property {Readonly<Record<string, import("./messages.js").FeedStatus>>} feeds
+ * @property {number | null} heardAt ms of the last frame
+ *
+ * @typedef {{type: "frame", frame: import("./messages.js").Frame, at: number}
+ *   | {type: "status", status: import("./messages.js").Status}
+ *   | {type: "opened"}
+ *   | {type: "candles_loading", key: string}
+ *   | {type: "candles_loaded", key: string, candles: unknown}
+ *   | {type: "candles_failed", key: string, error: string}} Change
+ */
+
+/** @type {State} */
+export const EMPTY = {
+  version: null,
+  simulated: null,
+  order: [],
+  cards: {},
+  charts: {},
+  feeds: {},
+  heardAt: null,
+};
+
+/**
+ * @param {State} state
+ * @param {Change} change
+ * @returns {State}
+ */
+export function reduce(state, change) {
+  switch (change.type) {
+    case "frame":
+      return { ...frame(state, change.frame, change.at), heardAt: change.at };
+    case "status":
+      return status(state, change.status);
+    case "opened":
+      return mapCharts(state, (chart) => ({ ...chart, live: [] }));
+    case "candles_loading":
+      return setChart(state, change.key, (chart) => ({ ...chart, load: "loading", error: null }));
+    case "candles_failed":
+      return setChart(state, change.key, (chart) => ({
+        ...chart,
+        load: "failed",
+        error: change.error,
+      }));
+    case "candles_loaded": {
+      const rows = Array.isArray(change.candles) ? change.candles : [];
+      const stored = rows.map(readCandle).filter((candle) => candle !== null);
+      return setChart(state, change.key, (chart) => ({
+        ...chart,
+        candles: mergeAll(stored, chart.live),
+        loaded: chart.loaded + 1,
+        load: "ready",
+        error: null,
+      }));
+    }
+  }
+}
+
+/** @param {State} state @param {import("./messages.js").Frame} frame @param {number} at */
+function frame(state, { type, payload }, at) {
+  switch (type) {
+    case "price_update":
+      return ticker(state, payload, at);
+    case "batch_update":
+    case "snapshot":
+      return rows(payload).reduce((next, row) => anything(next, row, at), state);
+    case "candle_update":
+      return candle(state, payload);
+    case "status":
+      return (Array.isArray(payload.feeds) ? payload.feeds : [payload]).reduce(feed, state);
+    default:
+      return state;
+  }
+}
+
+/** The list of updates in a payload. @param {any} payload @returns {any[]} */
+function rows(payload) {
+  return Array.isArray(payload.updates) ? payload.updates : [];
+}
+
+/** A row of a snapshot is told by what it has. @param {State} state @param {any} row @param {number} at */
+function anything(state, row, at) {
+  if (row?.o !== undefined) return candle(state, row);
+  return row?.price === undefined ? feed(state, row) : ticker(state, row, at);
+}
+
+/** @param {any} row @returns {string | null} */
+function keyOf(row) {
+  const named = typeof row?.exchange === "string" && typeof row?.symbol === "string";
+  return named ? `${row.exchange}:${row.symbol}` : null;
+}
+
+/** @param {unknown} value @returns {number | null} */
+function number(value) {
+  return typeof value === "number" && Number.isFinite(value) ? value : null;
+}
+
+/** The state with a card and a chart for that key, last in the order. @param {State} state @param {string} key */
+function withSymbol(state, key) {
+  if (state.cards[key] !== undefined) return state;
+  const colon = key.indexOf(":");
+  const symbol = key.slice(colon + 1);
+  /** @type {Card} */
+  const card = {
+    key,
+    exchange: key.slice(0, colon),
+    symbol,
+    quote: symbol.slice(symbol.indexOf("-") + 1),
+    price: null,
+    previous: null,
+    moves: 0,
+    decimals: DECIMALS_MIN,
+    ts: null,
+    bornAt: null,
+    changePercent: null,
+    hourStart: null,
+    hourAverage: null,
+    hourCount: 0,
+    quality: "never received",
+  };
+  /** @type {Chart} */
+  const chart = { key, candles: [], live: [], loaded: 0, load: "loading", error: null };
+  return {
+    ...state,
+    order: [...state.order, key],
+    cards: { ...state.cards, [key]: card },
+    charts: { ...state.charts, [key]: chart },
+  };
+}
+
+/** @param {State} state @param {any} row @param {number} at @returns {State} */
+function ticker(state, row, at) {
+  const key = keyOf(row);
+  if (key === null) return state;
+  state = withSymbol(state, key);
+  const before = /** @type {Card} */ (state.cards[key]);
+  const price = number(row.price);
+  if (price === null) return state;
+  const moved = before.price !== null && price !== before.price;
+  const age = number(row.age_ms);
+  /** @type {Card} */
+  const card = {
+    ...before,
+    price,
+    previous: moved ? before.price : before.previous,
+    moves: moved ? before.moves + 1 : before.moves,
+    decimals: Math.max(before.decimals, decimalsOf(price)),
+    ts: epochMs(row.ts),
+    bornAt: age === null ? at : at - Math.max(0, age),
+    changePercent: number(row.change_24h_pct),
+    hourStart: epochMs(row.hour_start),
+    hourAverage: number(row.hour_avg),
+    hourCount: number(row.hour_count) ?? 0,
+    quality: row.stale === true ? "stale" : "live",
+  };
+  return { ...state, cards: { ...state.cards, [key]: card } };
+}
+
+/** @param {State} state @param {any} row @returns {State} */
+function candle(state, row) {
+  const key = keyOf(row);
+  const update = readCandle(row);
+  if (key === null || update === null || (row.interval ?? "1m") !== "1m") return state;
+  state = withSymbol(state, key);
+  return setChart(state, key, (chart) => {
+    const candles = merge(chart.candles, update);
+    const live = merge(chart.live, update);
+    return candles === chart.candles && live === chart.live ? chart : { ...chart, candles, live };
+  });
+}
+
+/** @param {State} state @param {any} row a `FeedStatus`, hopefully @returns {State} */
+function feed(state, row) {
+  if (typeof row?.exchange !== "string" || typeof row.state !== "string") return state;
+  let cards = state.cards;
+  for (const { symbol, state: quality } of Array.isArray(row.symbols) ? row.symbols : []) {
+    const card = cards[`${row.exchange}:${symbol}`];
+    if (card === undefined || card.quality === quality || card.price === null) continue;
+    if (quality === "live" || quality === "quiet" || quality === "stale") {
+      cards = { ...cards, [card.key]: { ...card, quality } };
+    }
+  }
+  return { ...state, cards, feeds: { ...state.feeds, [row.exchange]: row } };
+}
+
+/** @param {State} state @param {any} answer a `Status`, hopefully @returns {State} */
+function status(state, answer) {
+  const configured = (Array.isArray(answer?.symbols) ? answer.symbols : [])
+    .map(keyOf)
+    .filter((/** @type {string | null} */ key) => key !== null);
+  const others = state.order.filter((key) => !configured.includes(key));
+  let next = configured.reduce(withSymbol, state);
+  next = (Array.isArray(answer?.feeds) ? answer.feeds : []).reduce(feed, next);
+  return {
+    ...next,
+    version: typeof answer?.version === "string" ? answer.version : state.version,
+    simulated: typeof answer?.simulated === "boolean" ? answer.simulated : state.simulated,
+    order: [...configured, ...others],
+  };
+}
+
+/** @param {State} state @param {string} key @param {(chart: Chart) => Chart} change @returns {State} */
+function setChart(state, key, change) {
+  const before = state.charts[key];
+  if (before === undefined) return state;
+  const after = change(before);
+  return after === before ? state : { ...state, charts: { ...state.charts, [key]: after } };
+}
+
+/** @param {State} state @param {(chart: Chart) => Chart} change @returns {State} */
+function mapCharts(state, change) {
+  return state.order.reduce((next, key) => setChart(next, key, change), state);
+}
