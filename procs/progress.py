@@ -74,11 +74,10 @@ class Progress:
             self._up.add(program.name)
             say(f"  {program.name} is up")
         if program.state in ("BACKOFF", "FATAL"):
-            tail = self._tail(self._logs / f"{program.name}.log")
-            if found := SENTENCE.search(tail):
+            path = self._logs / f"{program.name}.log"
+            if found := SENTENCE.search(self._tail(path)):
                 raise SettingError(found[1], found[2], found[3])
-            last = tail.strip().rpartition("\n")[2]
-            self._news(program.name, f"does not stay up: {last or program.error}")
+            self._news(program.name, f"does not stay up; see {path}")
 
     def _tail(self, path: Path) -> str:
         """Return the end of what this launch wrote to a log."""

@@ -73,6 +73,10 @@ class Watchdog:
         """Nothing is unfinished."""
         return ()
 
+    def busy(self) -> bool:
+        """Never more to do than came in."""
+        return False
+
     def readers(self) -> Sequence[Reader]:
         """No descriptor but ZeroMQ's."""
         return ()
