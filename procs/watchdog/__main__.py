@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import zmq
 
 from bus import actor, process, settings, topics, wiring
-from bus.actor import Instant, Reader, Send, Sends
+from bus.actor import Idle, Instant, Send
 from bus.messages import Heartbeat, ProgramState, ProgramTable, decode, encode
 from bus.process import Process
 from bus.sockets import Socket, Subscriber, bind
@@ -26,7 +26,7 @@ STATE_ALONE = "idle: not under supervisord"
 STATE_WAITING = "waiting: supervisord does not answer"
 
 
-class Watchdog:
+class Watchdog(Idle):
     """The actor. ``supervisor`` is None where no supervisord started us."""
 
     def __init__(self, running: Process, supervisor: Supervisor | None) -> None:
@@ -39,18 +39,14 @@ class Watchdog:
         if supervisor is None:
             self._health.state = STATE_ALONE
 
-    def on_message(self, source: str, frames: list[bytes], now: Instant) -> Sends:
+    def on_message(self, source: str, frames: list[bytes], now: Instant) -> Sequence[Send]:
         """Take one heartbeat; our own says nothing that we do not know."""
         message = decode(frames[1])
         if isinstance(message, Heartbeat) and message.program != NAME:
             self._judge.heard(message.program, message.pid, now.mono)
         return ()
 
-    def on_wake(self, now: Instant) -> Sends:
-        """Nothing is gathered between messages."""
-        return ()
-
-    def on_tick(self, now: Instant) -> Sends:
+    def on_tick(self, now: Instant) -> Sequence[Send]:
         """Look at supervisord's programs, act, and tell."""
         if self._supervisor is None or now.mono < self._next_look:
             return ()
@@ -68,18 +64,6 @@ class Watchdog:
         for order in self._judge.look(programs, now.mono):
             self._act(self._supervisor, order)
         return (Send("out", topics.PROGRAMS, encode(self._table(programs, now))),)
-
-    def on_drain(self, now: Instant) -> Sends:
-        """Nothing is unfinished."""
-        return ()
-
-    def busy(self) -> bool:
-        """Never more to do than came in."""
-        return False
-
-    def readers(self) -> Sequence[Reader]:
-        """No descriptor but ZeroMQ's."""
-        return ()
 
     def _act(self, supervisor: Supervisor, order: Order) -> None:
         try:
