@@ -1,0 +1,96 @@
+# What a user types. Everything is set up on the way; nothing outside this folder is changed, but
+# that `make test` installs a Chromium where there is none and it may.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check --no-input install --quiet --require-hashes
+LOCKS := requirements requirements-dev
+
+.PHONY: help
+help: ## say what there is
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+.PHONY: setup
+setup: venv ## install everything, for development too
+	@cmp -s requirements-dev.lock $(VENV)/requirements-dev.lock || { \
+	  echo "Installing requirements-dev.lock into $(VENV)"; \
+	  $(PIP) -r requirements-dev.lock \
+	  && for lock in $(LOCKS); do cp $$lock.lock $(VENV)/ || exit 1; done; }
+
+.PHONY: demo
+demo: install ## run with simulated exchanges: no key, no network, no database, no root
+	@exec $(PY) -m procs demo
+
+.PHONY: run
+run: install ## run with live exchanges; reads .env
+	@exec $(PY) -m procs run
+
+.PHONY: start
+start: install ## run in the background (DEMO=1: the demo)
+	@exec $(PY) -m procs start
+
+.PHONY: stop status logs clean-demo
+stop: install ## end what runs in the background
+	@exec $(PY) -m procs stop
+
+status: install ## print the table of programs
+	@exec $(PY) -m procs status
+
+logs: install ## follow the logs
+	@exec $(PY) -m procs logs
+
+clean-demo: install ## delete the demo's data
+	@exec $(PY) -m procs clean-demo
+
+.PHONY: test
+test: setup chromium ## run all tests
+	$(PY) -m pytest
+
+.PHONY: check
+check: setup check-js ## lint, types, tidy, generated files
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(PY) -m procs.generate --check
+	$(PY) -m pytest tests/test_tidy.py --durations=0
+
+.PHONY: fix
+fix: setup ## mend what can be mended, write generated files
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+	$(PY) -m procs.generate
+
+.PHONY: bench
+bench: setup ## run the benchmarks; ONLY=name for one of them
+	@for file in bench/bench_$(or $(ONLY),*).py; do \
+	  $(PY) -m bench.$$(basename $$file .py) || exit 1; done
+
+.PHONY: lock
+lock: ## write the lock files anew, with uv
+	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv" >&2; exit 2; }
+	@for lock in $(LOCKS); do \
+	  uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-emit-find-links --no-header $$lock.in -o $$lock.lock || exit 1; done
+
+# ---- what the above need ----
+
+.PHONY: venv
+venv:
+	@$(PY) -m pip --version >/dev/null 2>&1 || sh .ci/venv "$(PYTHON)" $(VENV)
+
+# Compared by content: a clone or a checkout changes a file's date.
+.PHONY: install
+install: venv
+	@cmp -s requirements.lock $(VENV)/requirements.lock || { \
+	  echo "Installing requirements.lock into $(VENV)"; \
+	  $(PIP) -r requirements.lock && cp requirements.lock $(VENV)/; }
+
+.PHONY: chromium
+chromium:
+	@sh .ci/chromium $(VENV)
+
+.PHONY: check-js
+check-js:
+	@sh .ci/check-js
