@@ -83,6 +83,9 @@ class Actor(Protocol):
     def readers(self) -> Sequence[Reader]:
         """Return the descriptors to watch beside the inputs, at the moment."""
 
+    def busy(self) -> bool:
+        """Return True when there is work to go on with although nothing comes in."""
+
 
 class Idle:
     """An actor that does nothing; and what an actor need not say, it inherits from here."""
@@ -106,6 +109,10 @@ class Idle:
     def readers(self) -> Sequence[Reader]:
         """There are no sockets."""
         return ()
+
+    def busy(self) -> bool:
+        """Nothing is unfinished."""
+        return False
 
 
 class StopSignal:
@@ -190,7 +197,7 @@ def run(
         process.health.state = "ready"
     next_tick = next_beat = 0.0
     while not stop.stopped:
-        busy = any(reader.pending() for reader in watched.values())
+        busy = actor.busy() or any(reader.pending() for reader in watched.values())
         wait_s = 0.0 if busy else max(0.0, next_tick - time.monotonic())
         ready = dict(poller.poll(math.ceil(wait_s * 1000)))
         now = instant()

@@ -29,7 +29,8 @@ def _make(context: zmq.Context[Socket], kind: str, wire: Wire) -> Socket:
     made.setsockopt(zmq.RECONNECT_IVL, 50)
     made.setsockopt(zmq.RECONNECT_IVL_MAX, 1_000)
     if kind == "XPUB":
-        made.setsockopt(zmq.XPUB_VERBOSE, 1)
+        # Every subscription and every end of one is seen, not only the first and the last.
+        made.setsockopt(zmq.XPUB_VERBOSER, 1)
     if kind == "PUSH":
         # Without it a PUSH with no peer at all blocks or fails; with it messages wait for
         # the persister to come.

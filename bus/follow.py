@@ -1,0 +1,118 @@
+"""Following a journal: the bus as the fast path, the journal for what the bus did not bring.
+
+A message on the bus is a hint with a payload. If its ``seq`` is the next one, the payload is used;
+else, or when a heartbeat says that the journal is ahead, the records are read from the journal. So
+publishers may drop, queues may be full and a consumer may have been dead for an hour: each record
+is taken exactly once and in order. Records go in, records come out; positions are the caller's to
+keep.
+"""
+
+from collections import Counter
+from pathlib import Path
+
+from bus.errors import JournalCorrupt
+from bus.journal import JournalReader, path_of
+from bus.log import Log
+from bus.messages import JournalRecord, TradeBatch, decode_record
+
+READ_MAX = 512
+"""Records that are read in one go, so that a long way to catch up does not stop the loop."""
+
+
+class Follower:
+    """One consumer's way through one exchange's journal.
+
+    ``epoch`` and ``seq`` are the position of the last record that was handed out. Every record
+    comes out of ``take`` or ``read`` once, unless ``reset`` moves the position.
+    """
+
+    def __init__(self, folder: Path, exchange: str, counters: Counter[str], log: Log) -> None:
+        self.exchange = exchange
+        self.epoch = 0
+        self.seq = 0
+        self.behind = True
+        """True while there may be records to ``read``."""
+        self.skipped = False
+        """True once records were gone from the journal unread. The caller resets it."""
+        self._announced = (0, 0)
+        self._reader = JournalReader(path_of(folder, exchange))
+        self._counters = counters
+        self._log = log
+
+    def reset(self, epoch: int, seq: int) -> None:
+        """Go on after this position, from the journal."""
+        self.epoch, self.seq, self.behind = epoch, seq, True
+
+    def heard(self, epoch: int, last_seq: int) -> None:
+        """A heartbeat says where the journal ends.
+
+        It may have overtaken batches that still wait in a socket: only who has not come as far as
+        the heartbeat *before* said is behind.
+        """
+        before, self._announced = self._announced, (epoch, last_seq)
+        if epoch != self.epoch or (before[0] == epoch and before[1] > self.seq):
+            self.behind = True
+
+    def take(self, record: JournalRecord) -> bool:
+        """Return whether this record off the bus is the next; if not, ``read`` will have it."""
+        if record.seq is None:
+            return False
+        if record.epoch != self.epoch or record.seq > self.seq + 1:
+            self.behind = True
+            return False
+        if self.behind or record.seq <= self.seq:
+            return False
+        self.seq = record.seq
+        self._count("from_socket", record)
+        return True
+
+    def read(self, limit: int = READ_MAX) -> list[JournalRecord]:
+        """Return the next records from the journal, none when there are none."""
+        if not self.behind:
+            return []
+        position = self._reader.position()
+        if position is None:
+            self.behind = False  # a heartbeat will tell when there is one
+            return []
+        epoch, first, last = position
+        if epoch != self.epoch:
+            if self.epoch:
+                self._log.warning("journal.new_epoch", exchange=self.exchange)
+            self.epoch, self.seq = epoch, first - 1
+        elif first > self.seq + 1:
+            self._log.error("journal.trimmed", exchange=self.exchange, after=self.seq, first=first)
+            self.skipped = True
+            self.seq = first - 1
+        records = self._next(limit)
+        for record in records:
+            self._count("from_journal", record)
+        self.behind = self.seq < last
+        return records
+
+    def _next(self, limit: int) -> list[JournalRecord]:
+        try:
+            found = self._reader.read(self.seq, limit)
+        except JournalCorrupt as error:
+            if error.seq > self.seq + 1:
+                found = self._reader.read(self.seq, error.seq - self.seq - 1)
+            else:
+                self._log.error("journal.corrupt", exchange=self.exchange, seq=error.seq)
+                self._counters["corrupt_records"] += 1
+                self.seq = error.seq
+                return []
+        if found:
+            self.seq = found[-1].seq
+        return [decode_record(record.body) for record in found]
+
+    def _count(self, source: str, record: JournalRecord) -> None:
+        if isinstance(record, TradeBatch):
+            self._counters[source] += len(record.trades)
+
+    def close(self) -> None:
+        """Close the journal."""
+        self._reader.close()
+
+
+def journals(folder: Path) -> list[str]:
+    """Return the exchanges that have a journal in ``folder``."""
+    return sorted(path.stem for path in folder.glob("*.db"))

@@ -1,0 +1,267 @@
+"""The aggregator's actor: trades in, tickers, candles and averages out, each at most every 50 ms.
+
+It starts from one snapshot of Postgres and the journals from there; with Postgres down from the
+journals alone, everything marked partial, until the snapshot can be had. What it has published last
+under each topic goes again to whoever subscribes. Its stream has an epoch and a seq of its own, by
+which a browser can tell whether it has missed something.
+"""
+
+import secrets
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from bus import topics
+from bus.actor import Idle, Instant, Send
+from bus.follow import Follower, journals
+from bus.heartbeat import Health
+from bus.log import Log
+from bus.messages import (
+    Average,
+    CandleUpdate,
+    Heartbeat,
+    JournalRecord,
+    Ticker,
+    TradeBatch,
+    decode,
+    decode_record,
+    encode,
+)
+from market import candle
+from market.candle import Key
+from market.coalesce import Coalescer
+from procs.aggregator.memory import HOUR_S, Memory
+from procs.aggregator.snapshot import Loading, Snapshot
+
+PUBLISH_EVERY_US = 50_000
+RETRY_US = 2_000_000
+PATIENCE_US = 3_000_000
+"""So long the first start waits for Postgres before it begins with the journals alone."""
+FIND_EVERY_US = 1_000_000
+
+
+class Aggregator(Idle):
+    """The live view of all exchanges.
+
+    Args:
+        journal_dir: where the journals are; a new one is found within a second.
+        load: begins to read a snapshot of Postgres.
+        health: what the process says of itself.
+        log: for life cycle and trouble.
+    """
+
+    def __init__(
+        self, journal_dir: Path, load: Callable[[], Loading], health: Health, log: Log
+    ) -> None:
+        self._journal_dir = journal_dir
+        self._load = load
+        self._health = health
+        self._log = log
+        self._epoch = secrets.randbits(53) | 1
+        self._seq = 0
+        self._memories: dict[str, Memory] = {}
+        self._followers: dict[str, Follower] = {}
+        self._changed: Coalescer[tuple[str, str], None] = Coalescer(PUBLISH_EVERY_US)
+        self._dirty: dict[tuple[str, str], set[Key]] = {}
+        self._held: dict[bytes, bytes] = {}
+        self._loading: Loading | None = load()
+        self._based = False
+        """True once a snapshot of Postgres is the base."""
+        self._started: int | None = None
+        self._retry_at = 0
+        self._find_at = 0
+        health.state = "waiting: database"
+
+    # ---- in
+
+    def on_message(self, source: str, frames: list[bytes], now: Instant) -> Sequence[Send]:
+        """Take a record, a heartbeat, a corrected candle, or a subscription."""
+        if source == "out":
+            return self._subscribed(frames[0])
+        if source == "corrected":
+            return self._corrected(decode(frames[1]))
+        if source == "heartbeats":
+            beat = decode(frames[1])
+            if isinstance(beat, Heartbeat):
+                for exchange, (epoch, last_seq) in beat.positions.items():
+                    if exchange in self._followers:
+                        self._followers[exchange].heard(epoch, last_seq)
+            return ()
+        record = decode_record(frames[1])
+        follower = self._followers.get(record.exchange)
+        if follower is not None and follower.take(record):
+            self._apply(record, now)
+        elif record.seq is None and isinstance(record, TradeBatch):
+            self._glimpse(record)
+        return ()
+
+    def _glimpse(self, batch: TradeBatch) -> None:
+        """Show the price of trades that could not be journalled; they are not counted."""
+        memory = self._memories.get(batch.exchange)
+        if memory is not None:
+            for trade in batch.trades:
+                memory.glimpse(trade)
+                self._changed.offer((batch.exchange, trade.symbol), None)
+
+    def _apply(self, record: JournalRecord, now: Instant) -> None:
+        assert record.seq is not None
+        self._health.positions[record.exchange] = (record.epoch, record.seq)
+        if not isinstance(record, TradeBatch):
+            return
+        memory = self._memories[record.exchange]
+        for key in memory.fold(record.trades, now.mono):
+            where = (record.exchange, key[0])
+            self._dirty.setdefault(where, set()).add(key)
+            self._changed.offer(where, None)
+        self._health.counters["trades"] += len(record.trades)
+        if record.trades:
+            self._health.lag_us = now.wall - record.trades[-1].ts_recv
+
+    def _subscribed(self, frame: bytes) -> list[Send]:
+        """Send what stands under the topics of a new subscription."""
+        if frame[:1] != b"\x01":
+            return []
+        prefix = frame[1:]
+        return [
+            Send("out", topic, payload)
+            for topic, payload in self._held.items()
+            if topic.startswith(prefix)
+        ]
+
+    def _corrected(self, update: object) -> list[Send]:
+        """Pass on a candle that the persister corrected and that is older than the memory."""
+        if not isinstance(update, CandleUpdate):
+            return []
+        memory = self._memories.get(update.exchange)
+        key = (update.symbol, update.interval_s, update.ts_open)
+        if memory is None or key in memory.candles:
+            return []
+        return [self._publish(update, hold=False)]
+
+    # ---- out
+
+    def busy(self) -> bool:
+        """Return whether a journal has more to read."""
+        return any(follower.behind for follower in self._followers.values())
+
+    def on_wake(self, now: Instant) -> Sequence[Send]:
+        """Read on where a journal is ahead, then publish what is due."""
+        for follower in self._followers.values():
+            for record in follower.read():
+                self._apply(record, now)
+            if follower.skipped and self._based:
+                follower.skipped = False
+                self._rebuild()
+        if self.busy():
+            return ()  # what is known now is not the present yet
+        sends: list[Send] = []
+        for (exchange, symbol), _ in self._changed.due(now.mono):
+            keys = self._dirty.pop((exchange, symbol), set())
+            sends += self._publish_symbol(self._memories[exchange], symbol, keys, now)
+        return sends
+
+    def _publish_symbol(
+        self, memory: Memory, symbol: str, keys: set[Key], now: Instant
+    ) -> list[Send]:
+        ticker = memory.ticker(symbol)
+        sends = [self._publish(ticker)]
+        for key in sorted(keys, key=lambda key: (key[2], key[1])):
+            sends += self._publish_candle(memory, key, closed=memory.closed(key, now.mono))
+        return sends
+
+    def _publish_candle(self, memory: Memory, key: Key, *, closed: bool) -> list[Send]:
+        made = memory.candles.get(key)
+        if made is None:
+            return []
+        symbol, interval_s, ts_open = key
+        partial = memory.is_partial(symbol, ts_open)
+        update = candle.update(memory.exchange, key, made, closed=closed, partial=partial)
+        sends = [self._publish(update)]
+        if interval_s == HOUR_S:
+            last_ts = memory.last[symbol].ts_event
+            average = candle.hour_average(
+                memory.exchange, symbol, ts_open, made, last_ts, partial=partial
+            )
+            sends.append(self._publish(average))
+        return sends
+
+    def _publish(self, message: Ticker | CandleUpdate | Average, *, hold: bool = True) -> Send:
+        self._seq += 1
+        stamped = msgspec.structs.replace(message, epoch=self._epoch, seq=self._seq)
+        if isinstance(stamped, Ticker):
+            topic = topics.ticker(stamped.exchange, stamped.symbol)
+        elif isinstance(stamped, CandleUpdate):
+            topic = topics.candle(stamped.interval_s, stamped.exchange, stamped.symbol)
+        else:
+            topic = topics.average(stamped.exchange, stamped.symbol)
+        payload = encode(stamped)
+        if hold:
+            self._held[topic] = payload
+        self._health.counters["published"] += 1
+        self._health.positions["stream"] = (self._epoch, self._seq)
+        return Send("out", topic, payload)
+
+    # ---- time
+
+    def on_tick(self, now: Instant) -> Sequence[Send]:
+        """Announce closed candles, find new journals, come back to a database that was away."""
+        if self._started is None:
+            self._started = now.mono
+        if self._loading is not None and self._loading.done.is_set():
+            self._loaded(self._loading, now)
+        if self._loading is None and not self._based and now.mono >= self._retry_at:
+            self._loading = self._load()
+        if not self._based and now.mono - self._started < PATIENCE_US:
+            return ()
+        if now.mono >= self._find_at:
+            self._find_at = now.mono + FIND_EVERY_US
+            for exchange in journals(self._journal_dir):
+                if exchange not in self._followers:
+                    self._follow(exchange, (0, 0))
+        if self.busy():
+            return ()
+        sends: list[Send] = []
+        for memory in self._memories.values():
+            for key in memory.take_closed(now.mono):
+                sends += self._publish_candle(memory, key, closed=True)
+        return sends
+
+    def _loaded(self, loading: Loading, now: Instant) -> None:
+        self._loading = None
+        if loading.snapshot is not None:
+            self._rest_on(loading.snapshot)
+            return
+        self._retry_at = now.mono + RETRY_US
+        if self._health.last_error != loading.error:
+            self._log.warning("aggregator.no_snapshot", reason=loading.error)
+        self._health.last_error = loading.error
+
+    def _rest_on(self, snapshot: Snapshot) -> None:
+        """Make the snapshot the base; the journals from its cursors on are folded onto it."""
+        self._log.info("aggregator.based", cursors=snapshot.cursors)
+        self._based = True
+        self._health.state = "ready"
+        self._memories = dict(snapshot.memories)
+        for exchange in {*snapshot.cursors, *self._followers}:
+            self._follow(exchange, snapshot.cursors.get(exchange, (0, 0)))
+        for exchange, memory in self._memories.items():
+            for key in memory.candles:
+                if not memory.closed(key, 0):
+                    self._dirty.setdefault((exchange, key[0]), set()).add(key)
+            for symbol in memory.last:
+                self._changed.offer((exchange, symbol), None)
+
+    def _follow(self, exchange: str, position: tuple[int, int]) -> None:
+        follower = self._followers.get(exchange)
+        if follower is None:
+            follower = Follower(self._journal_dir, exchange, self._health.counters, self._log)
+            self._followers[exchange] = follower
+        follower.reset(*position)
+        if exchange not in self._memories:
+            self._memories[exchange] = Memory(exchange, {}, {}, {}, {}, partial=not self._based)
+
+    def _rebuild(self) -> None:
+        """The journal went on without us: begin again from Postgres."""
+        self._based = False
+        self._retry_at = 0

@@ -1,0 +1,87 @@
+"""The aggregator's base from Postgres: candles, last trades, seen ids, and their cursor.
+
+Everything comes from one REPEATABLE READ snapshot, so that folding the journal from that cursor on
+gives exactly what Postgres will have. It is read in a helper thread: the live view goes on while
+the database is slow or away.
+"""
+
+import threading
+
+import psycopg
+
+from bus.messages import Trade
+from market.candle import Key
+from market.intervals import STORED, bucket
+from procs.aggregator.memory import KEEP_US, Memory
+from store import candles, cursors, migrate, pool, trades
+
+DAY_S = 86400
+
+
+class Snapshot:
+    """What Postgres has, by exchange, at the persister's cursors."""
+
+    def __init__(
+        self, cursors_read: dict[str, tuple[int, int]], memories: dict[str, Memory]
+    ) -> None:
+        self.cursors = cursors_read
+        self.memories = memories
+
+
+class Loading:
+    """One attempt to read a snapshot, in a thread of its own. ``done`` is set last."""
+
+    def __init__(self, dsn: str, program: str, *, simulated: bool) -> None:
+        self.snapshot: Snapshot | None = None
+        self.error: str | None = None
+        self.done = threading.Event()
+        self._dsn = dsn
+        self._program = program
+        self._simulated = simulated
+        threading.Thread(target=self._run, name="snapshot", daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            with pool.connect(self._dsn, program=self._program) as connection:
+                if migrate.is_current(connection, simulated=self._simulated):
+                    with pool.snapshot(connection):
+                        self.snapshot = read(connection)
+                else:
+                    self.error = "the database is not migrated yet"
+        except psycopg.Error as error:
+            self.error = " ".join(str(error).split())[:200]
+        finally:
+            if self.snapshot is None and self.error is None:
+                self.error = "the snapshot could not be read, see the log"
+            self.done.set()
+
+
+def read(connection: pool.Connection) -> Snapshot:
+    """Return the snapshot that the connection's transaction sees."""
+    positions = cursors.read(connection, "persister")
+    last: dict[str, dict[str, Trade]] = {}
+    for (exchange, symbol), trade in candles.last_trades(connection).items():
+        last.setdefault(exchange, {})[symbol] = trade
+    begin = min(
+        (max(trade.ts_event for trade in found.values()) for found in last.values()), default=0
+    )
+    first: dict[str, dict[str, int]] = {}
+    for (exchange, symbol), ts_open in candles.known_since(connection).items():
+        first.setdefault(exchange, {})[symbol] = ts_open
+    held: dict[str, dict[Key, candles.Candle]] = {}
+    for exchange, symbol, interval_s, ts_open, made in candles.since(
+        connection, bucket(max(0, begin - KEEP_US), DAY_S), STORED
+    ):
+        held.setdefault(exchange, {})[symbol, interval_s, ts_open] = made
+    memories = {
+        exchange: Memory(
+            exchange,
+            held.get(exchange, {}),
+            last.get(exchange, {}),
+            first.get(exchange, {}),
+            trades.seen(connection, exchange),
+            partial=False,
+        )
+        for exchange in {*positions, *held}
+    }
+    return Snapshot(positions, memories)

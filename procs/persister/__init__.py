@@ -1,0 +1,1 @@
+"""The persister: journals into Postgres, every record once."""

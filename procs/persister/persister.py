@@ -1,0 +1,219 @@
+"""The persister's actor: batches off the bus or out of the journals, in groups, into Postgres.
+
+It never ends because the database is away: it says in its heartbeat what it waits for, lets go of
+what the bus brings (the journal has it all) and goes on where the cursor stands. After a commit it
+publishes its position, which lets the feed trim, and the closed candles that a late trade changed.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import psycopg
+
+from bus import topics
+from bus.actor import Idle, Instant, Send
+from bus.errors import SchemaNewer, SettingError, WrongDatabaseKind
+from bus.follow import Follower, journals
+from bus.heartbeat import Health
+from bus.log import Log
+from bus.messages import Heartbeat, JournalRecord, Stored, TradeBatch, decode, decode_record, encode
+from procs.persister.ledger import Ledger
+from store import quarantine
+from store.pool import Connection, is_waitable
+
+GROUP_TRADES = 2_000
+"""A group this large is stored at once; a smaller one waits for the next tick, 100 ms at most."""
+RETRY_US = 1_000_000
+POSITIONS_EVERY_US = 1_000_000
+PRUNE_EVERY_US = 600_000_000
+
+
+class Persister(Idle):
+    """All exchanges' journals into one database.
+
+    Args:
+        journal_dir: where the journals are; a new one is found within a second.
+        open_database: connects and migrates; may raise what ``is_waitable`` knows.
+        health: what the process says of itself.
+        log: for life cycle and trouble.
+    """
+
+    def __init__(
+        self, journal_dir: Path, open_database: Callable[[], Connection], health: Health, log: Log
+    ) -> None:
+        self._journal_dir = journal_dir
+        self._open_database = open_database
+        self._health = health
+        self._log = log
+        self._connection: Connection | None = None
+        self._ledgers: dict[str, Ledger] = {}
+        self._followers: dict[str, Follower] = {}
+        self._groups: dict[str, list[JournalRecord]] = {}
+        self._sizes: Counter[str] = Counter()
+        self._retry_at = 0
+        self._next_positions = 0
+        self._next_prune = 0
+        health.state = "waiting: database"
+
+    def on_message(self, source: str, frames: list[bytes], now: Instant) -> Sequence[Send]:
+        """Take a batch, or a feed's heartbeat that says where its journal ends."""
+        if source == "heartbeats":
+            beat = decode(frames[1])
+            if isinstance(beat, Heartbeat):
+                for exchange, (epoch, last_seq) in beat.positions.items():
+                    if exchange in self._followers:
+                        self._followers[exchange].heard(epoch, last_seq)
+            return ()
+        record = decode_record(frames[0])
+        follower = self._followers.get(record.exchange)
+        if follower is not None and follower.take(record):
+            self._add(record)
+        return ()
+
+    def _add(self, record: JournalRecord) -> None:
+        self._groups.setdefault(record.exchange, []).append(record)
+        if isinstance(record, TradeBatch):
+            self._sizes[record.exchange] += len(record.trades)
+            self._health.queue += len(record.trades)
+
+    def busy(self) -> bool:
+        """Return whether a journal has more to read."""
+        return self._connection is not None and any(
+            follower.behind for follower in self._followers.values()
+        )
+
+    def on_wake(self, now: Instant) -> Sequence[Send]:
+        """Store the groups that are large enough."""
+        return self._store_groups(now, at_least=GROUP_TRADES)
+
+    def on_tick(self, now: Instant) -> Sequence[Send]:
+        """Store what has waited, come back to a database that was away, find new journals."""
+        if self._connection is None:
+            if now.mono < self._retry_at:
+                return ()
+            self._connect(now)
+            if self._connection is None:
+                return ()
+        sends = list(self._store_groups(now, at_least=0))
+        if now.mono >= self._next_positions and self._connection is not None:
+            self._next_positions = now.mono + POSITIONS_EVERY_US
+            self._find_journals(now)
+            sends += [self._position(ledger) for ledger in self._ledgers.values()]
+        if now.mono >= self._next_prune and self._connection is not None:
+            self._next_prune = now.mono + PRUNE_EVERY_US
+            self._guarded(now, lambda: quarantine.prune(self._database()))
+        return sends
+
+    def _store_groups(self, now: Instant, at_least: int) -> Sequence[Send]:
+        sends: list[Send] = []
+        for exchange, follower in self._followers.items():
+            if self._connection is None:
+                break
+            if follower.behind and self._sizes[exchange] < GROUP_TRADES:
+                for record in follower.read():
+                    self._add(record)
+            group = self._groups.get(exchange)
+            if group and self._sizes[exchange] >= at_least:
+                self._guarded(now, lambda: sends.extend(self._store(exchange, now)))  # noqa: B023
+        return sends
+
+    def _store(self, exchange: str, now: Instant) -> list[Send]:
+        records = self._groups.pop(exchange)
+        size = self._sizes.pop(exchange, 0)
+        ledger = self._ledgers[exchange]
+        outcome = ledger.store(records)
+        counters = self._health.counters
+        self._health.queue -= size
+        counters["stored"] += outcome.stored
+        counters["duplicates"] += outcome.duplicates
+        counters["transactions"] += 1
+        self._health.positions[exchange] = (ledger.epoch, ledger.seq)
+        newest = max(
+            (
+                record.trades[-1].ts_recv
+                for record in records
+                if isinstance(record, TradeBatch) and record.trades
+            ),
+            default=None,
+        )
+        if newest is not None:
+            self._health.lag_us = now.wall - newest
+        sends = [self._position(ledger)]
+        for update in outcome.corrected:
+            topic = topics.corrected(update.interval_s, update.exchange, update.symbol)
+            sends.append(Send("out", topic, encode(update)))
+        return sends
+
+    def _position(self, ledger: Ledger) -> Send:
+        stored = Stored(ledger.exchange, ledger.epoch, ledger.seq)
+        return Send("out", topics.stored(ledger.exchange), encode(stored))
+
+    # ---- the database comes and goes
+
+    def _database(self) -> Connection:
+        assert self._connection is not None
+        return self._connection
+
+    def _connect(self, now: Instant) -> None:
+        try:
+            self._connection = self._open_database()
+        except (SchemaNewer, WrongDatabaseKind) as error:
+            raise SettingError("DATABASE_URL", str(error), "point it at another database") from None
+        except psycopg.OperationalError as error:  # whatever it is, an operator can mend it there
+            self._lost(error, now)
+            return
+        self._log.info("database.ready")
+        self._health.state = "ready"
+        self._find_journals(now)
+
+    def _find_journals(self, now: Instant) -> None:
+        for exchange in journals(self._journal_dir):
+            if exchange not in self._ledgers:
+                self._guarded(now, lambda: self._open_ledger(exchange))  # noqa: B023
+
+    def _open_ledger(self, exchange: str) -> None:
+        ledger = Ledger(self._database(), exchange)
+        follower = self._followers.get(exchange)
+        if follower is None:
+            follower = Follower(self._journal_dir, exchange, self._health.counters, self._log)
+            self._followers[exchange] = follower
+        follower.reset(ledger.epoch, ledger.seq)
+        self._ledgers[exchange] = ledger
+        self._health.positions[exchange] = (ledger.epoch, ledger.seq)
+
+    def _guarded(self, now: Instant, work: Callable[[], object]) -> None:
+        """Do ``work``; if the database is away, let go of everything but the cursor."""
+        if self._connection is None:
+            return
+        try:
+            work()
+        except psycopg.Error as error:
+            if not is_waitable(error):
+                raise
+            self._lost(error, now)
+
+    def _lost(self, error: psycopg.Error, now: Instant) -> None:
+        reason = " ".join(str(error).split())[:200]
+        if self._health.state == "ready" or self._health.last_error != reason:
+            self._log.warning("database.away", reason=reason)
+        self._health.state = "waiting: database"
+        self._health.last_error = reason
+        self._health.counters["database_lost"] += 1
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        self._ledgers.clear()
+        self._groups.clear()
+        self._sizes.clear()
+        self._health.queue = 0
+        for follower in self._followers.values():
+            follower.behind = True
+        self._retry_at = now.mono + RETRY_US
+
+    def on_drain(self, now: Instant) -> Sequence[Send]:
+        """Store what is at hand, then close."""
+        sends = self._store_groups(now, at_least=0)
+        if self._connection is not None:
+            self._connection.close()
+        return sends

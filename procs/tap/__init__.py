@@ -1,0 +1,1 @@
+"""The tap: the public stream, for other people's programs."""
