@@ -69,7 +69,8 @@ def migrate(connection: Connection, simulated: bool) -> None:
 def is_current(connection: Connection, simulated: bool | None = None) -> bool:
     """True when every migration is applied.
 
-    For a process that reads and waits for the one that migrates. With ``simulated`` given the stamp is looked at too.
+    For a process that reads and waits for the one that migrates. With ``simulated`` given the
+    stamp is looked at too.
 
     Raises:
         SchemaNewer: as ``migrate``.

@@ -11,12 +11,10 @@ It must never run a server as root, make users, or open what is not its own.
 
 import os
 import signal
-from collections.abc import Sequence
 
 import zmq
 
 from bus import actor
-from bus.actor import Instant, Reader, Sends
 from bus.process import Process, die_with_parent, run, run_folder
 from bus.sockets import Socket, bind
 from bus.wiring import OUT
@@ -28,30 +26,6 @@ LOCK_WAIT_S = 10.0
 """After a kill -9 the server's other processes live on until they notice, and hold the lock."""
 
 
-class Idle:
-    """An actor that does nothing."""
-
-    def on_message(self, source: str, frames: list[bytes], now: Instant) -> Sends:
-        """Take nothing: there is no input."""
-        return ()
-
-    def on_wake(self, now: Instant) -> Sends:
-        """Do nothing."""
-        return ()
-
-    def on_tick(self, now: Instant) -> Sends:
-        """Do nothing."""
-        return ()
-
-    def on_drain(self, now: Instant) -> Sends:
-        """Do nothing."""
-        return ()
-
-    def readers(self) -> Sequence[Reader]:
-        """Watch nothing."""
-        return ()
-
-
 def main(process: Process) -> int:
     """Become the server; or stay and say that there is another one."""
     if process.settings.database_url is None:
@@ -60,7 +34,7 @@ def main(process: Process) -> int:
     process.health.state = "idle: DATABASE_URL is set"
     context: zmq.Context[Socket] = zmq.Context()
     out = bind(context, OUT, run_folder(process.settings), PROGRAM)
-    code = actor.run(process, Idle(), {}, {"out": out})
+    code = actor.run(process, actor.Idle(), {}, {"out": out})
     context.term()
     return code
 

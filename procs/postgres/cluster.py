@@ -53,6 +53,8 @@ SERVER = {
     "checkpoint_timeout": "15min",
     "checkpoint_completion_target": "0.9",
     "jit": "off",
+    # A statement whose client was killed ends, and lets go of its locks, within this time.
+    "client_connection_check_interval": "1s",
 }
 """The server's settings, beside its folders."""
 
