@@ -1,12 +1,11 @@
 """Writes the files that follow from others; with ``--check`` it only says which are stale.
 
-Comes in: the folders of ``procs/``, the table of settings, the messages. Goes out: ``Procfile``,
-``supervisord.conf``, ``.env.example``, the README's table, the browser's message types. One row of
-``GENERATORS`` for each; the settings are the defaults, whatever the environment says.
+Comes in: the folders of ``procs/`` and the table of settings. Goes out: ``supervisord.conf``, the
+Procfile, ``.env.example``, the README's table: one row of ``GENERATORS`` for each. The settings are
+the defaults, whatever the environment says.
 """
 
 import argparse
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -66,18 +65,11 @@ def readme(root: Path) -> str:
     return before + begin + "\n".join(table) + "\n" + end + after
 
 
-def browser_messages(root: Path) -> str:
-    """Return the browser's message types, as ``web.schema`` writes them."""
-    command = [sys.executable, "-m", "web.schema"]
-    return subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout
-
-
 GENERATORS: tuple[tuple[str, str, Callable[[Path], str]], ...] = (
     ("supervisord.conf", "procs", supervisord_conf),
     ("Procfile", "procs", procfile),
     (".env.example", "bus/settings.py", env_example),
     ("README.md", "README.md", readme),
-    ("web/static/messages.js", "web/schema.py", browser_messages),
 )
 """(file, what it follows from and cannot be made without, how)."""
 
