@@ -1,0 +1,100 @@
+"""The program ``web``: ``python -m web --slot K``.
+
+Slot 0 only waits: it keeps supervisord's listening socket open while the others restart. Each
+other slot serves the dashboard, REST, WebSocket and SSE on that socket (file descriptor 0), or on
+HOST:PORT when it was given none. Everything it shows comes from the bus and from Postgres.
+"""
+
+import argparse
+import asyncio
+import tomllib
+
+import uvloop
+import zmq
+
+from bus import actor, aloop
+from bus.actor import Idle
+from bus.process import Process, run, run_folder
+from bus.settings import ROOT
+from bus.sockets import Socket, Subscriber, bind
+from bus.wiring import OUT
+from market import decimals
+from market.symbols import Directory
+from store.pool import open_pool
+from web import server
+from web.app import build
+from web.hub import Hub
+from web.inputs import FEED_TOPICS, LIFE_TOPICS, STREAM_TOPICS, Inputs
+from web.services import Services
+from web.sessions import Sessions
+
+POOL_SIZE = 4
+
+
+def hold(process: Process) -> int:
+    """Be slot 0."""
+    context: zmq.Context[Socket] = zmq.Context()
+    out = bind(context, OUT, run_folder(process.settings), process.program)
+    return actor.run(process, Idle(), {}, {"out": out})
+
+
+def serve(process: Process) -> int:
+    """Be one of the slots that serve."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_serve(process))
+
+
+async def _serve(process: Process) -> int:
+    settings = process.settings
+    listening = server.listener(settings)
+    context: zmq.Context[Socket] = zmq.Context()
+    folder = run_folder(settings)
+    hub = Hub(settings.stale_after_s)
+    sessions = Sessions(hub)
+    pool = await open_pool(settings.dsn, POOL_SIZE)
+    services = Services(
+        settings, process.health, hub, sessions, Directory(settings.feeds), pool, version()
+    )
+    app = build(services, process.log)
+
+    async def network(stopping: asyncio.Event) -> None:
+        async def drain() -> None:
+            await stopping.wait()
+            services.draining.set()
+            sessions.wake_all()
+
+        draining = asyncio.ensure_future(drain())
+        try:
+            await server.serve(app, listening, services.limits, stopping)
+        finally:
+            draining.cancel()
+            await pool.close(timeout=2)
+
+    inputs = {
+        "stream": Subscriber(context, folder, ["aggregator"], STREAM_TOPICS),
+        "feeds": Subscriber(context, folder, ["feed-*"], FEED_TOPICS),
+        "life": Subscriber(context, folder, ["*"], LIFE_TOPICS),
+    }
+    outputs = {"out": bind(context, OUT, folder, process.program)}
+    taker = Inputs(hub, sessions, process.health)
+    return await aloop.run(process, taker, inputs, outputs, network)
+
+
+def version() -> str:
+    """Return the version that pyproject.toml says."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    found: str = tomllib.loads(text)["project"]["version"]
+    return found
+
+
+def main() -> None:
+    """Run one slot."""
+    decimals.install()
+    parser = argparse.ArgumentParser(prog="python -m web", description="Serve the dashboard.")
+    parser.add_argument("--slot", type=int, default=1, help="0 holds the socket, 1 to N serve")
+    slot = parser.parse_args().slot
+    run(f"web-{slot}", hold if slot == 0 else serve)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""``GET /health``, ``/health/live`` and ``/health/ready``: for people, supervisors, balancers."""
+
+import resource
+import time
+
+import msgspec
+
+from bus.actor import instant
+from bus.heartbeat import rss_bytes
+from store.pool import is_waitable
+from web.schema import RETRY_AFTER_S, Refused, route
+from web.services import Services
+
+
+class Memory(msgspec.Struct):
+    """Bytes of this process: resident now, and at most so far."""
+
+    rss: int
+    peak: int
+
+
+class Health(msgspec.Struct):
+    """``timestamp`` in epoch ms, ``uptime`` in seconds."""
+
+    status: str
+    timestamp: int
+    uptime: float
+    memory: Memory
+
+
+class Alive(msgspec.Struct):
+    """One word."""
+
+    status: str
+
+
+@route("/health", answer=Health)
+async def health(services: Services) -> Health:
+    """Return that this web process works, since when, with how much memory."""
+    now = time.time_ns() // 1000
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    uptime = round((now - services.health.started) / 1e6, 2)
+    return Health("ok", now // 1000, uptime, Memory(rss_bytes(), peak))
+
+
+@route("/health/live", answer=Alive)
+async def live(services: Services) -> Alive:
+    """Return that this process answers: a restart would not make it better."""
+    return Alive("ok")
+
+
+@route("/health/ready", answer=Alive, errors=(503,))
+async def ready(services: Services) -> Alive:
+    """Return that the database answers and at least one feed has data; else 503 and why."""
+    reasons = []
+    now, latest = instant(), services.hub.latest
+    if not any(not latest.silent(exchange, now) for exchange, _ in latest.tickers):
+        reasons.append("no feed has data")
+    try:
+        async with services.pool.connection() as connection:
+            await connection.execute("SELECT 1")
+    except Exception as error:
+        if not is_waitable(error):
+            raise
+        reasons.append("the database does not answer")
+    if reasons:
+        raise Refused(503, "; ".join(reasons), retry_after_s=RETRY_AFTER_S)
+    return Alive("ready")

@@ -1,0 +1,175 @@
+"""The latest value of everything: tickers, averages, open candles, feeds, processes.
+
+In come messages of the bus and the moment they came; out go ``Update``s when something changed,
+and answers to "what is it now". Pure: no socket, no clock, nothing is sent from here. A value of
+the aggregator's stream that is not newer than the one held is dropped: the stream repeats its
+present state to everybody whenever somebody subscribes.
+"""
+
+from typing import NamedTuple
+
+from bus.actor import Instant
+from bus.heartbeat import LATE_AFTER_S
+from bus.messages import Average, CandleUpdate, FeedStatus, Heartbeat, ProgramTable, Ticker
+from web.update import Update
+
+SILENT_AFTER_US = 5_000_000
+"""A feed says its status every second; after so long without one its process is silent."""
+NEWER_ELSEWHERE_US = 2_000_000
+"""The feed has had trades so much newer than the price held here: the way between is broken."""
+CANDLES_KEPT = 5
+"""Candles kept per symbol and interval, so that one that has just closed is not missed while the
+persister is about to store it."""
+_LATE_AFTER_US = int(LATE_AFTER_S * 1e6)
+_PROGRESS = ("trades", "batches", "messages", "frames", "requests")
+"""The counter of a process whose rate is shown: the first of these that it has."""
+
+Symbol = tuple[str, str]
+"""(exchange, symbol)"""
+
+
+class Beat(NamedTuple):
+    """A process's last heartbeat, when it came, and how many units of work a second it does."""
+
+    heartbeat: Heartbeat
+    heard: int
+    rate: float | None
+
+    def late(self, now: Instant) -> bool:
+        """True when the process has missed three beats."""
+        return now.mono - self.heard > _LATE_AFTER_US
+
+
+class Latest:
+    """All of it.
+
+    Args:
+        stale_after_s: age from which a price may be called stale.
+    """
+
+    def __init__(self, stale_after_s: int) -> None:
+        self._stale_after_us = stale_after_s * 1_000_000
+        self.tickers: dict[Symbol, Update] = {}
+        self.averages: dict[Symbol, dict[int, Update]] = {}
+        self.candles: dict[tuple[str, str, int], dict[int, Update]] = {}
+        self.feeds: dict[str, Update] = {}
+        self.beats: dict[str, Beat] = {}
+        self.programs: ProgramTable | None = None
+        self.position: tuple[int, int] | None = None
+        """(epoch, seq) of the newest message of the aggregator's stream."""
+        self._heard: dict[str, int] = {}
+        self._states: dict[Symbol, tuple[str, int | None]] = {}
+
+    def ticker(self, message: Ticker, now: Instant) -> Update | None:
+        """Take a ticker; return the update, None when it is not newer."""
+        key = (message.exchange, message.symbol)
+        if not self._newer(self.tickers.get(key), message):
+            return None
+        update = Update("ticker", message, self.stale(message, now))
+        self.tickers[key] = update
+        return update
+
+    def average(self, message: Average) -> Update | None:
+        """Take an hour's average; return the update, None when it is not newer."""
+        hours = self.averages.setdefault((message.exchange, message.symbol), {})
+        return self._keep(hours, message.hour_start, Update("average", message))
+
+    def candle(self, message: CandleUpdate) -> Update | None:
+        """Take a candle; return the update, None when it is not newer.
+
+        One older than those kept (a late trade) is an update all the same, but is not kept.
+        """
+        key = (message.exchange, message.symbol, message.interval_s)
+        return self._keep(
+            self.candles.setdefault(key, {}), message.ts_open, Update("candle", message)
+        )
+
+    def feed(self, message: FeedStatus, now: Instant) -> Update:
+        """Take a feed's status."""
+        self._heard[message.exchange] = now.mono
+        for each in message.symbols:
+            self._states[message.exchange, each.symbol] = (each.state, each.last_recv)
+        update = Update("status", message)
+        self.feeds[message.exchange] = update
+        return update
+
+    def heartbeat(self, message: Heartbeat, now: Instant) -> None:
+        """Take a process's sign of life."""
+        before = self.beats.get(message.program)
+        rate = _rate(before.heartbeat, message) if before else None
+        self.beats[message.program] = Beat(message, now.mono, rate)
+
+    def turned(self, now: Instant) -> list[Update]:
+        """Return an update for each ticker that became stale or fresh, each feed fallen silent."""
+        out = []
+        for key, held in self.tickers.items():
+            assert isinstance(held.message, Ticker)
+            flag = self.stale(held.message, now)
+            if flag != held.flag:
+                self.tickers[key] = Update("ticker", held.message, flag)
+                out.append(self.tickers[key])
+        for exchange, held in self.feeds.items():
+            if self.silent(exchange, now) != held.flag:
+                self.feeds[exchange] = Update("status", held.message, not held.flag)
+                out.append(self.feeds[exchange])
+        return out
+
+    def silent(self, exchange: str, now: Instant) -> bool:
+        """True when the feed of an exchange gives no sign of life, or never gave one."""
+        heard = self._heard.get(exchange)
+        return heard is None or now.mono - heard > SILENT_AFTER_US
+
+    def stale(self, message: Ticker, now: Instant) -> bool:
+        """True when the price is old *and* something says that there should be a newer one.
+
+        That is: the feed's process is silent, its connection is not up, it calls the symbol stale,
+        or it has had newer trades than this. An illiquid market is not a dead feed.
+        """
+        if now.wall - message.ts_recv <= self._stale_after_us:
+            return False
+        update = self.feeds.get(message.exchange)
+        if update is None or self.silent(message.exchange, now):
+            return True
+        assert isinstance(update.message, FeedStatus)
+        state, last_recv = self._states.get((message.exchange, message.symbol), ("quiet", None))
+        if update.message.state != "connected" or state == "stale":
+            return True
+        return last_recv is not None and last_recv - message.ts_recv > NEWER_ELSEWHERE_US
+
+    def exchange_stale(self, exchange: str) -> bool:
+        """True when every price of an exchange is stale, and there is one."""
+        flags = [update.flag for (where, _), update in self.tickers.items() if where == exchange]
+        return bool(flags) and all(flags)
+
+    def _keep(self, held: dict[int, Update], start: int, update: Update) -> Update | None:
+        message = update.message
+        assert isinstance(message, CandleUpdate | Average)
+        if not self._newer(held.get(start), message):
+            return None
+        if len(held) < CANDLES_KEPT or start > min(held):
+            held[start] = update
+            if len(held) > CANDLES_KEPT:
+                del held[min(held)]
+        return update
+
+    def _newer(self, held: Update | None, message: Ticker | Average | CandleUpdate) -> bool:
+        if held is not None:
+            before = held.message
+            assert not isinstance(before, FeedStatus)
+            if message.epoch == before.epoch and message.seq <= before.seq:
+                return False
+        position = (message.epoch, message.seq)
+        if self.position is None or self.position[0] != message.epoch or position > self.position:
+            self.position = position
+        return True
+
+
+def _rate(before: Heartbeat, after: Heartbeat) -> float | None:
+    """Return units of work a second between two heartbeats of one run of a process."""
+    if before.pid != after.pid or before.started != after.started or after.ts <= before.ts:
+        return None
+    for name in _PROGRESS:
+        if name in after.counters:
+            done = after.counters[name] - before.counters.get(name, 0)
+            return round(done * 1e6 / (after.ts - before.ts), 1)
+    return None

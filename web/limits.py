@@ -1,0 +1,59 @@
+"""The limits of one connection and one request, each with what happens when it is passed."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Named limits. Times in seconds."""
+
+    frame_bytes: int = 64 << 10
+    """Larger incoming WebSocket messages: closed 1009."""
+    fragments: int = 1024
+    """Fragments of one incoming message; more: closed 1009."""
+    messages_per_minute: int = 100
+    """Incoming messages of one WebSocket, and as many control frames; more: closed 4429."""
+    symbols: int = 50
+    """Named symbols of one connection; more: ``rejected``."""
+    slow_after_s: float = 15.0
+    """A client that takes nothing for so long: closed 4408."""
+    ping_every_s: float = 30.0
+    """The server's ping."""
+    pong_within_s: float = 60.0
+    """After a ping without an answer for so long (90 s without any sign): closed."""
+    close_within_s: float = 2.0
+    """What a client has to answer our close, before its connection is cut."""
+    head_bytes: int = 32 << 10
+    """Request line and headers together; more: 431."""
+    headers: int = 100
+    """Header lines; more: 431."""
+    head_within_s: float = 10.0
+    """A request whose headers take longer is cut."""
+    query_chars: int = 2048
+    """Query string; longer: 400."""
+    body_bytes: int = 64 << 10
+    """Request body; larger: 413."""
+    sse_comment_every_s: float = 15.0
+    """A comment keeps an event stream alive through proxies."""
+    drain_s: float = 3.0
+    """What open requests have to finish at shutdown."""
+
+
+class Bucket:
+    """A token bucket: ``per_minute`` at once, refilled evenly. Time is an argument, µs."""
+
+    def __init__(self, per_minute: int) -> None:
+        self._per_minute = per_minute
+        self._tokens = float(per_minute)
+        self._at: int | None = None
+
+    def take(self, now: int) -> bool:
+        """Take a token; False when there is none."""
+        if self._at is not None:
+            refilled = (now - self._at) * self._per_minute / 60e6
+            self._tokens = min(float(self._per_minute), self._tokens + refilled)
+        self._at = now
+        if self._tokens < 1.0:
+            return False
+        self._tokens -= 1.0
+        return True

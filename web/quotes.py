@@ -1,0 +1,230 @@
+"""``/ws/quotes`` and ``/sse/quotes``: the same quotes over a WebSocket and as server-sent events.
+
+A connection begins with the state of the data and the present values of its pairs, then gets each
+change, newest value first after a pause. ``hello {pairs}`` or ``?pairs=`` says which pairs; all by
+default. The pair of two exchanges is that of the first configured one.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from bus.actor import Instant, instant
+from bus.errors import UnknownSymbol
+from bus.messages import Average, FeedStatus, Ticker, TradeBatch
+from market.symbols import Directory, pair
+from web.codecs import quotes
+from web.codecs.quotes import Link, Status
+from web.hub import Client, Hub
+from web.limits import Bucket
+from web.live import receive
+from web.origin import refusal
+from web.protocol import TOO_MANY
+from web.schema import Refused
+from web.services import Services
+from web.update import Update, WatchKey
+from web.writer import Writer
+
+RETRY_MS = 2000
+PAIRS_MAX = 200
+
+
+class Chosen:
+    """The pairs of one connection, and what it was last told of the state of the data.
+
+    It is the codec of its client in the hub.
+
+    Args:
+        hub: who is sent what.
+        directory: the configured symbols.
+        as_event: updates as server-sent events instead of WebSocket frames.
+    """
+
+    def __init__(self, hub: Hub, directory: Directory, *, as_event: bool) -> None:
+        self._hub = hub
+        self._directory = directory
+        self._as_event = as_event
+        self._told: Status | None = None
+        self._exchanges: tuple[str, ...] = ()
+        self.client: Client = hub.join(self)
+
+    def updates(self, updates: list[Update], now: Instant) -> list[str]:
+        """Return the frames of ticks and averages, and of the status where it has changed."""
+        if updates[0].channel == "status":
+            return self._status(now)
+        # A price that turns stale is no new tick: it shows in the status.
+        encode = quotes.event if self._as_event else quotes.frame
+        return [*self._status(now), *(encode(update) for update in updates if not update.flag)]
+
+    def trade(self, batch: TradeBatch, index: int, now: Instant) -> str:
+        """Never asked for: nobody here watches trades."""
+        raise NotImplementedError
+
+    def choose(
+        self, names: Iterable[str] | None, now: Instant, after: tuple[int, int] | None = None
+    ) -> None:
+        """Watch the named pairs (None: all), unknown ones aside, and say their present values.
+
+        Of these only what is newer than ``after``, if that is a position of the same epoch.
+        """
+        chosen = self._resolve(names)
+        self._exchanges = tuple(dict.fromkeys(exchange for exchange, _ in chosen))
+        values: list[WatchKey] = [
+            (channel, exchange, symbol, 0)
+            for exchange, symbol in chosen
+            for channel in ("ticker", "average")
+        ]
+        feeds: list[WatchKey] = [("status", exchange, "", 0) for exchange in self._exchanges]
+        self._hub.unwatch(self.client, set(self.client.watches))
+        self._hub.watch(self.client, [*values, *feeds])
+        self._told = None
+        encode = quotes.event if self._as_event else quotes.frame
+        for text in self._status(now):
+            self.client.put(text)
+        for update in self._hub.present(values):
+            value = update.message
+            assert isinstance(value, Ticker | Average)
+            if after is None or value.epoch != after[0] or value.seq > after[1]:
+                self.client.put(encode(update))
+
+    def leave(self) -> None:
+        """The connection has ended."""
+        self._hub.leave(self.client)
+
+    def _resolve(self, names: Iterable[str] | None) -> list[tuple[str, str]]:
+        if names is None:
+            names = dict.fromkeys(pair(symbol) for _, symbol in self._directory.all)
+        found: dict[tuple[str, str], None] = {}
+        for name in names:
+            try:
+                found[self._directory.resolve(name)] = None
+            except UnknownSymbol:
+                continue  # the protocol has no way to say so, and its other pairs are meant
+        return list(found)
+
+    def _status(self, now: Instant) -> list[str]:
+        latest = self._hub.latest
+        links = []
+        for exchange in self._exchanges:
+            update = latest.feeds.get(exchange)
+            if update is not None:
+                assert isinstance(update.message, FeedStatus)
+                stale = latest.exchange_stale(exchange)
+                links.append(Link(update.message, latest.silent(exchange, now), stale))
+        status = quotes.status_of(links)
+        if status == self._told:
+            return []
+        self._told = status
+        text = quotes.status_frame(status)
+        return [f"data: {text}\n\n" if self._as_event else text]
+
+
+class Hello(msgspec.Struct, tag="hello", tag_field="type"):
+    """What a client may say: the pairs it wants, here or in a payload."""
+
+    pairs: list[str] | None = None
+    payload: dict[str, Any] | None = None
+
+
+_hello = msgspec.json.Decoder(Hello)
+
+
+def _pairs_of(text: str | bytes) -> tuple[bool, list[str] | None]:
+    """Return whether a message is a readable hello, and its pairs."""
+    try:
+        hello = _hello.decode(text)
+        wanted = hello.pairs
+        if wanted is None and hello.payload is not None:
+            wanted = msgspec.convert(hello.payload.get("pairs"), list[str] | None)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return False, None
+    return True, wanted[:PAIRS_MAX] if wanted is not None else None
+
+
+async def serve(websocket: WebSocket, services: Services) -> None:
+    """Serve one connection of ``/ws/quotes``."""
+    refused = refusal(websocket, services.settings.cors_origin)
+    if refused is not None:
+        await websocket.send_denial_response(refused)
+        return
+    await websocket.accept()
+    limits, sessions = services.limits, services.sessions
+    chosen = Chosen(services.hub, services.directory, as_event=False)
+    chosen.choose(None, instant())
+    writer = Writer(services.hub, chosen.client, websocket, limits.slow_after_s)
+    sessions.open(chosen.client, writer.wake, writer.judge)
+    bucket = Bucket(limits.messages_per_minute)
+    services.health.counters["quotes_opened"] += 1
+    try:
+        while True:
+            text = await receive(websocket)
+            now = instant()
+            if not bucket.take(now.mono):
+                writer.close(TOO_MANY, f"more than {limits.messages_per_minute} messages a minute")
+                break
+            readable, wanted = _pairs_of(text)
+            if readable:
+                chosen.choose(wanted, now)
+                writer.wake()
+            else:
+                services.health.counters["quotes_unreadable"] += 1
+    except WebSocketDisconnect:
+        pass
+    finally:
+        sessions.close(chosen.client)
+        chosen.leave()
+        await writer.stop()
+        services.health.counters["quotes_closed"] += 1
+
+
+async def stream(request: Request, services: Services) -> StreamingResponse:
+    """Answer ``/sse/quotes``; an unknown pair is a 404 here, where there is a way to say so."""
+    wanted = [name for name in request.query_params.get("pairs", "").split(",") if name.strip()]
+    if len(request.scope["query_string"]) > services.limits.query_chars:
+        raise Refused(400, f"the query is longer than {services.limits.query_chars} characters")
+    try:
+        for name in wanted:
+            services.directory.resolve(name)
+    except UnknownSymbol as unknown:
+        raise Refused(404, str(unknown), field="pairs") from None
+    after = quotes.event_position(request.headers.get("last-event-id"))
+    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+    body = _events(services, wanted or None, after)
+    return StreamingResponse(body, headers=headers, media_type="text/event-stream")
+
+
+async def _events(
+    services: Services, wanted: list[str] | None, after: tuple[int, int] | None
+) -> AsyncIterator[str]:
+    hub, limits, loop = services.hub, services.limits, asyncio.get_running_loop()
+    chosen = Chosen(hub, services.directory, as_event=True)
+    awake = asyncio.Event()
+    try:
+        chosen.choose(wanted, instant(), after)
+        services.sessions.open(chosen.client, awake.set)
+        services.health.counters["sse_opened"] += 1
+        yield f"retry: {RETRY_MS}\n\n"
+        comment_at = loop.time() + limits.sse_comment_every_s
+        while not services.draining.is_set():
+            texts = hub.take(chosen.client, instant())
+            if texts or loop.time() >= comment_at:
+                yield "".join(texts) or ": still here\n\n"
+                comment_at = loop.time() + limits.sse_comment_every_s
+            due = hub.next_due(chosen.client)
+            wait_s = max(0.0, comment_at - loop.time())
+            if due is not None:
+                wait_s = min(wait_s, max(0.0, (due - instant().mono) / 1e6))
+            try:
+                await asyncio.wait_for(awake.wait(), wait_s)
+            except TimeoutError:
+                pass  # something is due
+            awake.clear()
+    finally:
+        services.sessions.close(chosen.client)
+        chosen.leave()
+        services.health.counters["sse_closed"] += 1

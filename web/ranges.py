@@ -1,0 +1,37 @@
+"""The half-open range of time that a query names, checked."""
+
+from web import times
+from web.schema import Refused
+
+DAY_US = 86_400_000_000
+MOMENT_MAX = 253_402_300_800_000_000
+"""The year 10000, which nothing reaches."""
+
+
+def moment(text: str | None, field: str) -> int | None:
+    """Return the µs UTC of a query's moment, None for None.
+
+    Raises:
+        Refused: 400, it is none.
+    """
+    if text is None:
+        return None
+    try:
+        ts = times.parse(text)
+    except ValueError:
+        sentence = f"{field} was {text[:64]!r}, must be ISO-8601 as in 2025-09-30T00:00Z"
+        raise Refused(400, sentence, field=field) from None
+    if ts < 0:
+        raise Refused(400, f"{field} was {text[:64]!r}, must not be before 1970", field=field)
+    return ts
+
+
+def ordered(start: int, end: int) -> tuple[int, int]:
+    """Return the range.
+
+    Raises:
+        Refused: 400, it ends before it begins.
+    """
+    if start >= end:
+        raise Refused(400, "from must be before to", field="from")
+    return start, end

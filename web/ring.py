@@ -1,0 +1,81 @@
+"""The newest journal records of one exchange, as they came from the bus, for clients that resume.
+
+In go raw payloads, 0.2 µs each: nothing is decoded until a client needs it. Out come the batches
+after a position, or None, which means: not all of them are here. Never says "all" of a range with
+a hole in it.
+"""
+
+from collections import deque
+from itertools import islice
+
+from bus.messages import JournalRecord, TradeBatch, decode_record
+
+RECORDS_MAX = 20_000
+BYTES_MAX = 16 << 20
+
+
+class Ring:
+    """The records of one exchange, oldest dropped first.
+
+    Args:
+        records_max: how many are kept at most.
+        bytes_max: and how many bytes.
+    """
+
+    def __init__(self, records_max: int = RECORDS_MAX, bytes_max: int = BYTES_MAX) -> None:
+        self._payloads: deque[bytes] = deque()
+        self._bytes = 0
+        self._records_max = records_max
+        self._bytes_max = bytes_max
+
+    def __len__(self) -> int:
+        return len(self._payloads)
+
+    def add(self, payload: bytes) -> None:
+        """Take the next record."""
+        self._payloads.append(payload)
+        self._bytes += len(payload)
+        while self._bytes > self._bytes_max or len(self._payloads) > self._records_max:
+            self._bytes -= len(self._payloads.popleft())
+
+    def position(self) -> tuple[int, int] | None:
+        """Return the (epoch, seq) of the newest record that has a seq; None when there is none."""
+        for payload in reversed(self._payloads):
+            record = decode_record(payload)
+            if record.seq is not None:
+                return record.epoch, record.seq
+        return None
+
+    def since(self, epoch: int, seq: int) -> list[JournalRecord] | None:
+        """Return all records after a position, in order; None when they are not all here."""
+        newest = self.position()
+        if newest is None or newest[0] != epoch:
+            return None
+        missing = newest[1] - seq
+        if not 0 <= missing <= len(self._payloads):
+            return None
+        tail = islice(self._payloads, len(self._payloads) - missing, None)
+        records = [decode_record(payload) for payload in tail]
+        wanted = [(epoch, seq + 1 + i) for i in range(missing)]
+        return records if [(r.epoch, r.seq) for r in records] == wanted else None
+
+    def recent(
+        self, symbols: set[str], count: int, records_max: int
+    ) -> list[tuple[TradeBatch, int]]:
+        """Return the newest trades of some symbols, oldest first, as (batch, place in it).
+
+        Args:
+            symbols: whose.
+            count: how many at most.
+            records_max: how many records are looked into at most.
+        """
+        found: list[tuple[TradeBatch, int]] = []
+        for payload in islice(reversed(self._payloads), records_max):
+            record = decode_record(payload)
+            if isinstance(record, TradeBatch):
+                for index in range(len(record.trades) - 1, -1, -1):
+                    if record.trades[index].symbol in symbols:
+                        found.append((record, index))
+            if len(found) >= count:
+                break
+        return found[count - 1 :: -1] if len(found) >= count else found[::-1]

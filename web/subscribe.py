@@ -1,0 +1,256 @@
+"""What a client of ``/ws`` may say, and what it is answered.
+
+In comes the text of one frame; out go texts in the client's queue, and watches in the hub. Pure.
+Whatever the text is, the answer is a frame: an ``error`` has a code and a sentence, and the socket
+stays open.
+"""
+
+from typing import Annotated, Any, Literal, get_args
+
+import msgspec
+
+from bus.actor import Instant
+from bus.errors import UnknownSymbol
+from bus.messages import TradeBatch
+from market import intervals
+from market.symbols import Directory
+from web.codecs import native
+from web.hub import Client, Hub
+from web.limits import Limits
+from web.update import Channel, Update, WatchKey
+
+EVERYTHING = "*"
+SNAPSHOT_TRADES = 50
+REPLAY_MAX = 20_000
+"""Trades that are replayed at most; a client that missed more is not recovered."""
+_SNAPSHOT_RECORDS = 200
+_RATE_MS_MAX = 60_000
+_UNSIGNED = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+_SymbolText = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+_decode = msgspec.json.Decoder().decode
+
+
+class Subscription(msgspec.Struct):
+    """The fields of ``subscribe`` and ``unsubscribe``."""
+
+    symbols: Annotated[list[_SymbolText], msgspec.Meta(max_length=1000)] | str = EVERYTHING
+    channel: Channel = "ticker"
+    interval: Literal["1m", "1h", "1d"] = "1m"
+    rate_ms: Annotated[int, msgspec.Meta(ge=50, le=_RATE_MS_MAX)] = 100
+    resume: (
+        dict[str, Annotated[list[_UNSIGNED], msgspec.Meta(min_length=2, max_length=3)]] | None
+    ) = None
+
+
+class BadRequest(Exception):
+    """What a client said cannot be done: a code and a sentence."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence
+
+
+class NativeCodec:
+    """How updates of one connection of ``/ws`` become texts."""
+
+    def updates(self, updates: list[Update], now: Instant) -> list[str]:
+        """Return their frames."""
+        return native.frames(updates, now.wall)
+
+    def trade(self, batch: TradeBatch, index: int, now: Instant) -> str:
+        """Return the frame of one trade."""
+        return native.frame("trade_update", native.trade(batch, index), now.wall)
+
+
+class Conversation:
+    """One connection of ``/ws``, without its socket.
+
+    Args:
+        hub: who is sent what.
+        directory: the configured symbols.
+        limits: of one connection.
+    """
+
+    def __init__(self, hub: Hub, directory: Directory, limits: Limits) -> None:
+        self._hub = hub
+        self._directory = directory
+        self._limits = limits
+        self.client: Client = hub.join(NativeCodec())
+        self._named: dict[Channel, set[tuple[str, str]]] = {}
+
+    def hear(self, text: str | bytes, now: Instant) -> None:
+        """Take one incoming frame; answers go into the client's queue."""
+        try:
+            kind, fields = _read(text)
+            if kind == "ping":
+                self._say("pong", {}, now)
+            elif kind == "subscribe":
+                self._subscribe(_convert(fields), now)
+            elif kind == "unsubscribe":
+                self._unsubscribe(_convert(fields), now)
+            elif kind == "auth":
+                raise BadRequest("UNAUTHORIZED", "there are no accounts here: all data is public")
+            else:
+                raise BadRequest("UNKNOWN_TYPE", f"no message type {kind[:64]!r}")
+        except BadRequest as wrong:
+            self._say("error", {"code": wrong.code, "message": wrong.sentence}, now)
+
+    def leave(self) -> None:
+        """The connection has ended."""
+        self._hub.leave(self.client)
+
+    def _say(self, kind: str, payload: object, now: Instant) -> None:
+        self.client.put(native.message(kind, payload, now.wall))
+
+    def _subscribe(self, wish: Subscription, now: Instant) -> None:
+        symbols, rejected = self._accept(wish)
+        keys = self._keys(wish, symbols)
+        # From here to the end nothing can come in between: the client watches first, and what it is
+        # told next is the state of this very moment.
+        self._hub.watch(self.client, keys, wish.rate_ms * 1000)
+        resume, recovered, missed = self._resume(wish, symbols)
+        answer: dict[str, Any] = {
+            "channel": wish.channel,
+            "symbols": [f"{exchange}:{symbol}" for exchange, symbol in symbols],
+            "rejected": rejected,
+            "rate_ms": None if wish.channel == "trade" else wish.rate_ms,
+            "resume": resume,
+            "recovered": recovered,
+        }
+        if wish.channel == "candle":
+            answer["interval"] = wish.interval
+        self._say("subscribed", answer, now)
+        if missed is not None:
+            for batch, index in missed:
+                self.client.put(self.client.codec.trade(batch, index, now))
+            return
+        if wish.channel == "trade":
+            payloads = [native.trade(*found) for found in self._recent(symbols)]
+        else:
+            payloads = [native.payload(update, now.wall) for update in self._hub.present(keys)]
+        self.client.put(native.snapshot(wish.channel, payloads, now.wall))
+
+    def _unsubscribe(self, wish: Subscription, now: Instant) -> None:
+        if wish.symbols == EVERYTHING:
+            gone = {key for key in self.client.watches if key[0] == wish.channel}
+            self._named.pop(wish.channel, None)
+            symbols = sorted({(key[1], key[2]) for key in gone})
+        else:
+            symbols, _ = self._resolve(wish.symbols)
+            gone = {key for key in self.client.watches if key[0] == wish.channel}
+            gone = {key for key in gone if (key[1], key[2]) in symbols}
+            self._named.get(wish.channel, set()).difference_update(symbols)
+        self._hub.unwatch(self.client, gone)
+        names = [f"{exchange}:{symbol}" if symbol else exchange for exchange, symbol in symbols]
+        self._say("unsubscribed", {"channel": wish.channel, "symbols": names}, now)
+
+    def _resolve(
+        self, wanted: list[str] | str
+    ) -> tuple[list[tuple[str, str]], list[dict[str, str]]]:
+        """Return the symbols that are meant, each once, and those that mean nothing."""
+        if wanted == EVERYTHING:
+            return list(self._directory.all), []
+        found: dict[tuple[str, str], None] = {}
+        rejected = []
+        for text in [wanted] if isinstance(wanted, str) else wanted:
+            try:
+                found[self._directory.resolve(text)] = None
+            except UnknownSymbol as unknown:
+                rejected.append({"symbol": text[:64], "reason": str(unknown)})
+        return list(found), rejected
+
+    def _accept(self, wish: Subscription) -> tuple[list[tuple[str, str]], list[dict[str, str]]]:
+        """Return the symbols of a wish as far as the limit goes, and the others with the reason."""
+        found, rejected = self._resolve(wish.symbols)
+        if wish.symbols == EVERYTHING or wish.channel == "status":
+            return found, rejected
+        accepted = []
+        mine = self._named.setdefault(wish.channel, set())
+        all_named = set[tuple[str, str]]().union(*self._named.values())
+        for one in found:
+            if one in all_named or len(all_named) < self._limits.symbols:
+                accepted.append(one)
+                mine.add(one)
+                all_named.add(one)
+            else:
+                reason = f"a connection may name {self._limits.symbols} symbols"
+                rejected.append({"symbol": f"{one[0]}:{one[1]}", "reason": reason})
+        return accepted, rejected
+
+    def _keys(self, wish: Subscription, symbols: list[tuple[str, str]]) -> list[WatchKey]:
+        if wish.channel == "status":
+            exchanges = dict.fromkeys(exchange for exchange, _ in symbols)
+            return [("status", exchange, "", 0) for exchange in exchanges]
+        interval_s = intervals.parse(wish.interval) if wish.channel == "candle" else 0
+        return [(wish.channel, exchange, symbol, interval_s) for exchange, symbol in symbols]
+
+    def _resume(
+        self, wish: Subscription, symbols: list[tuple[str, str]]
+    ) -> tuple[dict[str, tuple[int, int]], bool | None, list[tuple[TradeBatch, int]] | None]:
+        """Return the positions now, whether what was missed is here (None: not asked), and that."""
+        if wish.channel != "trade":
+            position = self._hub.latest.position
+            here = {"aggregator": position} if position and wish.channel != "status" else {}
+            # The present state is all there is to recover where the newest value wins.
+            return here, None if wish.resume is None else True, None
+        exchanges = dict.fromkeys(exchange for exchange, _ in symbols)
+        positions = {name: self._hub.ring(name).position() for name in exchanges}
+        here = {name: position for name, position in positions.items() if position is not None}
+        if wish.resume is None:
+            return here, None, None
+        missed: list[tuple[TradeBatch, int]] = []
+        for exchange, (epoch, seq, *place) in wish.resume.items():
+            if exchange not in exchanges:
+                continue
+            mine = {symbol for where, symbol in symbols if where == exchange}
+            # With a place in the batch, the rest of that batch is missing too.
+            records = self._hub.ring(exchange).since(epoch, seq - 1 if place else seq)
+            if records is None:
+                return here, False, None
+            for record in records:
+                first = place[0] + 1 if place and record.seq == seq else 0
+                if isinstance(record, TradeBatch):
+                    missed += [
+                        (record, index)
+                        for index in range(first, len(record.trades))
+                        if record.trades[index].symbol in mine
+                    ]
+            if len(missed) > REPLAY_MAX:
+                return here, False, None
+        return here, True, missed
+
+    def _recent(self, symbols: list[tuple[str, str]]) -> list[tuple[TradeBatch, int]]:
+        """Return the newest trades of symbols, oldest first by when they were received."""
+        found: list[tuple[TradeBatch, int]] = []
+        for exchange in dict.fromkeys(exchange for exchange, _ in symbols):
+            mine = {symbol for where, symbol in symbols if where == exchange}
+            found += self._hub.ring(exchange).recent(mine, SNAPSHOT_TRADES, _SNAPSHOT_RECORDS)
+        found.sort(key=lambda each: each[0].trades[each[1]].ts_recv)
+        return found[-SNAPSHOT_TRADES:]
+
+
+def _read(text: str | bytes) -> tuple[str, dict[str, Any]]:
+    """Return the type, in lower case, and the fields, which may stand in or beside a payload."""
+    try:
+        value = _decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise BadRequest("BAD_REQUEST", "the message is not JSON") from None
+    if not isinstance(value, dict) or not isinstance(value.get("type"), str):
+        raise BadRequest("BAD_REQUEST", 'a message is an object with a "type"')
+    payload = value.get("payload")
+    fields = {**value, **payload} if isinstance(payload, dict) else value
+    return value["type"].lower(), fields
+
+
+def _convert(fields: dict[str, Any]) -> Subscription:
+    if "symbols" not in fields and fields.get("channel") != "status":
+        raise BadRequest("BAD_REQUEST", 'symbols is missing: a list of names, or "*"')
+    channel = fields.get("channel", "ticker")
+    if channel not in get_args(Channel):
+        known = ", ".join(get_args(Channel))
+        raise BadRequest("UNKNOWN_CHANNEL", f"no channel {str(channel)[:64]!r}, there are {known}")
+    try:
+        return msgspec.convert(fields, Subscription)
+    except msgspec.ValidationError as wrong:
+        raise BadRequest("BAD_REQUEST", str(wrong)) from None

@@ -1,0 +1,53 @@
+"""One published value on its way to clients.
+
+Its JSON is made when the first client needs it, and once. In come messages of the bus; out go
+texts, each made by a codec and kept here under that codec's name, however many are sent it.
+"""
+
+from collections.abc import Hashable
+from typing import Literal
+
+from bus.messages import Average, CandleUpdate, FeedStatus, Ticker
+
+Channel = Literal["ticker", "trade", "candle", "average", "status"]
+WatchKey = tuple[str, str, str, int]
+"""(channel, exchange, symbol, interval_s): what can be watched; "" and 0 where there is none."""
+
+
+class Update:
+    """A value of a channel.
+
+    Args:
+        channel: which.
+        message: the value as it came.
+        flag: what the web process adds: the ticker is stale, the feed is silent.
+    """
+
+    __slots__ = ("channel", "flag", "message", "texts")
+
+    def __init__(
+        self,
+        channel: Channel,
+        message: Ticker | CandleUpdate | Average | FeedStatus,
+        flag: bool = False,
+    ) -> None:
+        self.channel = channel
+        self.message = message
+        self.flag = flag
+        self.texts: dict[str, str] = {}
+
+    @property
+    def watched(self) -> WatchKey:
+        """What a client must watch to be sent this."""
+        message = self.message
+        if isinstance(message, FeedStatus):
+            return (self.channel, message.exchange, "", 0)
+        interval = message.interval_s if isinstance(message, CandleUpdate) else 0
+        return (self.channel, message.exchange, message.symbol, interval)
+
+    @property
+    def replaces(self) -> Hashable:
+        """Of two updates with equal ``replaces`` only the newer matters."""
+        if isinstance(self.message, CandleUpdate):
+            return (self.watched, self.message.ts_open)
+        return self.watched
