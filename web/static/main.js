@@ -20,6 +20,7 @@ const connection = connect(url.href, {
   onSession(next) {
     const was = connected.value;
     session.value = next;
+    clock.value = Date.now();
     if (connected.value) {
       lostAt.value = null;
       if (was) return;

@@ -28,7 +28,8 @@ import { decimalsOf, DECIMALS_MIN } from "./format.js";
  * @property {number | null} hourStart ms UTC
  * @property {number | null} hourAverage
  * @property {number} hourCount trades
- * @property {"never received" | "live" | "quiet" | "stale"} quality
+ * @property {boolean} stale the server's judgement: old, and there should be a newer one
+ * @property {boolean} quiet no trade for long, and nothing says that there should be one
  *
  * @typedef {object} Chart the one-minute candles of one symbol
  * @property {string} key
@@ -161,7 +162,8 @@ function withSymbol(state, key) {
     hourStart: null,
     hourAverage: null,
     hourCount: 0,
-    quality: "never received",
+    stale: false,
+    quiet: false,
   };
   /** @type {Chart} */
   const chart = { key, candles: [], live: [], loaded: 0, load: "loading", error: null };
@@ -196,7 +198,8 @@ function ticker(state, row, at) {
     hourStart: epochMs(row.hour_start),
     hourAverage: number(row.hour_avg),
     hourCount: number(row.hour_count) ?? 0,
-    quality: row.stale === true ? "stale" : "live",
+    stale: row.stale === true,
+    quiet: moved ? false : before.quiet,
   };
   return { ...state, cards: { ...state.cards, [key]: card } };
 }
@@ -218,11 +221,11 @@ function candle(state, row) {
 function feed(state, row) {
   if (typeof row?.exchange !== "string" || typeof row.state !== "string") return state;
   let cards = state.cards;
-  for (const { symbol, state: quality } of Array.isArray(row.symbols) ? row.symbols : []) {
+  for (const { symbol, state: said } of Array.isArray(row.symbols) ? row.symbols : []) {
     const card = cards[`${row.exchange}:${symbol}`];
-    if (card === undefined || card.quality === quality || card.price === null) continue;
-    if (quality === "live" || quality === "quiet" || quality === "stale") {
-      cards = { ...cards, [card.key]: { ...card, quality } };
+    const quiet = said === "quiet";
+    if (card !== undefined && card.quiet !== quiet) {
+      cards = { ...cards, [card.key]: { ...card, quiet } };
     }
   }
   return { ...state, cards, feeds: { ...state.feeds, [row.exchange]: row } };

@@ -21,7 +21,7 @@ export function App({ retry }) {
       <${ConnectionChip} retry=${retry} />
     </header>
     ${simulated.value === true &&
-    html`<p class="simulated"><strong>SIMULATED</strong> exchange data: no price here is real</p>`}
+    html`<p class="simulated"><strong>SIMULATED</strong> exchange data</p>`}
     <main class="cards" aria-label="Prices">
       ${keys.length === 0
         ? html`<p class="empty">Waiting for the list of symbols.</p>`

@@ -17,7 +17,7 @@ import { Chart } from "./chart.js";
 export function Card({ name }) {
   const card = cardOf(name);
   const chip = useComputed(() => chipOf(card.value));
-  const old = useComputed(() => card.value.quality === "stale" || unreachable.value);
+  const old = useComputed(() => card.value.stale || unreachable.value);
   const waiting = useComputed(() => card.value.price === null);
   const { symbol, exchange } = card.peek();
   return html`
@@ -30,20 +30,18 @@ export function Card({ name }) {
       ${waiting.value
         ? html`<p class="price-row waiting">Waiting for the first trade</p>`
         : html`<div class="price-row"><${Price} name=${name} /><${Change} name=${name} /></div>`}
-      <div class="hour-row">
-        <${HourAverage} name=${name} />
-        ${chip.value !== null && html`<span class="chip">${chip.value}</span>`}
-      </div>
+      <${HourAverage} name=${name} />
       <${Chart} name=${name} />
+      ${chip.value !== null && html`<p class="chip">${chip.value}</p>`}
     </article>
   `;
 }
 
 /** @param {CardState} card @returns {string | null} */
-function chipOf({ quality, bornAt, exchange }) {
-  if (bornAt === null || (quality !== "stale" && quality !== "quiet")) return null;
+function chipOf({ stale, quiet, bornAt, exchange }) {
+  if (bornAt === null || !(stale || quiet)) return null;
   const age = format.duration(clock.value - bornAt);
-  if (quality === "quiet") return `quiet ${age}: no trades, the market is open`;
+  if (!stale) return `quiet ${age}: no trades on this market`;
   const feed = feeds.value[exchange];
   const away = feed !== undefined && feed.state !== "connected" && feed.silent !== true;
   return `stale ${age}: ${away ? `${exchange} is ${feed.state}` : `no trades from ${exchange}`}`;
@@ -112,7 +110,7 @@ function HourAverage({ name }) {
     return hourStart === null ? "" : `Average price of the trades of ${format.utcHour(hourStart)}`;
   });
   return html`<p class="hour" title=${hour}>
-    <span class="label">Hour average</span>
+    <span class="label">Hour avg</span>
     <span class="value">${shown}</span>
     <span class="quote">${card.peek().quote}</span>
     <span class="label count">${trades}</span>

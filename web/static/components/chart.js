@@ -9,12 +9,15 @@
 
 import { html } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
-import { effect, useComputed, useSignal } from "@preact/signals";
+import { computed, effect, useComputed, useSignal } from "@preact/signals";
 import * as format from "../format.js";
 import { drawNever, drawSoon } from "../frames.js";
 import { loadCandles } from "../loader.js";
 import { makePlot } from "../plot.js";
 import { cardOf, chartOf, clock } from "../state.js";
+
+/** A chart this near to what can be seen is drawn, so that scrolling finds it ready. */
+const NEAR = "200px";
 
 /** @typedef {import("../candles.js").Candle} Candle */
 
@@ -39,9 +42,8 @@ export function Chart({ name }) {
     <div class="chart">
       <p class="legend">
         ${pointed.value === null
-          ? html`<span>1 min candles ${since}</span>`
+          ? html`<span>1 min ${since}</span><span class="average-key">hour average</span>`
           : html`<span>${describe(pointed.value, card.peek().decimals)}</span>`}
-        <span class="average-key">hour average</span>
       </p>
       <div
         class="plot"
@@ -70,14 +72,19 @@ function keepDrawn(name, element, onPoint) {
   const plot = makePlot(element, onPoint);
   const draw = () => plot.draw(chartOf(name).peek(), cardOf(name).peek());
   let seen = false;
-  const watcher = new IntersectionObserver((entries) => {
-    seen = entries.at(-1)?.isIntersecting ?? false;
-    if (seen) drawSoon(draw);
-  });
+  const watcher = new IntersectionObserver(
+    (entries) => {
+      seen = entries.at(-1)?.isIntersecting ?? false;
+      if (seen) drawSoon(draw);
+    },
+    { rootMargin: NEAR },
+  );
   watcher.observe(element);
+  // A price that moves needs no drawing of its own: its candle comes right after it.
+  const averaged = computed(() => cardOf(name).value.hourAverage !== null);
   const stop = effect(() => {
     void chartOf(name).value;
-    void cardOf(name).value;
+    void averaged.value;
     if (seen) drawSoon(draw);
   });
   return () => {
@@ -91,7 +98,7 @@ function keepDrawn(name, element, onPoint) {
 /** @param {import("../store.js").Chart} chart @returns {string} */
 function sinceOf({ candles, load }) {
   const first = candles[0];
-  if (first === undefined) return load === "loading" ? "are loading" : "begin with the next trade";
+  if (first === undefined) return load === "loading" ? "candles are loading" : "candles begin with the next trade";
   return `since ${format.time(first.time * 1000, clock.value, { seconds: false })}`;
 }
 

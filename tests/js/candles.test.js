@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  CANDLES_MAX,
+  changesToDraw,
+  epochMs,
+  hasLooseEnd,
+  merge,
+  mergeAll,
+  readCandle,
+} from "../../web/static/candles.js";
+
+/** @typedef {import("../../web/static/candles.js").Candle} Candle */
+
+/** @param {number} time @param {number} revision @returns {Candle} */
+function candle(time, revision, closed = false) {
+  return { time, open: 1, high: 2, low: 1, close: 1.5, volume: 1, trades: revision, closed, revision };
+}
+/** @param {readonly Candle[]} candles */
+const shape = (candles) => candles.map(({ time, revision }) => [time, revision]);
+
+test("a candle of the wire is read, with its time in whole seconds", () => {
+  const wire = { t: "2024-08-08T14:03:00Z", o: 1, h: 3, l: 0.5, c: 2, v: 7.5, n: 4, closed: true };
+  assert.deepEqual(readCandle(wire), {
+    time: 1723125780,
+    open: 1,
+    high: 3,
+    low: 0.5,
+    close: 2,
+    volume: 7.5,
+    trades: 4,
+    closed: true,
+    revision: 4,
+  });
+  assert.equal(epochMs(1723125780000), 1723125780000);
+});
+
+test("what cannot be drawn is no candle", () => {
+  const good = { t: "2024-08-08T14:03:00Z", o: 1, h: 3, l: 0.5, c: 2 };
+  for (const bad of [null, {}, { ...good, t: "soon" }, { ...good, h: null }, { ...good, c: "2" }]) {
+    assert.equal(readCandle(bad), null);
+  }
+});
+
+test("a newer revision replaces, an older or equal one changes nothing", () => {
+  const candles = [candle(60, 5), candle(120, 3)];
+  assert.deepEqual(shape(merge(candles, candle(120, 4))), [[60, 5], [120, 4]]);
+  assert.deepEqual(shape(merge(candles, candle(60, 6))), [[60, 6], [120, 3]]);
+  assert.equal(merge(candles, candle(120, 3)), candles);
+  assert.equal(merge(candles, candle(60, 4)), candles);
+});
+
+test("a candle that closed without another trade is news", () => {
+  assert.equal(merge([candle(60, 5)], candle(60, 5, true))[0]?.closed, true);
+});
+
+test("a late candle goes to its own place, once", () => {
+  const candles = [candle(60, 1), candle(180, 1)];
+  assert.deepEqual(shape(merge(candles, candle(120, 1))), [[60, 1], [120, 1], [180, 1]]);
+  assert.deepEqual(shape(merge(candles, candle(0, 1))), [[0, 1], [60, 1], [180, 1]]);
+});
+
+test("stored and live candles merge to the same in either order, with duplicates and disorder", () => {
+  const stored = [candle(180, 2), candle(60, 9), candle(120, 4), candle(60, 9)];
+  const live = [candle(180, 5), candle(240, 1), candle(120, 3)];
+  const expected = [[60, 9], [120, 4], [180, 5], [240, 1]];
+  assert.deepEqual(shape(mergeAll(stored, live)), expected);
+  assert.deepEqual(shape(mergeAll(live, stored)), expected);
+});
+
+test("the kept candles are capped, and the oldest go", () => {
+  /** @type {readonly Candle[]} */
+  let candles = [];
+  for (let i = 1; i <= CANDLES_MAX + 50; i += 1) candles = merge(candles, candle(i * 60, 1));
+  assert.equal(candles.length, CANDLES_MAX);
+  assert.equal(candles[0]?.time, 51 * 60);
+  assert.equal(merge(candles, candle(60, 9)), candles);
+  assert.equal(mergeAll(candles, [candle(60, 9)]).length, CANDLES_MAX);
+});
+
+test("only a candle with successors is a loose end while it is open", () => {
+  assert.equal(hasLooseEnd([candle(60, 1, true), candle(120, 1)]), false);
+  assert.equal(hasLooseEnd([candle(60, 1), candle(120, 1)]), true);
+  assert.equal(hasLooseEnd([]), false);
+});
+
+test("a chart is given what changed, oldest first, and drawn anew when that cannot be", () => {
+  const candles = [candle(60, 1), candle(180, 1)];
+  const drawn = new Map(candles.map((each) => [each.time, each]));
+  assert.deepEqual(changesToDraw(drawn, candles), []);
+  const grown = merge(merge(candles, candle(60, 2)), candle(240, 1));
+  assert.deepEqual(shape(changesToDraw(drawn, grown) ?? []), [[60, 2], [240, 1]]);
+  assert.equal(changesToDraw(drawn, merge(candles, candle(120, 1))), null);
+  assert.equal(changesToDraw(new Map(), candles), null);
+});

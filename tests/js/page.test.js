@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { readFileSync, readdirSync, statSync } from "node:fs";
+import { test } from "node:test";
+import { gzipSync } from "node:zlib";
+
+const STATIC = new URL("../../web/static/", import.meta.url);
+/** What our own modules may weigh, gzipped one by one. */
+const OWN_BYTES_MAX = 28_000;
+/** @param {string} path */
+const read = (path) => readFileSync(new URL(path, STATIC), "utf8");
+const page = read("index.html");
+/** @type {Record<string, string>} */
+const imports = JSON.parse(page.match(/<script type="importmap">(.*?)<\/script>/s)?.[1] ?? "").imports;
+
+/** Every file that `path` imports, itself and those behind them included. @param {string} path @param {Set<string>} found */
+function graph(path, found = new Set()) {
+  if (found.has(path)) return found;
+  found.add(path);
+  for (const [, name] of read(path).matchAll(/\bfrom\s*"([^"]+)"/g)) {
+    assert.ok(name);
+    const url = imports[name] ?? new URL(name, `http://x/static/${path}`).pathname;
+    graph(url.replace("/static/", ""), found);
+  }
+  return found;
+}
+
+/** @param {string} folder @returns {string[]} */
+function filesIn(folder) {
+  return readdirSync(new URL(folder, STATIC)).flatMap((name) => {
+    const path = `${folder}${name}`;
+    return statSync(new URL(path, STATIC)).isDirectory() ? filesIn(`${path}/`) : [path];
+  });
+}
+
+test("exactly the modules that the page imports are preloaded", () => {
+  const preloaded = [...page.matchAll(/rel="modulepreload" href="\/static\/([^"]+)"/g)];
+  assert.deepEqual(preloaded.map(([, path]) => path).sort(), [...graph("main.js")].sort());
+});
+
+test("every module of ours is imported, and every style sheet linked", () => {
+  const scripts = filesIn("").filter((path) => path.endsWith(".js"));
+  assert.deepEqual(scripts.filter((path) => !graph("main.js").has(path)), []);
+  const linked = [...page.matchAll(/rel="stylesheet" href="\/static\/([^"]+)"/g)].map(([, path]) => path);
+  assert.deepEqual(linked.sort(), filesIn("").filter((path) => path.endsWith(".css")).sort());
+});
+
+test("the page brings no script or style of its own but the import map, and loads from no other host", () => {
+  assert.deepEqual([...page.matchAll(/<script(?![^>]* src=)[^>]*>/g)].map(String), [
+    '<script type="importmap">',
+  ]);
+  assert.doesNotMatch(page, /<style|\sstyle=|\son[a-z]+=/);
+  for (const [, url] of page.matchAll(/(?:src|href)="([^"]+)"/g)) assert.match(url ?? "", /^\/(?!\/)/);
+  for (const path of filesIn("").filter((each) => /\.(js|css)$/.test(each))) {
+    assert.doesNotMatch(read(path), /innerHTML|\bstyle=|@import|url\(/, path);
+  }
+});
+
+test("the vendored files are those whose sums are written down", () => {
+  const rows = [...read("vendor/README.md").matchAll(/^\| `([^`]+)` .*\| `([0-9a-f]{64})` \|$/gm)];
+  const written = rows.map(([, name, sum]) => [name, sum]);
+  const present = filesIn("vendor/")
+    .filter((path) => path.endsWith(".mjs"))
+    .map((path) => [
+      path.replace("vendor/", ""),
+      createHash("sha256").update(read(path)).digest("hex"),
+    ]);
+  assert.deepEqual(written.sort(), present.sort());
+});
+
+test("our own modules stay within their budget", () => {
+  const own = [...graph("main.js")].filter((path) => !path.startsWith("vendor/"));
+  const bytes = own.reduce((sum, path) => sum + gzipSync(read(path)).length, 0);
+  assert.ok(bytes <= OWN_BYTES_MAX, `${bytes} bytes`);
+  assert.ok(bytes > 1000);
+});

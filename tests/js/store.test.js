@@ -1,0 +1,190 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { readFrame } from "../../web/static/messages.js";
+import { EMPTY, reduce } from "../../web/static/store.js";
+
+/** @typedef {import("../../web/static/store.js").State} State */
+/** @typedef {import("../../web/static/store.js").Change} Change */
+
+const KEY = "coinbase:BTC-USD";
+const TICKER = {
+  symbol: "BTC-USD",
+  exchange: "coinbase",
+  price: 61837.63,
+  ts: 1723125789123,
+  change_24h_pct: -1.25,
+  hour_start: "2024-08-08T14:00:00Z",
+  hour_avg: 61800.123456789012,
+  hour_count: 7,
+  age_ms: 2000,
+  stale: false,
+};
+const CANDLE = {
+  symbol: "BTC-USD",
+  exchange: "coinbase",
+  interval: "1m",
+  t: "2024-08-08T14:03:00Z",
+  o: 1,
+  h: 2,
+  l: 1,
+  c: 2,
+  v: 1,
+  n: 3,
+  closed: false,
+  revision: 3,
+};
+const STATUS = {
+  version: "0.1.0",
+  simulated: true,
+  symbols: [
+    { exchange: "coinbase", symbol: "ETH-USD" },
+    { exchange: "coinbase", symbol: "BTC-USD" },
+  ],
+  feeds: [{ exchange: "coinbase", state: "connected", symbols: [] }],
+};
+
+/** @param {string} type @param {any} payload @returns {Change} */
+const heard = (type, payload, at = 5000) => ({
+  type: "frame",
+  frame: { type, payload, timestamp: null },
+  at,
+});
+/** @param {any} status @returns {Change} */
+const answered = (status) => ({ type: "status", status });
+/** @param {Change[]} changes @returns {State} */
+const after = (...changes) => changes.reduce(reduce, EMPTY);
+/** @param {State} state */
+const cardOf = (state, key = KEY) => {
+  const card = state.cards[key];
+  assert.ok(card);
+  return card;
+};
+/** @param {State} state */
+const chartOf = (state, key = KEY) => {
+  const chart = state.charts[key];
+  assert.ok(chart);
+  return chart;
+};
+
+test("text that is no frame is none", () => {
+  for (const text of ["", "{", "null", "[]", "7", '{"payload":{}}', '{"type":1}', new ArrayBuffer(3)]) {
+    assert.equal(readFrame(text), null);
+  }
+  assert.deepEqual(readFrame('{"type":"PONG"}'), { type: "pong", payload: {}, timestamp: null });
+});
+
+test("the status gives every configured symbol its card, in that order", () => {
+  const state = after(heard("price_update", TICKER), answered(STATUS));
+  assert.deepEqual(state.order, ["coinbase:ETH-USD", KEY]);
+  assert.equal(state.simulated, true);
+  assert.equal(state.version, "0.1.0");
+  assert.equal(cardOf(state, "coinbase:ETH-USD").price, null);
+  assert.equal(cardOf(state).price, 61837.63);
+});
+
+test("a ticker becomes a card whose age is the server's", () => {
+  const card = cardOf(after(heard("price_update", TICKER, 5000)));
+  assert.equal(card.price, 61837.63);
+  assert.equal(card.bornAt, 3000);
+  assert.equal(card.ts, 1723125789123);
+  assert.equal(card.quote, "USD");
+  assert.equal(card.decimals, 2);
+  assert.equal(card.hourStart, Date.UTC(2024, 7, 8, 14));
+  assert.equal(card.hourCount, 7);
+  assert.equal(card.changePercent, -1.25);
+});
+
+test("a changed price remembers the one before it; an equal one moves nothing", () => {
+  const one = after(heard("price_update", TICKER), heard("price_update", { ...TICKER, price: 61838 }));
+  assert.equal(cardOf(one).previous, 61837.63);
+  assert.equal(cardOf(one).moves, 1);
+  assert.equal(cardOf(one).decimals, 2);
+  const two = reduce(one, heard("batch_update", { updates: [{ ...TICKER, price: 61838 }] }));
+  assert.equal(cardOf(two).previous, 61837.63);
+  assert.equal(cardOf(two).moves, 1);
+});
+
+test("what one symbol says leaves the others the same objects", () => {
+  const before = after(answered(STATUS), heard("price_update", TICKER));
+  const next = reduce(before, heard("price_update", { ...TICKER, price: 1 }));
+  assert.equal(next.cards["coinbase:ETH-USD"], before.cards["coinbase:ETH-USD"]);
+  assert.equal(next.charts[KEY], before.charts[KEY]);
+  assert.equal(next.order, before.order);
+});
+
+test("a payload without sense changes nothing but the moment", () => {
+  const before = after(answered(STATUS), heard("price_update", TICKER));
+  for (const change of [
+    heard("price_update", {}),
+    heard("price_update", { ...TICKER, price: null }),
+    heard("price_update", { ...TICKER, price: "61837" }),
+    heard("batch_update", { updates: [null, 3, {}] }),
+    heard("batch_update", {}),
+    heard("candle_update", { ...CANDLE, h: null }),
+    heard("candle_update", { ...CANDLE, interval: "1h" }),
+    heard("status", { exchange: 7 }),
+    heard("brand_new", { a: 1 }),
+  ]) {
+    assert.deepEqual(reduce(before, change), { ...before, heardAt: 5000 });
+  }
+});
+
+test("staleness is the ticker's word, and a feed's status does not undo it", () => {
+  const feed = { exchange: "coinbase", state: "connected", symbols: [{ symbol: "BTC-USD", state: "live" }] };
+  const state = after(heard("price_update", { ...TICKER, stale: true }), heard("status", feed));
+  assert.equal(cardOf(state).stale, true);
+  assert.equal(cardOf(reduce(state, heard("price_update", TICKER))).stale, false);
+});
+
+test("a quiet market is quiet until its price moves", () => {
+  const feed = { exchange: "coinbase", state: "connected", symbols: [{ symbol: "BTC-USD", state: "quiet" }] };
+  const state = after(heard("price_update", TICKER), heard("status", feed));
+  assert.equal(cardOf(state).quiet, true);
+  assert.equal(state.feeds.coinbase?.state, "connected");
+  assert.equal(cardOf(reduce(state, heard("price_update", { ...TICKER, price: 1 }))).quiet, false);
+});
+
+test("a snapshot may hold tickers, candles or feeds", () => {
+  const state = after(
+    heard("snapshot", { channel: "ticker", updates: [TICKER] }),
+    heard("snapshot", { channel: "candle", updates: [CANDLE] }),
+    heard("snapshot", { channel: "status", updates: STATUS.feeds }),
+  );
+  assert.equal(cardOf(state).price, 61837.63);
+  assert.equal(chartOf(state).candles.length, 1);
+  assert.equal(state.feeds.coinbase?.state, "connected");
+});
+
+test("candles heard before the stored ones arrived are merged into them", () => {
+  const stored = [
+    { ...CANDLE, t: "2024-08-08T14:02:00Z", closed: true },
+    { ...CANDLE, revision: 2, n: 2 },
+    "not a candle",
+  ];
+  const state = after(
+    heard("candle_update", CANDLE),
+    { type: "candles_loaded", key: KEY, candles: stored },
+  );
+  const chart = chartOf(state);
+  assert.deepEqual(chart.candles.map(({ revision }) => revision), [3, 3]);
+  assert.equal(chart.load, "ready");
+  assert.equal(chart.loaded, 1);
+});
+
+test("after a reconnect the server's candles win, those of a former database included", () => {
+  const state = after(
+    heard("candle_update", { ...CANDLE, revision: 99, n: 99 }),
+    { type: "opened" },
+    { type: "candles_loaded", key: KEY, candles: [{ ...CANDLE, revision: 5, n: 5 }] },
+  );
+  assert.equal(chartOf(state).candles[0]?.revision, 5);
+});
+
+test("a failed request is said on its chart, and what is drawn stays", () => {
+  const drawn = after(heard("candle_update", CANDLE));
+  const failed = reduce(drawn, { type: "candles_failed", key: KEY, error: "No." });
+  assert.equal(chartOf(failed).error, "No.");
+  assert.equal(chartOf(failed).candles, chartOf(drawn).candles);
+  const asked = reduce(failed, { type: "candles_loading", key: KEY });
+  assert.equal(chartOf(asked).error, null);
+});
