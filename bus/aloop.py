@@ -82,7 +82,7 @@ class _Taker:
         self._actor = actor
         self._out = out
         self._scheduled = False
-        self._fd = made.getsockopt(zmq.FD)
+        self._fd = made.fileno()
         loop.add_reader(self._fd, self.take)
 
     def take(self) -> None:

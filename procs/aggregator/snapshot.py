@@ -9,7 +9,7 @@ import threading
 
 import psycopg
 
-from bus.messages import Trade
+from bus.messages import Candle, Trade
 from market.candle import Key
 from market.intervals import STORED, bucket
 from procs.aggregator.memory import KEEP_US, Memory
@@ -68,7 +68,7 @@ def read(connection: pool.Connection) -> Snapshot:
     first: dict[str, dict[str, int]] = {}
     for (exchange, symbol), ts_open in candles.known_since(connection).items():
         first.setdefault(exchange, {})[symbol] = ts_open
-    held: dict[str, dict[Key, candles.Candle]] = {}
+    held: dict[str, dict[Key, Candle]] = {}
     for exchange, symbol, interval_s, ts_open, made in candles.since(
         connection, bucket(max(0, begin - KEEP_US), DAY_S), STORED
     ):

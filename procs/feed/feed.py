@@ -37,7 +37,8 @@ from procs.feed.exchanges import Beat, Closing, Exchange, Refused, quarantined
 from procs.feed.watch import SymbolWatch
 
 DAY_US = 86_400_000_000
-ID_MAX = (1 << 63) - 1
+ID_MAX = (1 << 63) - 2
+"""Postgres keeps the end of a range of ids as the last one + 1."""
 BAD_FRAMES_KEPT = 20
 STATUS_EVERY_US = 1_000_000
 COUNTS_EVERY_US = 60_000_000
