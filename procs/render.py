@@ -27,6 +27,8 @@ class Place:
     root: str
     python: str
     logs: str
+    program_logs: str
+    """The same folder, for programs: of their log files supervisord expands the name twice."""
     run: str
     socket: str
 
@@ -35,6 +37,7 @@ COMMITTED = Place(
     root="%(here)s",
     python="python",
     logs="%(here)s/data/logs",
+    program_logs="%(here)s/data/logs",
     run="%(here)s/data/run",
     socket="%(here)s/data/run/supervisor.sock",
 )
@@ -59,6 +62,7 @@ def launched(settings: Settings, root: Path, python: str) -> Place:
         root=escape(str(root)),
         python=escape(shlex.quote(python)),
         logs=escape(str(settings.data_dir / "logs")),
+        program_logs=escape(escape(str(settings.data_dir / "logs"))),
         run=escape(str(settings.data_dir / "run")),
         socket=escape(str(socket_path(settings))),
     )
@@ -118,7 +122,7 @@ stopsignal={program.stop_signal}
 stopwaitsecs={program.stop_wait_s}
 stopasgroup={stop_as_group}
 redirect_stderr=true
-stdout_logfile={place.logs}/{log}.log
+stdout_logfile={place.program_logs}/{log}.log
 stdout_logfile_maxbytes={LOG_BYTES}
 stdout_logfile_backups={LOG_BACKUPS}
 """
