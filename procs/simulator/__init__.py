@@ -1,0 +1,1 @@
+"""Simulated exchanges on loopback: real protocols, trades invented or recorded, and the truth."""

@@ -1,0 +1,188 @@
+"""One client's WebSocket connection: its conversation, how far it has been served, its faults.
+
+Frames go out through ``wire.Wire``; what arrives is answered at once, in order with the trades. A
+``Source`` is where the trades come from: the seeded market or a recording.
+"""
+
+import asyncio
+import heapq
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from starlette.websockets import WebSocket
+
+from procs.simulator.faults import Faults
+from procs.simulator.market import Market
+from procs.simulator.protocol import Exchange, Render, Session
+from procs.simulator.wire import Wire, frame, of
+
+POLICY_VIOLATION = 1008
+
+
+class Client:
+    """One connection.
+
+    Args:
+        exchange: whose protocol it speaks.
+        session: its conversation.
+        wire: its socket.
+        faults: what is done to it.
+    """
+
+    def __init__(self, exchange: Exchange, session: Session, wire: Wire, faults: Faults) -> None:
+        self.exchange = exchange
+        self.session = session
+        self.wire = wire
+        self.faults = faults
+        self.cursor = 0
+        """Position (see ``market``) up to which it has been served."""
+        self.slots: tuple[tuple[Render, ...], ...] = ()
+        """What makes its frames, by a symbol's turn. Belongs to the source."""
+        self._since = time.monotonic()
+        self._beat_at = self._since + 1.0
+        ends = [s for s in (faults.disconnect, exchange.lifetime_s) if s]
+        self._cut_at = self._since + min(ends) if ends else float("inf")
+        self._held: list[tuple[int, int, str]] = []
+        self._holds = 0
+
+    @property
+    def subscribed(self) -> bool:
+        """True while it wants anything."""
+        return self.wire.open and bool(self.session.streams)
+
+    @property
+    def holding(self) -> bool:
+        """True while frames are held back by a fault."""
+        return bool(self._held)
+
+    def cut_within(self, seconds: float) -> None:
+        """Cut the connection after that time, or before."""
+        self._cut_at = min(self._cut_at, time.monotonic() + seconds)
+
+    def ready(self) -> bool:
+        """True when it can be served now. Cuts it when its time has come."""
+        now = time.monotonic()
+        if now >= self._cut_at and self.wire.open:
+            self.wire.cut()
+        return self.wire.ready and not self.faults.silent(now - self._since)
+
+    def hold(self, framed: str, number: int, due: int) -> None:
+        """Take a frame due at ``due`` (µs): the fate of its trade's ``number`` decides."""
+        fate = self.faults.fate(number)
+        if fate.garbage is not None:
+            self._hold(due, frame(fate.garbage).decode("latin-1"))
+        for _ in range(fate.copies):
+            self._hold(due + fate.delay_us, framed)
+
+    def _hold(self, due: int, framed: str) -> None:
+        self._holds += 1
+        heapq.heappush(self._held, (due, self._holds, framed))
+
+    def release(self, now: int) -> list[str]:
+        """Return the held frames whose time has come, in the order of their times."""
+        out = []
+        while self._held and self._held[0][0] <= now:
+            out.append(heapq.heappop(self._held)[2])
+        return out
+
+    def beat(self) -> None:
+        """Send what the exchange sends once a second, when the second is over."""
+        now = time.monotonic()
+        if now >= self._beat_at:
+            self._beat_at = max(self._beat_at + 1.0, now)
+            self.say(self.session.each_second(self.cursor))
+
+    def say(self, texts: list[str]) -> None:
+        """Send these messages."""
+        if texts:
+            self.wire.write(b"".join(map(frame, texts)))
+
+
+class Source(Protocol):
+    """Where trades come from."""
+
+    @property
+    def markets(self) -> Mapping[str, Market]:
+        """The markets, by exchange."""
+
+    @property
+    def clients(self) -> set[Client]:
+        """Who is connected."""
+
+    @property
+    def counters(self) -> Counter[str]:
+        """What was done: ``frames`` sent."""
+
+    @property
+    def trading(self) -> bool:
+        """False in a pause."""
+
+    def subscribed(self, client: Client) -> None:
+        """Its subscriptions have changed."""
+
+    async def run(self) -> None:
+        """Send what is due, for ever."""
+
+    async def pause(self) -> bool:
+        """Stop trading; return when all has been sent (False: somebody does not read)."""
+
+    def resume(self) -> None:
+        """Go on trading."""
+
+
+async def drained(source: Source, done: Callable[[Client], bool], within_s: float = 10.0) -> bool:
+    """Wait until every subscribed client has been sent all there is; False when the time is up."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        if all(
+            done(client) and not client.holding and client.wire.unsent == 0
+            for client in source.clients
+            if client.subscribed
+        ):
+            return True
+        await asyncio.sleep(0.002)
+    return False
+
+
+async def converse(
+    websocket: WebSocket, exchange: Exchange, source: Source, faults: Faults
+) -> None:
+    """Serve one connection until it ends. An address that the exchange does not have is refused."""
+    market = source.markets[exchange.name]
+    query = websocket.scope["query_string"].decode("latin-1")
+    session = exchange.session(websocket.path_params["path"], query, market)
+    if session is None:
+        await websocket.close(POLICY_VIOLATION)
+        return
+    await websocket.accept()
+    client = Client(exchange, session, of(websocket.scope), faults)
+    client.cursor = market.position()
+    source.clients.add(client)
+    source.subscribed(client)
+    overdue = None
+    if exchange.subscribe_within_s is not None:
+        overdue = asyncio.ensure_future(_cut_unless_subscribed(client, exchange.subscribe_within_s))
+    try:
+        while True:
+            message = await websocket.receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            text = message.get("text")
+            if text is None:
+                text = (message.get("bytes") or b"").decode("utf-8", "replace")
+            if not session.streams:
+                client.cursor = market.position()
+            client.say(session.receive(text, client.cursor))
+            source.subscribed(client)
+    finally:
+        source.clients.discard(client)
+        if overdue is not None:
+            overdue.cancel()
+
+
+async def _cut_unless_subscribed(client: Client, within_s: float) -> None:
+    await asyncio.sleep(within_s)
+    if not client.session.streams:
+        client.wire.cut()

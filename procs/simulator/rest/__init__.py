@@ -1,0 +1,1 @@
+"""The REST side of each simulated exchange, one file per exchange."""
