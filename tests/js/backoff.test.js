@@ -12,8 +12,14 @@ test("the wait doubles with each failure and stops growing at the cap", () => {
 });
 
 test("the wait is drawn from nothing up to the ceiling", () => {
-  assert.equal(fullJitter(3, () => 0), 0);
-  assert.equal(fullJitter(3, () => 0.5), 2000);
+  assert.equal(
+    fullJitter(3, () => 0),
+    0,
+  );
+  assert.equal(
+    fullJitter(3, () => 0.5),
+    2000,
+  );
 });
 
 test("a restarting server's spread is read from the reason of its close", () => {

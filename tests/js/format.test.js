@@ -67,10 +67,18 @@ test("an hour's bucket is in UTC and half-open over midnight", () => {
 
 test("tries are counted as people count", () => {
   const words = [1, 2, 3, 4, 11, 12, 13, 21, 112, 123].map(format.ordinal);
-  assert.deepEqual(
-    words,
-    ["1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "112th", "123rd"],
-  );
+  assert.deepEqual(words, [
+    "1st",
+    "2nd",
+    "3rd",
+    "4th",
+    "11th",
+    "12th",
+    "13th",
+    "21st",
+    "112th",
+    "123rd",
+  ]);
 });
 
 test("the changed digits of a price are told from the others", () => {

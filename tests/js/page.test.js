@@ -11,9 +11,16 @@ const OWN_BYTES_MAX = 28_000;
 const read = (path) => readFileSync(new URL(path, STATIC), "utf8");
 const page = read("index.html");
 /** @type {Record<string, string>} */
-const imports = JSON.parse(page.match(/<script type="importmap">(.*?)<\/script>/s)?.[1] ?? "").imports;
+const imports = JSON.parse(
+  page.match(/<script type="importmap">(.*?)<\/script>/s)?.[1] ?? "",
+).imports;
 
-/** Every file that `path` imports, itself and those behind them included. @param {string} path @param {Set<string>} found */
+/**
+ * Every file that `path` imports, itself and those behind them included.
+ *
+ * @param {string} path
+ * @param {Set<string>} found
+ */
 function graph(path, found = new Set()) {
   if (found.has(path)) return found;
   found.add(path);
@@ -40,17 +47,28 @@ test("exactly the modules that the page imports are preloaded", () => {
 
 test("every module of ours is imported, and every style sheet linked", () => {
   const scripts = filesIn("").filter((path) => path.endsWith(".js"));
-  assert.deepEqual(scripts.filter((path) => !graph("main.js").has(path)), []);
-  const linked = [...page.matchAll(/rel="stylesheet" href="\/static\/([^"]+)"/g)].map(([, path]) => path);
-  assert.deepEqual(linked.sort(), filesIn("").filter((path) => path.endsWith(".css")).sort());
+  assert.deepEqual(
+    scripts.filter((path) => !graph("main.js").has(path)),
+    [],
+  );
+  const linked = [...page.matchAll(/rel="stylesheet" href="\/static\/([^"]+)"/g)].map(
+    ([, path]) => path,
+  );
+  assert.deepEqual(
+    linked.sort(),
+    filesIn("")
+      .filter((path) => path.endsWith(".css"))
+      .sort(),
+  );
 });
 
-test("the page brings no script or style of its own but the import map, and loads from no other host", () => {
+test("the page has nothing inline but the import map, and loads from no other host", () => {
   assert.deepEqual([...page.matchAll(/<script(?![^>]* src=)[^>]*>/g)].map(String), [
     '<script type="importmap">',
   ]);
   assert.doesNotMatch(page, /<style|\sstyle=|\son[a-z]+=/);
-  for (const [, url] of page.matchAll(/(?:src|href)="([^"]+)"/g)) assert.match(url ?? "", /^\/(?!\/)/);
+  for (const [, url] of page.matchAll(/(?:src|href)="([^"]+)"/g))
+    assert.match(url ?? "", /^\/(?!\/)/);
   for (const path of filesIn("").filter((each) => /\.(js|css)$/.test(each))) {
     assert.doesNotMatch(read(path), /innerHTML|\bstyle=|@import|url\(/, path);
   }

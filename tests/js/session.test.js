@@ -14,7 +14,11 @@ import {
 
 const half = () => 0.5;
 
-/** Play events, each at its ms; return the last session and all actions. @param {[number, SessionEvent][]} events */
+/**
+ * Play events, each at its ms; return the last session and all actions.
+ *
+ * @param {[number, SessionEvent][]} events
+ */
 function play(events, session = newSession(0, true)) {
   /** @type {Action[]} */
   const actions = [];
@@ -32,7 +36,13 @@ const LIVE = [
   [10, { type: "opened" }],
   [20, { type: "frame", data: true }],
 ];
-/** Ticks that come in time, so that nothing looks like sleep. @param {number} from @param {number} to @returns {[number, SessionEvent][]} */
+/**
+ * Ticks that come in time, so that nothing looks like sleep.
+ *
+ * @param {number} from
+ * @param {number} to
+ * @returns {[number, SessionEvent][]}
+ */
 const ticks = (from, to) =>
   Array.from({ length: Math.floor((to - from) / 1000) + 1 }, (_, i) => [
     from + i * 1000,

@@ -67,7 +67,16 @@ const chartOf = (state, key = KEY) => {
 };
 
 test("text that is no frame is none", () => {
-  for (const text of ["", "{", "null", "[]", "7", '{"payload":{}}', '{"type":1}', new ArrayBuffer(3)]) {
+  for (const text of [
+    "",
+    "{",
+    "null",
+    "[]",
+    "7",
+    '{"payload":{}}',
+    '{"type":1}',
+    new ArrayBuffer(3),
+  ]) {
     assert.equal(readFrame(text), null);
   }
   assert.deepEqual(readFrame('{"type":"PONG"}'), { type: "pong", payload: {}, timestamp: null });
@@ -95,7 +104,10 @@ test("a ticker becomes a card whose age is the server's", () => {
 });
 
 test("a changed price remembers the one before it; an equal one moves nothing", () => {
-  const one = after(heard("price_update", TICKER), heard("price_update", { ...TICKER, price: 61838 }));
+  const one = after(
+    heard("price_update", TICKER),
+    heard("price_update", { ...TICKER, price: 61838 }),
+  );
   assert.equal(cardOf(one).previous, 61837.63);
   assert.equal(cardOf(one).moves, 1);
   assert.equal(cardOf(one).decimals, 2);
@@ -130,14 +142,22 @@ test("a payload without sense changes nothing but the moment", () => {
 });
 
 test("staleness is the ticker's word, and a feed's status does not undo it", () => {
-  const feed = { exchange: "coinbase", state: "connected", symbols: [{ symbol: "BTC-USD", state: "live" }] };
+  const feed = {
+    exchange: "coinbase",
+    state: "connected",
+    symbols: [{ symbol: "BTC-USD", state: "live" }],
+  };
   const state = after(heard("price_update", { ...TICKER, stale: true }), heard("status", feed));
   assert.equal(cardOf(state).stale, true);
   assert.equal(cardOf(reduce(state, heard("price_update", TICKER))).stale, false);
 });
 
 test("a quiet market is quiet until its price moves", () => {
-  const feed = { exchange: "coinbase", state: "connected", symbols: [{ symbol: "BTC-USD", state: "quiet" }] };
+  const feed = {
+    exchange: "coinbase",
+    state: "connected",
+    symbols: [{ symbol: "BTC-USD", state: "quiet" }],
+  };
   const state = after(heard("price_update", TICKER), heard("status", feed));
   assert.equal(cardOf(state).quiet, true);
   assert.equal(state.feeds.coinbase?.state, "connected");
@@ -161,12 +181,16 @@ test("candles heard before the stored ones arrived are merged into them", () => 
     { ...CANDLE, revision: 2, n: 2 },
     "not a candle",
   ];
-  const state = after(
-    heard("candle_update", CANDLE),
-    { type: "candles_loaded", key: KEY, candles: stored },
-  );
+  const state = after(heard("candle_update", CANDLE), {
+    type: "candles_loaded",
+    key: KEY,
+    candles: stored,
+  });
   const chart = chartOf(state);
-  assert.deepEqual(chart.candles.map(({ revision }) => revision), [3, 3]);
+  assert.deepEqual(
+    chart.candles.map(({ revision }) => revision),
+    [3, 3],
+  );
   assert.equal(chart.load, "ready");
   assert.equal(chart.loaded, 1);
 });

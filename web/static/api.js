@@ -28,7 +28,9 @@ async function get(path) {
   } catch (error) {
     const late = error instanceof DOMException && error.name === "TimeoutError";
     throw new RequestFailed(
-      late ? `The server did not answer within ${TIMEOUT_MS / 1000} s.` : "The server was not reached.",
+      late
+        ? `The server did not answer within ${TIMEOUT_MS / 1000} s.`
+        : "The server was not reached.",
     );
   }
   let body;
@@ -39,7 +41,9 @@ async function get(path) {
   }
   if (response.ok) return body;
   const said = body?.error?.message;
-  throw new RequestFailed(typeof said === "string" ? said : `The server answered ${response.status}.`);
+  throw new RequestFailed(
+    typeof said === "string" ? said : `The server answered ${response.status}.`,
+  );
 }
 
 /**

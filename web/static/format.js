@@ -145,7 +145,13 @@ export function time(ms, now, { seconds = true, locale, timeZone } = {}) {
   /** @type {Intl.DateTimeFormatOptions} */
   const zone = timeZone === undefined ? {} : { timeZone };
   const clock = timeFormat(
-    { hour: "2-digit", minute: "2-digit", ...(seconds && { second: "2-digit" }), hourCycle: "h23", ...zone },
+    {
+      hour: "2-digit",
+      minute: "2-digit",
+      ...(seconds && { second: "2-digit" }),
+      hourCycle: "h23",
+      ...zone,
+    },
     locale,
   ).format(ms);
   const day = timeFormat({ day: "numeric", month: "short", year: "numeric", ...zone }, locale);

@@ -24,7 +24,10 @@ function token(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-/** @param {unknown} at seconds @returns {string} the axis' mark: the time, or the date at midnight */
+/**
+ * @param {unknown} at seconds
+ * @returns {string} the axis' mark: the time, or the date at midnight
+ */
 function mark(at) {
   const ms = Number(at) * 1000;
   const date = new Date(ms);
@@ -154,7 +157,13 @@ export function makePlot(container, onPoint) {
     }
   }
 
-  /** @param {number | null} average @param {number | null} hourStart ms @param {readonly Candle[]} candles */
+  /**
+   * Draw the average as a line from the hour's first candle to the last.
+   *
+   * @param {number | null} average
+   * @param {number | null} hourStart ms
+   * @param {readonly Candle[]} candles
+   */
   function drawAverage(average, hourStart, candles) {
     const from = candles.find((candle) => hourStart !== null && candle.time * 1000 >= hourStart);
     const to = candles.at(-1);
@@ -166,9 +175,7 @@ export function makePlot(container, onPoint) {
       return;
     }
     const times = from.time === to.time ? [from.time] : [from.time, to.time];
-    averageSeries.setData(
-      times.map((at) => ({ time: /** @type {Stamp} */ (at), value: average })),
-    );
+    averageSeries.setData(times.map((at) => ({ time: /** @type {Stamp} */ (at), value: average })));
   }
 
   return {

@@ -102,7 +102,9 @@ export function step(session, event, now, random) {
       return session.open ? { session, actions: [] } : open(session, now);
     case "offline":
       session = { ...session, online: false };
-      return session.state === "connected" ? ping(session, now) : { session: away(session), actions: [] };
+      return session.state === "connected"
+        ? ping(session, now)
+        : { session: away(session), actions: [] };
   }
 }
 

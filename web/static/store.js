@@ -124,7 +124,13 @@ function rows(payload) {
   return Array.isArray(payload.updates) ? payload.updates : [];
 }
 
-/** A row of a snapshot is told by what it has. @param {State} state @param {any} row @param {number} at */
+/**
+ * A row of a snapshot is told by what it has.
+ *
+ * @param {State} state
+ * @param {any} row
+ * @param {number} at
+ */
 function anything(state, row, at) {
   if (row?.o !== undefined) return candle(state, row);
   return row?.price === undefined ? feed(state, row) : ticker(state, row, at);
@@ -141,7 +147,12 @@ function number(value) {
   return typeof value === "number" && Number.isFinite(value) ? value : null;
 }
 
-/** The state with a card and a chart for that key, last in the order. @param {State} state @param {string} key */
+/**
+ * Return the state with a card and a chart for that key, last in the order.
+ *
+ * @param {State} state
+ * @param {string} key
+ */
 function withSymbol(state, key) {
   if (state.cards[key] !== undefined) return state;
   const colon = key.indexOf(":");
@@ -247,7 +258,12 @@ function status(state, answer) {
   };
 }
 
-/** @param {State} state @param {string} key @param {(chart: Chart) => Chart} change @returns {State} */
+/**
+ * @param {State} state
+ * @param {string} key
+ * @param {(chart: Chart) => Chart} change
+ * @returns {State}
+ */
 function setChart(state, key, change) {
   const before = state.charts[key];
   if (before === undefined) return state;

@@ -20,12 +20,16 @@ export function App({ retry }) {
       <h1 class="name">tickwire</h1>
       <${ConnectionChip} retry=${retry} />
     </header>
-    ${simulated.value === true &&
-    html`<p class="simulated"><strong>SIMULATED</strong> exchange data</p>`}
+    ${
+      simulated.value === true &&
+      html`<p class="simulated"><strong>SIMULATED</strong> exchange data</p>`
+    }
     <main class="cards" aria-label="Prices">
-      ${keys.length === 0
-        ? html`<p class="empty">Waiting for the list of symbols.</p>`
-        : keys.map((key) => html`<${Card} key=${key} name=${key} />`)}
+      ${
+        keys.length === 0
+          ? html`<p class="empty">Waiting for the list of symbols.</p>`
+          : keys.map((key) => html`<${Card} key=${key} name=${key} />`)
+      }
     </main>
     <footer class="footer">
       <span>tickwire ${version.value ?? ""}</span>

@@ -13,6 +13,8 @@ import { Chart } from "./chart.js";
 
 /** @typedef {import("../store.js").Card} CardState */
 
+const DAY = "24\u202fh";
+
 /** @param {{name: string}} props the symbol's key */
 export function Card({ name }) {
   const card = cardOf(name);
@@ -27,9 +29,11 @@ export function Card({ name }) {
         <span class="exchange">${exchange}</span>
         <${Updated} name=${name} />
       </header>
-      ${waiting.value
-        ? html`<p class="price-row waiting">Waiting for the first trade</p>`
-        : html`<div class="price-row"><${Price} name=${name} /><${Change} name=${name} /></div>`}
+      ${
+        waiting.value
+          ? html`<p class="price-row waiting">Waiting for the first trade</p>`
+          : html`<div class="price-row"><${Price} name=${name} /><${Change} name=${name} /></div>`
+      }
       <${HourAverage} name=${name} />
       <${Chart} name=${name} />
       ${chip.value !== null && html`<p class="chip">${chip.value}</p>`}
@@ -47,7 +51,11 @@ function chipOf({ stale, quiet, bornAt, exchange }) {
   return `stale ${age}: ${away ? `${exchange} is ${feed.state}` : `no trades from ${exchange}`}`;
 }
 
-/** The price; its changed digits and its ground show the direction. @param {{name: string}} props */
+/**
+ * The price; its changed digits and its ground show the direction.
+ *
+ * @param {{name: string}} props
+ */
 function Price({ name }) {
   const { price, previous, decimals, moves, quote } = cardOf(name).value;
   const text = format.price(price, decimals);
@@ -69,7 +77,8 @@ function Change({ name }) {
   const percent = useComputed(() => card.value.changePercent).value;
   const direction = percent === null ? "" : percent > 0 ? "up" : percent < 0 ? "down" : "";
   return html`<p class="change">
-    <span class=${direction}>${format.change(percent)}</span> <span class="label">24${"\u202f"}h</span>
+    <span class=${direction}>${format.change(percent)}</span>${" "}
+    <span class="label">${DAY}</span>
   </p>`;
 }
 

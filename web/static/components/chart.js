@@ -32,18 +32,22 @@ export function Chart({ name }) {
 
   useEffect(() => {
     const element = container.current;
-    return element === null ? undefined : keepDrawn(name, element, (candle) => {
-      pointed.value = candle;
-    });
+    return element === null
+      ? undefined
+      : keepDrawn(name, element, (candle) => {
+          pointed.value = candle;
+        });
   }, [name]);
 
   const { symbol, exchange } = card.peek();
   return html`
     <div class="chart">
       <p class="legend">
-        ${pointed.value === null
-          ? html`<span>1 min ${since}</span><span class="average-key">hour average</span>`
-          : html`<span>${describe(pointed.value, card.peek().decimals)}</span>`}
+        ${
+          pointed.value === null
+            ? html`<span>1 min ${since}</span><span class="average-key">hour average</span>`
+            : html`<span>${describe(pointed.value, card.peek().decimals)}</span>`
+        }
       </p>
       <div
         class="plot"
@@ -51,11 +55,13 @@ export function Chart({ name }) {
         role="img"
         aria-label=${`One-minute candles of ${symbol} on ${exchange}, ${since.value}`}
       ></div>
-      ${error.value !== null &&
-      html`<p class="chart-error">
+      ${
+        error.value !== null &&
+        html`<p class="chart-error">
         <span>No stored candles: ${error.value}</span>
         <button type="button" class="quiet-button" onClick=${() => loadCandles(name)}>Retry</button>
-      </p>`}
+      </p>`
+      }
     </div>
   `;
 }
@@ -98,7 +104,8 @@ function keepDrawn(name, element, onPoint) {
 /** @param {import("../store.js").Chart} chart @returns {string} */
 function sinceOf({ candles, load }) {
   const first = candles[0];
-  if (first === undefined) return load === "loading" ? "candles are loading" : "candles begin with the next trade";
+  if (first === undefined)
+    return load === "loading" ? "candles are loading" : "candles begin with the next trade";
   return `since ${format.time(first.time * 1000, clock.value, { seconds: false })}`;
 }
 

@@ -25,8 +25,10 @@ export function ConnectionChip({ retry }) {
       <span class="dot" aria-hidden="true"></span>
       <span class="word" role="status">${WORDS[now.state]}</span>
       ${now.state === "reconnecting" && html`<span class="detail">${detail(now)}</span>`}
-      ${waiting &&
-      html`<button type="button" class="quiet-button" onClick=${retry}>Retry now</button>`}
+      ${
+        waiting &&
+        html`<button type="button" class="quiet-button" onClick=${retry}>Retry now</button>`
+      }
     </div>
   `;
 }
