@@ -19,7 +19,7 @@ ANSWER_S = 1.0
 LATE_S = 5
 """How long a start may take before it says what it waits for."""
 TAIL_BYTES = 4096
-SENTENCE = re.compile(r"^tickwire: ([A-Z][A-Z0-9_]*): (.+?); (.+)$", re.MULTILINE)
+SENTENCE = re.compile(r"^tickwire: ([A-Za-z][A-Za-z0-9_-]*): (.+?); (.+)$", re.MULTILINE)
 
 
 def say(line: str) -> None:
