@@ -25,6 +25,7 @@ from web import server
 from web.app import build
 from web.hub import Hub
 from web.inputs import FEED_TOPICS, LIFE_TOPICS, STREAM_TOPICS, Inputs
+from web.limits import Limits
 from web.services import Services
 from web.sessions import Sessions
 
@@ -38,13 +39,13 @@ def hold(process: Process) -> int:
     return actor.run(process, Idle(), {}, {"out": out})
 
 
-def serve(process: Process) -> int:
+def serve(process: Process, limits: Limits = Limits()) -> int:  # noqa: B008 - it is frozen
     """Be one of the slots that serve."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_serve(process))
+        return runner.run(_serve(process, limits))
 
 
-async def _serve(process: Process) -> int:
+async def _serve(process: Process, limits: Limits) -> int:
     settings = process.settings
     listening = server.listener(settings)
     context: zmq.Context[Socket] = zmq.Context()
@@ -52,9 +53,8 @@ async def _serve(process: Process) -> int:
     hub = Hub(settings.stale_after_s)
     sessions = Sessions(hub)
     pool = await open_pool(settings.dsn, POOL_SIZE)
-    services = Services(
-        settings, process.health, hub, sessions, Directory(settings.feeds), pool, version()
-    )
+    directory = Directory(settings.feeds)
+    services = Services(settings, process.health, hub, sessions, directory, pool, version(), limits)
     app = build(services, process.log)
 
     async def network(stopping: asyncio.Event) -> None:
@@ -65,7 +65,7 @@ async def _serve(process: Process) -> int:
 
         draining = asyncio.ensure_future(drain())
         try:
-            await server.serve(app, listening, services.limits, stopping)
+            await server.serve(app, listening, limits, stopping)
         finally:
             draining.cancel()
             await pool.close(timeout=2)
