@@ -1,0 +1,154 @@
+"""The dashboard in a real Chromium, before the real pipeline with simulated exchanges."""
+
+import re
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from playwright.sync_api import Page, Route, WebSocketRoute, expect
+
+from tests.browser.chromium import Demo, Pages, errors_of, evaluated
+from tests.eventually import eventually
+
+pytestmark = [pytest.mark.browser, pytest.mark.e2e]
+
+STARTING_MS = 30_000
+BACK_MS = 20_000
+WEB_PROGRAMS = ("web-1", "web-2")
+FIRST_PRICE = "document.querySelector('.price .value')?.textContent"
+
+
+def shown(page: Page, url: str) -> None:
+    """Load the page and wait for its first price."""
+    page.goto(url)
+    expect(page.locator(".price .value").first).to_be_visible(timeout=STARTING_MS)
+
+
+def live(page: Page) -> None:
+    """Wait until the chip says so."""
+    chip = page.locator('.connection[data-state="connected"]')
+    expect(chip).to_have_text("live", timeout=BACK_MS)
+
+
+def price_moves(page: Page) -> None:
+    """Wait until the first price is another one."""
+    before = page.evaluate(FIRST_PRICE)
+    eventually(evaluated(page, f"{FIRST_PRICE} !== {before!r}"), within=20)
+
+
+def test_each_configured_symbol_has_a_card_in_order(demo: Demo, pages: Pages) -> None:
+    page = pages()
+    shown(page, demo.url)
+    status = page.request.get(f"{demo.url}/api/status").json()
+    expected = [f"{each['symbol']} on {each['exchange']}" for each in status["symbols"]]
+    expect(page.locator("article.card")).to_have_count(len(expected))
+    labels = page.locator("article.card").evaluate_all("all => all.map(one => one.ariaLabel)")
+    assert labels == expected
+
+
+def test_a_price_changes_without_a_reload_and_nothing_is_complained_about(
+    demo: Demo, pages: Pages
+) -> None:
+    page = pages()
+    errors = errors_of(page)
+    shown(page, demo.url)
+    live(page)
+    page.evaluate("window.sameDocument = true")
+    price_moves(page)
+    assert page.evaluate("window.sameDocument")
+    assert errors == []
+
+
+def test_simulated_data_is_said_to_be_simulated(demo: Demo, pages: Pages) -> None:
+    page = pages()
+    shown(page, demo.url)
+    expect(page.get_by_text("SIMULATED")).to_be_visible()
+
+
+def test_the_indicator_recovers_when_every_web_process_was_killed(demo: Demo, pages: Pages) -> None:
+    page = pages()
+    shown(page, demo.url)
+    live(page)
+    page.evaluate("window.sameDocument = true; window.statesSeen.length = 0")
+    for program in WEB_PROGRAMS:
+        demo.kill(program)
+    eventually(evaluated(page, "window.statesSeen.includes('reconnecting')"), within=10)
+    live(page)
+    price_moves(page)
+    assert page.evaluate("window.sameDocument")
+
+
+def test_a_dead_backend_leaves_the_last_values_greyed_and_is_found_again(
+    demo: Demo, pages: Pages
+) -> None:
+    page = pages()
+    cut = False
+    connections: list[WebSocketRoute] = []
+
+    def wire(socket: WebSocketRoute) -> None:
+        if cut:
+            socket.close()
+            return
+        socket.connect_to_server()
+        connections.append(socket)
+
+    page.route_web_socket("**/ws", wire)
+    shown(page, demo.url)
+    live(page)
+    assert page.locator(".card.old").count() == 0
+    cut = True
+    connections.pop().close()
+    said = re.compile(r"Backend unreachable, showing values of \d\d:\d\d:\d\d\.")
+    expect(page.get_by_role("alert")).to_have_text(said, timeout=10_000)
+    expect(page.locator(".card.old").first.locator(".price .value")).to_be_visible()
+    assert page.locator(".card:not(.old)").count() == 0
+    cut = False
+    page.get_by_role("button", name="Retry now").click()
+    live(page)
+    expect(page.get_by_role("alert")).to_have_text("")
+    expect(page.locator(".card.old")).to_have_count(0, timeout=10_000)
+    price_moves(page)
+
+
+def test_candles_that_cannot_be_read_are_said_so_on_their_chart_and_retried(
+    demo: Demo, pages: Pages
+) -> None:
+    page = pages()
+    message = "The database is away."
+
+    def refuse(route: Route) -> None:
+        route.fulfill(status=503, json={"success": False, "error": {"message": message}})
+
+    page.route("**/api/candles*", refuse)
+    shown(page, demo.url)
+    card = page.locator("article.card").first
+    expect(card.locator(".chart-error")).to_contain_text(message)
+    live(page)
+    price_moves(page)
+    page.unroute("**/api/candles*")
+    card.get_by_role("button", name="Retry").click()
+    expect(card.locator(".chart-error")).to_have_count(0)
+
+
+def test_a_chart_says_since_when_in_the_zone_of_the_user(demo: Demo, pages: Pages) -> None:
+    page = pages(timezone_id="Asia/Kolkata", locale="en-GB")
+    with page.expect_response(re.compile(r"/api/candles")) as answered:
+        shown(page, demo.url)
+    rows = answered.value.json()
+    asked = re.search(r"symbol=([a-z]+)%3A([A-Z-]+)", answered.value.url)
+    assert rows
+    assert asked
+    card = page.get_by_role("article", name=f"{asked[2]} on {asked[1]}")
+    first = datetime.fromisoformat(rows[0]["t"]).astimezone(ZoneInfo("Asia/Kolkata"))
+    expect(card.locator(".legend")).to_contain_text(f"{first:%H:%M}")
+    expect(card.locator(".plot canvas").first).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+@pytest.mark.parametrize("width", [320, 768, 1440])
+def test_nothing_scrolls_sideways(demo: Demo, pages: Pages, width: int, scheme: str) -> None:
+    page = pages(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    shown(page, demo.url)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert ground == {"dark": "rgb(11, 14, 20)", "light": "rgb(246, 247, 249)"}[scheme]
