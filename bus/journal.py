@@ -166,6 +166,9 @@ class JournalWriter:
         Raises:
             JournalFull: on a full disk even deleting can be refused.
         """
+        oldest = self._db.execute("SELECT ts FROM record ORDER BY seq LIMIT 1").fetchone()
+        if oldest is None or oldest[0] >= written_before:
+            return 0  # the usual case, and cheap
         last = self._db.execute(
             "SELECT max(seq) FROM (SELECT seq, ts FROM record WHERE seq <= ?"
             " ORDER BY seq LIMIT ?) WHERE ts < ?",

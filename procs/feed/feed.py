@@ -136,6 +136,7 @@ class Feed(Idle):
             self._health.counters["duplicates"] += 1
 
     def _plausible(self, ts_event: int, now: Instant) -> bool:
+        """Return whether a time is within a day of the exchange's own, as it last told us."""
         offset = self.connection.clock_offset_us if self.connection else now.wall - now.mono
         return -DAY_US <= ts_event - (now.mono + offset) <= DAY_US
 
