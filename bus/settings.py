@@ -16,16 +16,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from bus import values
 from bus.errors import SettingError
 from bus.log import Log
-
-ROOT = Path(__file__).resolve().parent.parent
-"""The project's folder."""
+from bus.values import ROOT as ROOT
 
 DEFAULT_FEEDS = (
     "coinbase:BTC-USD,ETH-USD,SOL-USD,XRP-USD,DOGE-USD;binance:BTC-USDT,ETH-USDT,ETH-USDC,ETH-BTC"
 )
-SYMBOL = re.compile(r"[A-Z0-9]{1,20}-[A-Z0-9]{1,20}", re.ASCII)
 
 REPLACED = {
     "REDIS_URL": "nothing is needed: ZeroMQ and the journal carry what Redis did",
@@ -50,146 +48,58 @@ def _setting(
     return dataclasses.field(default=default, metadata=meta)
 
 
-class _Wrong(Exception):
-    def __init__(self, found: str, advice: str) -> None:
-        super().__init__(found, advice)
-        self.found = found
-        self.advice = advice
-
-
-def _text(value: str) -> str:
-    return value
-
-
-def _integer(low: int, high: int) -> Callable[[str], int]:
-    def parse(value: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,12}", value, re.ASCII) or not low <= int(value) <= high:
-            raise _Wrong(repr(value), f"give a whole number from {low} to {high}")
-        return int(value)
-
-    return parse
-
-
-def _one_of(*allowed: str) -> Callable[[str], str]:
-    def parse(value: str) -> str:
-        for choice in allowed:
-            if choice.lower() == value.lower():
-                return choice
-        raise _Wrong(repr(value), f"give one of {', '.join(allowed)}")
-
-    return parse
-
-
-def _flag(value: str) -> bool:
-    return _one_of("0", "1")(value) == "1"
-
-
-def _folder(value: str) -> Path:
-    try:
-        return (ROOT / Path(value).expanduser()).resolve()
-    except (OSError, RuntimeError) as error:  # no such user behind ~, or links in a circle
-        raise _Wrong(f"{value!r} ({error})", "give the path of a folder") from None
-
-
-def _feeds(value: str) -> dict[str, tuple[str, ...]]:
-    feeds: dict[str, tuple[str, ...]] = {}
-    for part in filter(None, (part.strip() for part in value.split(";"))):
-        exchange, colon, names = part.partition(":")
-        exchange = exchange.strip().lower()
-        symbols = tuple(
-            dict.fromkeys(name.strip().upper() for name in names.split(",") if name.strip())
-        )
-        if not colon or not re.fullmatch(r"[a-z][a-z0-9]*", exchange, re.ASCII) or not symbols:
-            raise _Wrong(
-                repr(part), "write exchange:BASE-QUOTE,BASE-QUOTE;exchange:… as in binance:ETH-USDT"
-            )
-        for symbol in symbols:
-            if not SYMBOL.fullmatch(symbol):
-                raise _Wrong(repr(symbol), "write a symbol as BASE-QUOTE, as in ETH-USDT")
-        if exchange in feeds:
-            raise _Wrong(f"{exchange} twice", "name each exchange once")
-        feeds[exchange] = symbols
-    return feeds
-
-
-def _database_url(value: str) -> str:
-    found = re.match(r"([a-z][a-z0-9+.-]{0,20}):", value, re.ASCII | re.IGNORECASE)
-    scheme = found[1].lower() if found else ""
-    if scheme == "sqlite":
-        raise _Wrong(
-            "a sqlite address", "leave it unset for the embedded PostgreSQL, or give postgresql://…"
-        )
-    if scheme not in ("postgres", "postgresql"):
-        raise _Wrong(
-            f"an address that begins with {scheme}:" if scheme else "no address",
-            "give postgresql://user:password@host:port/name",
-        )
-    return value
-
-
-def _host(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", value, re.ASCII):
-        raise _Wrong(repr(value), "give an IPv4 address or a name, as in 127.0.0.1 or 0.0.0.0")
-    return value
-
-
-def _loopback(value: str) -> str:
-    found = re.fullmatch(r"tcp://(localhost|127(?:\.[0-9]{1,3}){3}|\[::1\]):([0-9]{1,5})", value)
-    if not found or not 1 <= int(found[2]) <= 65535:
-        raise _Wrong(repr(value), "write tcp://127.0.0.1:PORT: it is open to this machine alone")
-    return value
-
-
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """All settings. A field's name in capitals is its name in the environment."""
 
-    port: int = _setting(8000, _integer(1, 65535), "Port of the dashboard and the API")
-    host: str = _setting("127.0.0.1", _host, "Address that the web processes listen on")
+    port: int = _setting(8000, values.integer(1, 65535), "Port of the dashboard and the API")
+    host: str = _setting("127.0.0.1", values.host, "Address that the web processes listen on")
     data_dir: Path = _setting(
         ROOT / "data",
-        _folder,
+        values.folder,
         "Where database, journals and logs rest (`data/demo` in the demo)",
         shown="data/",
     )
     database_url: str | None = _setting(
         None,
-        _database_url,
+        values.database_url,
         "PostgreSQL 14 or newer, `postgresql://…`; unset: an embedded one in DATA_DIR",
     )
-    web_processes: int = _setting(2, _integer(1, 64), "Number of web processes that share the port")
+    web_processes: int = _setting(
+        2, values.integer(1, 64), "Number of web processes that share the port"
+    )
     feeds: dict[str, tuple[str, ...]] = _setting(
         None,
-        _feeds,
+        values.feeds,
         "Exchanges and their symbols: `exchange:BASE-QUOTE,…;exchange:…`",
         shown=DEFAULT_FEEDS,
     )
     stale_after_s: int = _setting(
-        15, _integer(1, 86400), "Age in seconds after which a price may be called stale"
+        15, values.integer(1, 86400), "Age in seconds after which a price may be called stale"
     )
     log_level: str = _setting(
-        "INFO", _one_of("DEBUG", "INFO", "WARNING", "ERROR"), "Least level that is logged"
+        "INFO", values.one_of("DEBUG", "INFO", "WARNING", "ERROR"), "Least level that is logged"
     )
     log_format: str = _setting(
-        "text", _one_of("text", "json"), "`text` or `json`, one line per event"
+        "text", values.one_of("text", "json"), "`text` or `json`, one line per event"
     )
     environment: str = _setting(
-        "production", _text, "A name for this installation, said in the logs"
+        "production", values.text, "A name for this installation, said in the logs"
     )
     tap_endpoint: str = _setting(
         "tcp://127.0.0.1:5556",
-        _loopback,
+        values.loopback,
         "Where other programs on this machine subscribe to the ZeroMQ feed",
     )
     simulator_port: int = _setting(
-        8900, _integer(1, 65535), "Port of the simulated exchanges, in a demo"
+        8900, values.integer(1, 65535), "Port of the simulated exchanges, in a demo"
     )
     simulated: bool = _setting(
-        False, _flag, "1 only by `make demo`: simulated exchanges, banner, stamped database"
+        False, values.flag, "1 only by `make demo`: simulated exchanges, banner, stamped database"
     )
     recordings_dir: Path = _setting(
         ROOT / ".." / "shared" / "recordings",
-        _folder,
+        values.folder,
         "Where recordings are looked for",
         shown="../shared/recordings",
     )
@@ -200,13 +110,13 @@ class Settings:
         shown="",
     )
     journal_cap_mib: int = _setting(
-        2048, _integer(1, 1 << 20), "Size of one exchange's journal that is not passed, MiB"
+        2048, values.integer(1, 1 << 20), "Size of one exchange's journal that is not passed, MiB"
     )
     journal_keep_s: int = _setting(
-        900, _integer(0, 1 << 31), "Seconds that a stored record stays in the journal"
+        900, values.integer(0, 1 << 31), "Seconds that a stored record stays in the journal"
     )
     journal_reserve_mib: int = _setting(
-        16, _integer(1, 1024), "Disk kept in reserve for the day the disk is full, MiB"
+        16, values.integer(1, 1024), "Disk kept in reserve for the day the disk is full, MiB"
     )
     addresses: dict[str, str] = dataclasses.field(default_factory=dict)
     """``<EXCHANGE>_WS_URL`` and ``<EXCHANGE>_REST_URL`` that were set, by that name."""
@@ -309,7 +219,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     """
     if environ is None:
         environ = {**read_env_file(ROOT / ".env"), **os.environ}
-    values: dict[str, Any] = {"feeds": _feeds(DEFAULT_FEEDS)}
+    found: dict[str, Any] = {"feeds": values.feeds(DEFAULT_FEEDS)}
     for field in dataclasses.fields(Settings):
         if "parse" not in field.metadata:
             continue
@@ -317,13 +227,13 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         text = environ.get(key, "").strip()
         if text:
             try:
-                values[field.name] = field.metadata["parse"](text)
-            except _Wrong as wrong:
+                found[field.name] = field.metadata["parse"](text)
+            except values.Wrong as wrong:
                 raise SettingError(key, wrong.found, wrong.advice) from None
-    if "database_url" not in values and (built := _from_timescale(environ)):
-        values["database_url"] = built
-    values["addresses"] = _addresses(environ)
-    return Settings(**values)
+    if "database_url" not in found and (built := _from_timescale(environ)):
+        found["database_url"] = built
+    found["addresses"] = _addresses(environ)
+    return Settings(**found)
 
 
 def _from_timescale(environ: Mapping[str, str]) -> str | None:
@@ -335,8 +245,8 @@ def _from_timescale(environ: Mapping[str, str]) -> str | None:
     name = quote(environ.get("TIMESCALE_DATABASE", "postgres"), safe="")
     port = environ.get("TIMESCALE_PORT", "5432").strip()
     try:
-        _integer(1, 65535)(port)
-    except _Wrong as wrong:
+        values.integer(1, 65535)(port)
+    except values.Wrong as wrong:
         raise SettingError("TIMESCALE_PORT", wrong.found, wrong.advice) from None
     return f"postgresql://{user}{':' + password if password else ''}@{host}:{port}/{name}"
 

@@ -1,0 +1,117 @@
+"""What the text of a setting becomes, or the words that refuse it.
+
+Comes in: one text. Goes out: a value, or ``Wrong`` with what was found and what to do about it;
+``bus/settings.py`` knows the key. Nothing here reads the environment.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The project's folder."""
+
+SYMBOL = re.compile(r"[A-Z0-9]{1,20}-[A-Z0-9]{1,20}", re.ASCII)
+
+
+class Wrong(Exception):
+    """A text that is no such value: what was found, and what to do."""
+
+    def __init__(self, found: str, advice: str) -> None:
+        super().__init__(found, advice)
+        self.found = found
+        self.advice = advice
+
+
+def text(value: str) -> str:
+    """Return any text."""
+    return value
+
+
+def integer(low: int, high: int) -> Callable[[str], int]:
+    """Return the reading of a whole number from ``low`` to ``high``."""
+
+    def parse(value: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,12}", value, re.ASCII) or not low <= int(value) <= high:
+            raise Wrong(repr(value), f"give a whole number from {low} to {high}")
+        return int(value)
+
+    return parse
+
+
+def one_of(*allowed: str) -> Callable[[str], str]:
+    """Return the reading of one of some words, in any case."""
+
+    def parse(value: str) -> str:
+        for choice in allowed:
+            if choice.lower() == value.lower():
+                return choice
+        raise Wrong(repr(value), f"give one of {', '.join(allowed)}")
+
+    return parse
+
+
+def flag(value: str) -> bool:
+    """Return 1 or 0 as a truth."""
+    return one_of("0", "1")(value) == "1"
+
+
+def folder(value: str) -> Path:
+    """Return a whole path; a relative one begins in the project's folder."""
+    try:
+        return (ROOT / Path(value).expanduser()).resolve()
+    except (OSError, RuntimeError) as error:  # no such user behind ~, or links in a circle
+        raise Wrong(f"{value!r} ({error})", "give the path of a folder") from None
+
+
+def feeds(value: str) -> dict[str, tuple[str, ...]]:
+    """Return the symbols of each exchange."""
+    found: dict[str, tuple[str, ...]] = {}
+    for part in filter(None, (part.strip() for part in value.split(";"))):
+        exchange, colon, names = part.partition(":")
+        exchange = exchange.strip().lower()
+        symbols = tuple(
+            dict.fromkeys(name.strip().upper() for name in names.split(",") if name.strip())
+        )
+        if not colon or not re.fullmatch(r"[a-z][a-z0-9]*", exchange, re.ASCII) or not symbols:
+            raise Wrong(
+                repr(part), "write exchange:BASE-QUOTE,BASE-QUOTE;exchange:… as in binance:ETH-USDT"
+            )
+        for symbol in symbols:
+            if not SYMBOL.fullmatch(symbol):
+                raise Wrong(repr(symbol), "write a symbol as BASE-QUOTE, as in ETH-USDT")
+        if exchange in found:
+            raise Wrong(f"{exchange} twice", "name each exchange once")
+        found[exchange] = symbols
+    return found
+
+
+def database_url(value: str) -> str:
+    """Return a PostgreSQL address. What is refused is not repeated: it may hold a password."""
+    found = re.match(r"([a-z][a-z0-9+.-]{0,20}):", value, re.ASCII | re.IGNORECASE)
+    scheme = found[1].lower() if found else ""
+    if scheme == "sqlite":
+        raise Wrong(
+            "a sqlite address", "leave it unset for the embedded PostgreSQL, or give postgresql://…"
+        )
+    if scheme not in ("postgres", "postgresql"):
+        raise Wrong(
+            f"an address that begins with {scheme}:" if scheme else "no address",
+            "give postgresql://user:password@host:port/name",
+        )
+    return value
+
+
+def host(value: str) -> str:
+    """Return an IPv4 address or a name, which is what supervisord can listen on."""
+    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", value, re.ASCII):
+        raise Wrong(repr(value), "give an IPv4 address or a name, as in 127.0.0.1 or 0.0.0.0")
+    return value
+
+
+def loopback(value: str) -> str:
+    """Return a ``tcp://`` address of this machine alone."""
+    found = re.fullmatch(r"tcp://(localhost|127(?:\.[0-9]{1,3}){3}|\[::1\]):([0-9]{1,5})", value)
+    if not found or not 1 <= int(found[2]) <= 65535:
+        raise Wrong(repr(value), "write tcp://127.0.0.1:PORT: it is open to this machine alone")
+    return value
