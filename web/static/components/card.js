@@ -63,7 +63,7 @@ function Price({ name }) {
   const [same, changed] = format.splitChanged(text, before);
   const arrow = price === null || previous === null ? "" : format.arrow(price - previous);
   const direction = arrow === "▲" ? "up" : arrow === "▼" ? "down" : "";
-  const flash = direction && `flash-${direction}-${moves % 2}`;
+  const flash = direction && `flash-${moves % 2}`;
   return html`<p class=${`price ${direction} ${flash}`}>
     <span class="value">${same}<span class="changed">${changed}</span></span>
     <span class="quote">${quote}</span>
