@@ -16,7 +16,7 @@ from starlette.websockets import WebSocket
 from procs.simulator.faults import Faults
 from procs.simulator.market import Market
 from procs.simulator.protocol import Exchange, Render, Session
-from procs.simulator.wire import Wire, frame, of
+from procs.simulator.wire import Wire, frame, of, unframed
 
 POLICY_VIOLATION = 1008
 
@@ -73,8 +73,18 @@ class Client:
         fate = self.faults.fate(number)
         if fate.garbage is not None:
             self._hold(due, frame(fate.garbage).decode("latin-1"))
+        if fate.spoil is not None:
+            framed = self._spoilt(framed, fate.spoil)
         for _ in range(fate.copies):
             self._hold(due + fate.delay_us, framed)
+
+    def _spoilt(self, framed: str, spoil: str | int) -> str:
+        text = unframed(framed)
+        if isinstance(spoil, str):
+            text = self.exchange.repriced(text, spoil)
+        else:
+            text = self.exchange.shifted(text, spoil)
+        return frame(text).decode("latin-1")
 
     def _hold(self, due: int, framed: str) -> None:
         self._holds += 1

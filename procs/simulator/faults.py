@@ -28,6 +28,19 @@ GARBAGE = (
     '{"a":"' + "x" * 3000 + '"}',
 )
 """What a client must survive. None carries the id of a real trade."""
+YEAR_US = 366 * 86_400_000_000
+SPOILS: tuple[str | int, ...] = (
+    "NaN",
+    "Infinity",
+    "0.00",
+    "-1",
+    "1e999",
+    "1" * 30,
+    "0." + "1" * 30,
+    YEAR_US,
+    -YEAR_US,
+)
+"""What a trade's frame may say instead: a price, or a time so many µs away."""
 
 
 class Fate(NamedTuple):
@@ -38,6 +51,8 @@ class Fate(NamedTuple):
     delay_us: int
     garbage: str | None
     """Sent before it."""
+    spoil: str | int | None = None
+    """The price that it has instead of its own; a number: the µs by which its time is wrong."""
 
 
 class Faults(NamedTuple):
@@ -55,11 +70,13 @@ class Faults(NamedTuple):
     """s after which every connection is cut without a word."""
     stall: float = 0.0
     """s of silence, ``STALL_FIRST_AFTER_S`` after each connect and then every ``STALL_EVERY_S``."""
+    badprice: float = 0.0
+    """Part of the trades that are sent with a price or a time that nobody may believe."""
 
     @property
     def touch_frames(self) -> bool:
         """True when single frames have a fate at all."""
-        return bool(self.drop or self.dup or self.reorder or self.garbage)
+        return any((self.drop, self.dup, self.reorder, self.garbage, self.badprice))
 
     def fate(self, number: int) -> Fate:
         """Return the fate of the frame whose trade has this 64-bit number."""
@@ -72,7 +89,10 @@ class Faults(NamedTuple):
         garbage = None
         if (bits >> 32 & 0xFFFF) < self.garbage * _SCALE:
             garbage = GARBAGE[mix(bits) % len(GARBAGE)]
-        return Fate(copies, int((bits >> 48) * self.reorder * 1000) >> 16, garbage)
+        spoil = None
+        if self.badprice and ((more := mix(~bits)) & 0xFFFF) < self.badprice * _SCALE:
+            spoil = SPOILS[(more >> 16) % len(SPOILS)]
+        return Fate(copies, int((bits >> 48) * self.reorder * 1000) >> 16, garbage, spoil)
 
     def silent(self, age_s: float) -> bool:
         """True while a connection of this age is stalled."""
@@ -89,6 +109,7 @@ _ALLOWED: dict[str, tuple[Callable[[float], bool], str]] = {
     "drop": (_part, "a part from 0 to 1"),
     "dup": (_part, "a part from 0 to 1"),
     "garbage": (_part, "a part from 0 to 1"),
+    "badprice": (_part, "a part from 0 to 1"),
     "reorder": (lambda ms: 0 <= ms <= 60_000, "milliseconds up to 60000"),
     "disconnect": (lambda s: s == 0 or 1 <= s <= 86_400, "seconds from 1 to 86400"),
     "stall": (lambda s: 0 <= s <= 3600, "seconds up to 3600"),

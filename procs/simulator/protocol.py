@@ -68,7 +68,10 @@ class Exchange(Protocol):
         """
 
     def shifted(self, text: str, shift_us: int) -> str:
-        """Return a recorded frame with all its times moved."""
+        """Return a trade's frame with all its times moved."""
+
+    def repriced(self, text: str, price: str) -> str:
+        """Return a trade's frame with another price; ``price`` may be any text."""
 
     def symbol_of(self, native: str) -> str | None:
         """Return ``BASE-QUOTE`` for the exchange's own spelling; None: not understood."""

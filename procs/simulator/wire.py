@@ -34,6 +34,11 @@ def framed(text: str) -> str:
     return (HEADERS[length] if length < 2048 else _header(length)) + text
 
 
+def unframed(made: str) -> str:
+    """Return the ASCII text in a frame of less than 64 KiB, as ``framed`` has it."""
+    return made[2 if made[1] < chr(126) else 4 :]
+
+
 def frame(text: str) -> bytes:
     """Return any text as a frame."""
     body = text.encode()

@@ -36,6 +36,7 @@ STREAMS_MAX = 1024
 _QUOTES = ("FDUSD", "USDT", "USDC", "TUSD", "BUSD", "BTC", "ETH", "BNB", "EUR", "GBP", "TRY", "USD")
 _COMBINED = '{"stream":"'
 _TIMES = re.compile(r'"([ET])":([0-9]{13})\b')
+_PRICE = re.compile(r'"p":"[^"]*"')
 _EVENT = re.compile(r'"e":"([A-Za-z0-9]+)".*?"s":"([A-Z0-9]+)"')
 
 
@@ -90,6 +91,10 @@ class Exchange:
         """Return a recorded frame with event and trade time moved by whole milliseconds."""
         shift_ms = shift_us // 1000
         return _TIMES.sub(lambda found: f'"{found[1]}":{int(found[2]) + shift_ms}', text)
+
+    def repriced(self, text: str, price: str) -> str:
+        """Return a trade's frame with another price."""
+        return _PRICE.sub(f'"p":"{price}"', text)
 
     def symbol_of(self, native: str) -> str | None:
         """Return ``BTC-USDT`` for ``BTCUSDT``."""

@@ -31,6 +31,7 @@ CLOSED_CHANNELS = ("level2", "level2_batch", "level3", "full", "user")
 _SIZE_DECIMALS = {"DOGE": 1, "SHIB": 1, "XRP": 6}
 _STREAM_OF = {"match": "matches", "last_match": "matches", "ticker": "ticker"}
 _RECORDED = re.compile(r'"type":"(match|last_match|ticker)".*?"product_id":"([^"]+)"')
+_PRICE = re.compile(r'"price":"[^"]*"')
 _TIME = re.compile(r'"time":"([^"]+)"')
 _MAKER = {True: "sell", False: "buy"}
 """The maker's side, by whether the taker buys."""
@@ -76,6 +77,10 @@ class Exchange:
     def shifted(self, text: str, shift_us: int) -> str:
         """Return a recorded frame with its ``time`` moved."""
         return _TIME.sub(lambda found: f'"time":"{iso(parse_iso(found[1]) + shift_us)}"', text)
+
+    def repriced(self, text: str, price: str) -> str:
+        """Return a trade's frame with another price."""
+        return _PRICE.sub(f'"price":"{price}"', text)
 
     def symbol_of(self, native: str) -> str | None:
         """Return the product id: it is the symbol."""
