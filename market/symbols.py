@@ -67,8 +67,15 @@ class Directory:
         self._found: dict[tuple[str | None, str], tuple[str, str]] = {}
         for exchange, symbol in self.all:
             for name in (symbol, pair(symbol), base(symbol)):
-                for key in ((exchange, name), (None, name)):
-                    self._found.setdefault(key, (exchange, symbol))
+                self._know(name, exchange, symbol)
+        # After all of them, so that a configured symbol comes before another one's old name.
+        for exchange, symbol in self.all:
+            for name in _old_names(symbol):
+                self._know(name, exchange, symbol)
+
+    def _know(self, name: str, exchange: str, symbol: str) -> None:
+        for where in (exchange, None):
+            self._found.setdefault((where, name), (exchange, symbol))
 
     def resolve(self, text: str, exchange: str | None = None) -> tuple[str, str]:
         """Return the (exchange, symbol) that ``text`` means, on ``exchange`` if that is given.
@@ -79,14 +86,13 @@ class Directory:
         name = text.strip()
         head, colon, tail = name.partition(":")
         if colon:
-            exchange, name = head.strip(), tail
+            exchange, name = head.strip(), tail.strip()
         where = exchange.lower() if exchange else None
         code = _COIN_IDS.get(name.lower())
         wanted = code or name.upper().replace("/", "-").replace("_", "-")
-        for spelled in (wanted, _renamed(wanted)):
-            found = self._found.get((where, spelled))
-            if found:
-                return found
+        found = self._found.get((where, wanted))
+        if found:
+            return found
         raise UnknownSymbol(text[:64], self._nearest(wanted, where))
 
     def _nearest(self, wanted: str, exchange: str | None) -> str | None:
@@ -96,6 +102,9 @@ class Directory:
         return ":".join(names[close[0]]) if close else None
 
 
-def _renamed(wanted: str) -> str:
-    head, dash, tail = wanted.partition("-")
-    return RENAMED.get(head, head) + dash + RENAMED.get(tail, tail)
+def _old_names(symbol: str) -> list[str]:
+    """Return what the symbol is also called, ``MATIC-USDT``, ``MATICUSDT`` and ``MATIC``."""
+    bases = [old for old, new in RENAMED.items() if new == base(symbol)]
+    quotes = [old for old, new in RENAMED.items() if new == quote(symbol)]
+    pairs = [f"{one}-{two}" for one in [base(symbol), *bases] for two in [quote(symbol), *quotes]]
+    return [*pairs, *map(pair, pairs), *bases]

@@ -1,3 +1,8 @@
 """What every test may use: fixtures by theme."""
 
-pytest_plugins = ["tests.fix_postgres"]
+pytest_plugins = [
+    "tests.fix_postgres",
+    "tests.fix_decimals",
+    "tests.fix_recordings",
+    "tests.e2e.fix_stack",
+]

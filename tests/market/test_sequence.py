@@ -1,0 +1,60 @@
+"""The set of seen ids against Python's own set."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from market.sequence import IdSet
+
+IDS = st.integers(0, 30)
+STEP = st.tuples(st.sampled_from(["add", "range", "remove", "take"]), IDS, IDS)
+
+
+def intervals_of(numbers: set[int]) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        if found and found[-1][1] == number - 1:
+            found[-1] = (found[-1][0], number)
+        else:
+            found.append((number, number))
+    return found
+
+
+@settings(max_examples=300)
+@given(st.lists(st.tuples(IDS, IDS), max_size=4), st.lists(STEP, max_size=25))
+def test_it_is_a_set_and_its_touched_rows_keep_a_stored_copy_equal(
+    begin: list[tuple[int, int]], steps: list[tuple[str, int, int]]
+) -> None:
+    ids = IdSet((min(pair), max(pair)) for pair in begin)
+    model = {n for a, b in begin for n in range(min(a, b), max(a, b) + 1)}
+    stored = dict(ids.intervals())
+    for kind, a, b in [*steps, ("take", 0, 0)]:
+        low, high = min(a, b), max(a, b)
+        if kind == "add":
+            assert ids.add(a) is (a not in model)
+            model.add(a)
+        elif kind == "range":
+            ids.add_range(low, high)
+            model.update(range(low, high + 1))
+        elif kind == "remove":
+            ids.remove_range(low, high)
+            model.difference_update(range(low, high + 1))
+        else:
+            for row, end in ids.take_touched().items():
+                if end is None:
+                    stored.pop(row, None)
+                else:
+                    stored[row] = end
+            assert sorted(stored.items()) == ids.intervals()
+            assert ids.take_touched() == {}
+        assert ids.intervals() == intervals_of(model)
+        assert len(ids) == len(model)
+        assert ids.last == max(model, default=None)
+        assert all((n in ids) is (n in model) for n in range(-1, 33))
+        whole = intervals_of(set(range(min(model), max(model) + 1)) - model) if model else []
+        assert ids.gaps() == whole
+
+
+def test_ids_as_large_as_postgres_keeps_them_are_no_trouble() -> None:
+    ids = IdSet([(0, 10)])
+    assert ids.add((1 << 63) - 2)
+    assert ids.gaps() == [(11, (1 << 63) - 3)]
