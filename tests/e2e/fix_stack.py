@@ -1,0 +1,49 @@
+"""Installations for the tests: ``demo``, one that all share, and ``stacks``, which makes others."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from bus.settings import Settings
+from tests.e2e.stack import Stack
+
+Stacks = Callable[..., Stack]
+"""Makes an installation that is not started yet, from the variables of `make demo`."""
+SHARED_RATE = "200"
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The installation that all tests share; it has the default symbols."""
+    stack = Stack(tmp_path_factory.mktemp("demo") / "data", RATE=SHARED_RATE)
+    try:
+        yield stack.start()
+        stack.stop()
+    finally:
+        stack.remove()
+
+
+@pytest.fixture(scope="module")
+def stacks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stacks]:
+    """Makes installations of a module's own; all have been stopped cleanly when it ends."""
+    made: list[Stack] = []
+
+    def make(**variables: str) -> Stack:
+        made.append(Stack(tmp_path_factory.mktemp("stack") / "data", **variables))
+        return made[-1]
+
+    try:
+        yield make
+        for stack in made:
+            stack.stop()
+    finally:
+        for stack in made:
+            stack.remove()
+
+
+def recordings(settings: Settings, *names: str) -> str:
+    """Return the value of RECORDING for these files; skip loudly where they are not."""
+    for name in names:
+        if not (settings.recordings_dir / name).is_file():
+            pytest.skip(f"no {name} in {settings.recordings_dir}: it was NOT played")
+    return ",".join(names)

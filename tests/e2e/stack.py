@@ -1,0 +1,350 @@
+"""A whole installation for a test: the real launcher, real processes, folders and ports of its own.
+
+Comes in: a folder and the variables of `make demo`. Goes out: its addresses, its simulator's truth,
+its journals, its database, and ways to hurt it. ``stop`` proves that nothing of it is left. Several
+run side by side. It must never touch a process that is not of this installation.
+"""
+
+import http.client
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psycopg
+
+from bus import process, settings
+from bus.journal import JournalReader, path_of
+from bus.messages import JournalRecord, decode_record
+from procs import launch, render
+from procs.supervisor_rpc import Seen, Supervisor, Unanswered
+from tests.e2e.heartbeats import Heartbeats
+from tests.e2e.remains import held_locks, processes_of
+from tests.eventually import eventually
+
+READY_WITHIN_S = 90
+STOPPED_WITHIN_S = 60
+ANSWER_S = 10
+Mark = dict[tuple[str, str], int]
+"""For each (exchange, symbol) an id from which on nothing may be missing."""
+
+
+class Execution(msgspec.Struct, frozen=True):
+    """One line of the simulator's ``/truth``. ``ts_event`` in µs UTC, ``side`` the taker's."""
+
+    symbol: str
+    trade_id: int
+    ts_event: int
+    price: str
+    size: str
+    side: str
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that nobody listens on, below those that the system gives to clients."""
+    found: list[int] = []
+    chance = random.SystemRandom()
+    with ExitStack() as held:
+        while len(found) < count:
+            probe = held.enter_context(socket.socket())
+            try:
+                probe.bind(("127.0.0.1", chance.randrange(20_000, 32_000)))
+            except OSError:
+                continue
+            found.append(probe.getsockname()[1])
+    return found
+
+
+def bare_environment(**variables: str) -> dict[str, str]:
+    """Return an environment with nothing of the developer's but what Python needs."""
+    return {"PATH": os.environ["PATH"], "TMPDIR": tempfile.gettempdir(), **variables}
+
+
+class Stack:
+    """One installation on ``folder`` with simulated exchanges.
+
+    Args:
+        folder: its DATA_DIR.
+        variables: what stands before `make demo`: ``RATE="200"``, ``FEEDS=…``, ``RECORDING=…``.
+    """
+
+    def __init__(self, folder: Path, **variables: str) -> None:
+        port, tap, simulator = free_ports(3)
+        self.environment = bare_environment(
+            DATA_DIR=str(folder),
+            PORT=str(port),
+            TAP_ENDPOINT=f"tcp://127.0.0.1:{tap}",
+            SIMULATOR_PORT=str(simulator),
+            **{"FEEDS": settings.DEFAULT_FEEDS, **variables},
+        )
+        self.settings = settings.load(launch.environment("demo", self.environment, {}))
+        self.url = f"http://127.0.0.1:{port}"
+        self.ws_url = f"ws://127.0.0.1:{port}/ws"
+        self.tap = self.settings.tap_endpoint
+        self.launcher: subprocess.Popen[bytes] | None = None
+        self._supervisor = Supervisor(render.socket_path(self.settings))
+        self._out = folder / "launch.out"
+        self._err = folder / "launch.err"
+
+    # ---- life
+
+    def start(self, *, wait: bool = True) -> "Stack":
+        """Start it by what `make demo` calls; with ``wait``, return once it is open."""
+        self.settings.data_dir.mkdir(parents=True, exist_ok=True)
+        with self._out.open("wb") as out, self._err.open("wb") as err:
+            self.launcher = subprocess.Popen(
+                [sys.executable, "-m", "procs", "demo"],
+                cwd=settings.ROOT,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+                preexec_fn=process.die_with_parent,
+            )
+        if wait:
+            self.wait_open()
+        return self
+
+    def wait_open(self) -> None:
+        """Wait until it says where to open it."""
+
+        def open_said() -> bool:
+            assert self._running().poll() is None, self.said()
+            return "\nOpen http://" in self.said()
+
+        eventually(open_said, within=READY_WITHIN_S)
+
+    def said(self) -> str:
+        """Return what the launcher has printed, its one sentence of failure included."""
+        return self._out.read_text() + self._err.read_text()
+
+    def complaint(self) -> str:
+        """Return what the launcher has printed on standard error."""
+        return self._err.read_text()
+
+    def _running(self) -> "subprocess.Popen[bytes]":
+        assert self.launcher is not None, "not started"
+        return self.launcher
+
+    def wait_ended(self) -> int:
+        """Wait until the launcher has ended; return its exit code."""
+        code = self._running().wait(STOPPED_WITHIN_S)
+        self.launcher = None
+        return code
+
+    def wait_gone(self) -> None:
+        """Wait until no process is left; fail when one stays, or holds a lock."""
+        eventually(lambda: processes_of(self.settings.data_dir) == [], within=STOPPED_WITHIN_S)
+        held = held_locks(self.settings.data_dir)
+        assert held == [], f"held with no process left: {held}"
+
+    def stop(self) -> None:
+        """Stop it as Ctrl-C or `make stop` does; fail unless that is clean and leaves nothing."""
+        if self.launcher is None:
+            return
+        self.launcher.terminate()
+        code = self.wait_ended()
+        assert (code, self.complaint()) == (0, ""), self.said()
+        left = processes_of(self.settings.data_dir)
+        assert left == [], f"left behind: {left}"
+        self.wait_gone()
+
+    def remove(self) -> None:
+        """End whatever a failed test has left of it, and remove its sockets."""
+        if self.launcher is not None:
+            self.launcher.terminate()
+            self.wait_ended()
+        for pid, _ in processes_of(self.settings.data_dir):
+            os.kill(pid, signal.SIGKILL)
+        shutil.rmtree(self.settings.run_dir, ignore_errors=True)
+
+    # ---- its processes
+
+    def programs(self) -> dict[str, Seen]:
+        """Return supervisord's view of its programs; nothing while it does not answer."""
+        try:
+            return {seen.name: seen for seen in self._supervisor.programs()}
+        except Unanswered:
+            return {}
+
+    def pids(self) -> dict[str, int]:
+        """Return the pid of each program."""
+        return {name: seen.pid for name, seen in self.programs().items()}
+
+    def pid(self, program: str) -> int:
+        """Return the pid of a program; ``supervisord`` and ``launcher`` are programs too."""
+        if program == "launcher":
+            return self._running().pid
+        if program == "supervisord":
+            return self._supervisor.pid()
+        found = self.programs()[program].pid
+        assert found > 0, f"{program} does not run"
+        return found
+
+    def kill(self, program: str, signum: int = signal.SIGKILL) -> None:
+        """Send a signal to a program."""
+        os.kill(self.pid(program), signum)
+
+    def wait_running(self, program: str, *, within: float = 10.0) -> None:
+        """Wait until supervisord calls a program RUNNING."""
+
+        def running() -> bool:
+            seen = self.programs().get(program)
+            return seen is not None and seen.state == "RUNNING"
+
+        eventually(running, within=within)
+
+    def wait_back(self, program: str, old_pid: int, *, within: float) -> None:
+        """Wait until a program works again as another process: it beats and waits for nothing."""
+        with Heartbeats(self.settings.run_dir) as heard:
+
+            def back() -> bool:
+                pid = self.pids().get(program, 0)
+                if pid in (0, old_pid):
+                    return False
+                if program == "postgres":
+                    return self.database_answers()
+                beat = heard.take().get(program)
+                ready = beat is not None and beat.state.startswith(("ready", "idle"))
+                return ready and beat is not None and beat.pid == pid
+
+            eventually(back, within=within)
+
+    # ---- what it says
+
+    def get(self, path: str) -> tuple[int, Any]:
+        """Return status and decoded JSON of a GET to the web processes."""
+        return self._ask(self.settings.port, "GET", path)
+
+    def _ask(self, port: int, method: str, path: str) -> tuple[int, Any]:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_S)
+        try:
+            connection.request(method, path)
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+        finally:
+            connection.close()
+
+    def process_status(self, name: str) -> dict[str, Any]:
+        """Return what ``/api/status`` says of one process."""
+        _, status = self.get("/api/status")
+        return next(found for found in status["processes"] if found["name"] == name)
+
+    # ---- the simulator
+
+    def pause(self) -> Mark:
+        """Stop trading and wait until all has been sent; return the last id of each symbol."""
+        status, body = self._ask(self.settings.simulator_port, "POST", "/pause")
+        assert (status, body["sent"]) == (200, True)
+        return _by_symbol(body["executed"])
+
+    def resume(self) -> None:
+        """Go on trading."""
+        status, _ = self._ask(self.settings.simulator_port, "POST", "/resume")
+        assert status == 200
+
+    def executed(self) -> Mark:
+        """Return the last id of each symbol so far."""
+        return _by_symbol(self._ask(self.settings.simulator_port, "GET", "/health")[1]["executed"])
+
+    def truth(self, exchange: str, symbol: str) -> list[Execution]:
+        """Return every trade that the simulator has executed, by rising id."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.settings.simulator_port)
+        try:
+            connection.request("GET", f"/truth?exchange={exchange}&symbol={symbol}")
+            answer = connection.getresponse()
+            assert answer.status == 200
+            return msgspec.json.Decoder(Execution).decode_lines(answer.read())
+        finally:
+            connection.close()
+
+    # ---- what it has stored
+
+    def database_answers(self) -> bool:
+        """True when the database takes connections."""
+        try:
+            psycopg.connect(self.settings.dsn, connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Return the rows of a query."""
+        with psycopg.connect(self.settings.dsn, connect_timeout=ANSWER_S) as connection:
+            return connection.execute(query.encode(), parameters).fetchall()
+
+    def stored(self) -> int:
+        """Return the number of trades in Postgres."""
+        return int(self.rows("SELECT count(*) FROM trade")[0][0])
+
+    def journal(self, exchange: str) -> list[JournalRecord]:
+        """Return all records of an exchange's journal."""
+        reader = JournalReader(path_of(self.settings.journal_dir, exchange))
+        found: list[JournalRecord] = []
+        seq = 0
+        while page := reader.read(seq):
+            found += [decode_record(record.body) for record in page]
+            seq = page[-1].seq
+        reader.close()
+        return found
+
+    def mark(self) -> Mark:
+        """Wait until every symbol flows; return ids from which on nothing may be missing."""
+        since = self.executed()
+
+        def arrived() -> Mark | None:
+            rows = self.rows("SELECT exchange, symbol, max(trade_id) FROM trade GROUP BY 1, 2")
+            newest = {(exchange, symbol): int(last) for exchange, symbol, last in rows}
+            return newest if all(newest.get(key, 0) > since[key] for key in since) else None
+
+        found = eventually(arrived, within=30)
+        assert found is not None
+        return found
+
+    @contextmanager
+    def at_rest(self) -> Iterator[Mark]:
+        """Pause trading, wait until everything has come to rest; afterwards trade again.
+
+        Yields the last id of each symbol.
+        """
+        executed = self.pause()
+        try:
+            with Heartbeats(self.settings.run_dir) as heard:
+                eventually(lambda: self._rests(heard), within=30)
+            yield executed
+        finally:
+            self.resume()
+
+    def _rests(self, heard: Heartbeats) -> bool:
+        """True when no feed has moved between two heartbeats and Postgres has it all."""
+        heard.take()
+        rows = self.rows("SELECT exchange, epoch, seq FROM cursor WHERE consumer = 'persister'")
+        cursors = {exchange: (epoch, seq) for exchange, epoch, seq in rows}
+        for exchange in self.settings.feeds:
+            last, before = heard.last_two(f"feed-{exchange}")
+            if last is None or before is None or last.pid != before.pid:
+                return False
+            if last.positions != before.positions:
+                return False
+            if last.positions.get(exchange) != cursors.get(exchange):
+                return False
+        return True
+
+
+def _by_symbol(executed: Mapping[str, int]) -> Mark:
+    found = {}
+    for name, last in executed.items():
+        exchange, _, symbol = name.partition(":")
+        found[exchange, symbol] = last
+    return found
