@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from psycopg import errors
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -26,6 +27,9 @@ RETRY_AFTER_S = 2
 _VALUE_CHARS_MAX = 256
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _field_of = re.compile(r"`\$\.([A-Za-z_]+)|field `([A-Za-z_]+)`").search
+
+_NOT_MIGRATED = (errors.UndefinedTable, errors.UndefinedColumn, errors.UndefinedFunction)
+"""At the very first start the database answers before its tables are made."""
 
 CODES = {
     400: "BAD_REQUEST",
@@ -122,7 +126,7 @@ class Endpoint:
             except UnknownSymbol as unknown:
                 raise Refused(404, str(unknown), field="symbol") from None
             except Exception as error:
-                if not is_waitable(error):
+                if not is_waitable(error) and not isinstance(error, _NOT_MIGRATED):
                     raise
                 sentence = "the database does not answer; live data is not affected"
                 raise Refused(503, sentence, retry_after_s=RETRY_AFTER_S) from error

@@ -89,6 +89,7 @@ def candle(
     seq: int = 1,
 ) -> CandleUpdate:
     """A candle of ``n`` trades of size 1, the first at 100, the others at ``close``."""
+    first = ts_open // 1000
     total = 100 + int(close) * (n - 1)
     return CandleUpdate(
         exchange="binance",
@@ -98,11 +99,11 @@ def candle(
         closed=closed,
         revision=n,
         open="100",
-        open_key=(0, 1),
+        open_key=(0, first),
         high=close,
         low="100",
         close=close,
-        close_key=(0, n),
+        close_key=(0, first + n),
         volume=str(n),
         n=n,
         sum_p=str(total),

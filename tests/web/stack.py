@@ -1,0 +1,158 @@
+"""One web process and the publishers that it listens to: everything real but the messages."""
+
+import http.client
+import json
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import zmq
+from websockets.sync.client import ClientConnection, connect
+
+from bus import topics
+from bus.messages import (
+    Average,
+    CandleUpdate,
+    FeedStatus,
+    Heartbeat,
+    Message,
+    ProgramTable,
+    Ticker,
+    TradeBatch,
+    encode,
+)
+from bus.settings import ROOT, Settings
+from bus.sockets import Socket, bind
+from bus.wiring import STREAM
+from tests.eventually import eventually
+from tests.fix_postgres import environment_on
+from tests.web.messages import FEEDS
+
+NO_DATABASE = "postgresql://nobody@127.0.0.1:1/none"
+PROGRAMS = {"aggregator": 3 + 2, "feed-binance": 2 + 2, "feed-coinbase": 2 + 2, "watchdog": 2}
+"""The programs played by the tests, and how many subscriptions the web process makes to each."""
+
+
+class Stack:
+    """Started by making it; ``wait`` until it serves, ``end`` it in the end."""
+
+    def __init__(
+        self, folder: Path, limits: dict[str, float], database: str | None, cors: str
+    ) -> None:
+        folder.mkdir(exist_ok=True)
+        self.settings = Settings(data_dir=folder, feeds=FEEDS)
+        self.settings.run_dir.mkdir(mode=0o700, parents=True)
+        self._context: zmq.Context[Socket] = zmq.Context()
+        self._sockets = {
+            name: bind(self._context, STREAM, self.settings.run_dir, name) for name in PROGRAMS
+        }
+        listening = socket.create_server(("127.0.0.1", 0))
+        self.port: int = listening.getsockname()[1]
+        self.log = folder / "web.log"
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tests.web.serve", json.dumps(limits)],
+                cwd=ROOT,
+                env={
+                    **environment_on(folder),
+                    "DATABASE_URL": database or NO_DATABASE,
+                    "FEEDS": ";".join(f"{name}:{','.join(FEEDS[name])}" for name in FEEDS),
+                    "CORS_ORIGIN": cors,
+                },
+                stdin=listening.fileno(),
+                stdout=log,
+                stderr=log,
+            )
+        listening.close()
+
+    def wait(self) -> "Stack":
+        """Wait until it has subscribed to everything and answers."""
+        for name, count in PROGRAMS.items():
+            for _ in range(count):
+                assert self._sockets[name].poll(10_000), self.log.read_text()
+                self._sockets[name].recv()
+        eventually(lambda: self.get("/health/live")[0] == 200, within=10)
+        return self
+
+    def publish(self, *messages: Message) -> None:
+        """Publish messages as those who usually do."""
+        for message in messages:
+            program, topic = _whose(message)
+            self._sockets[program].send_multipart((topic, encode(message)))
+
+    @contextmanager
+    def connect(self, path: str = "/ws", **options: Any) -> Iterator[ClientConnection]:
+        """A WebSocket, open inside the block."""
+        with connect(f"ws://127.0.0.1:{self.port}{path}", **options) as made:
+            yield made
+
+    def get(
+        self, path: str, method: str = "GET", headers: dict[str, str] | None = None
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Return the status, headers in lower case and body of a request."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request(method, path, headers=headers or {})
+            answer = connection.getresponse()
+            found = {name.lower(): value for name, value in answer.getheaders()}
+            return answer.status, found, answer.read()
+        finally:
+            connection.close()
+
+    def json(self, path: str) -> Any:
+        """Return the JSON of a request that is answered with 200."""
+        status, _, body = self.get(path)
+        assert status == 200, body
+        return json.loads(body)
+
+    def stop(self) -> int:
+        """Stop it as supervisord does; return its exit code."""
+        self.process.terminate()
+        return self.process.wait(10)
+
+    def end(self) -> None:
+        """Stop it if it runs, and leave nothing behind."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)
+        for made in self._sockets.values():
+            made.close(linger=0)
+        self._context.term()
+        shutil.rmtree(self.settings.run_dir, ignore_errors=True)
+
+
+def receive(socket: ClientConnection, kind: str, within: float = 5.0) -> dict[str, Any]:
+    """Return the payload of the next frame of that type; frames of other types are passed over."""
+    while True:
+        frame: dict[str, Any] = json.loads(socket.recv(timeout=within))
+        if frame["type"] == kind:
+            payload: dict[str, Any] = frame["payload"]
+            return payload
+
+
+def say(socket: ClientConnection, kind: str, **payload: object) -> None:
+    """Send one frame."""
+    socket.send(json.dumps({"type": kind, "payload": payload}))
+
+
+def _whose(message: Message) -> tuple[str, bytes]:
+    if isinstance(message, Ticker):
+        return "aggregator", topics.ticker(message.exchange, message.symbol)
+    if isinstance(message, Average):
+        return "aggregator", topics.average(message.exchange, message.symbol)
+    if isinstance(message, CandleUpdate):
+        topic = topics.candle(message.interval_s, message.exchange, message.symbol)
+        return "aggregator", topic
+    if isinstance(message, FeedStatus):
+        return f"feed-{message.exchange}", topics.status(message.exchange)
+    if isinstance(message, TradeBatch):
+        return f"feed-{message.exchange}", topics.batch(message.exchange)
+    if isinstance(message, Heartbeat):
+        return "watchdog", topics.heartbeat(message.program)
+    assert isinstance(message, ProgramTable)
+    return "watchdog", topics.PROGRAMS

@@ -1,0 +1,241 @@
+"""Who is sent what, without a socket: values in, texts out."""
+
+import json
+from itertools import pairwise
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bus.messages import Gap, GapOpened, encode
+from tests.web.messages import NOW, at, average, batch, candle, status, ticker
+from web import hub as hub_module
+from web.hub import Client, Hub
+from web.latest import CANDLES_KEPT
+from web.subscribe import NativeCodec
+from web.update import WatchKey
+
+TICKER: WatchKey = ("ticker", "binance", "ETH-USDT", 0)
+OTHER: WatchKey = ("ticker", "binance", "ETH-BTC", 0)
+TRADES: WatchKey = ("trade", "binance", "ETH-USDT", 0)
+MINUTE: WatchKey = ("candle", "binance", "ETH-USDT", 60)
+
+
+def watching(*keys: WatchKey, rate_us: int = 100_000) -> tuple[Hub, Client]:
+    hub = Hub(stale_after_s=15)
+    client = hub.join(NativeCodec())
+    hub.watch(client, keys, rate_us)
+    return hub, client
+
+
+def taken(hub: Hub, client: Client, microseconds: int) -> list[dict[str, Any]]:
+    return [json.loads(text) for text in hub.take(client, at(microseconds))]
+
+
+def test_the_first_change_goes_at_once_and_the_next_waits_for_the_rate() -> None:
+    hub, client = watching(TICKER)
+    hub.message(ticker(seq=1), at(0))
+    assert [frame["payload"]["seq"] for frame in taken(hub, client, 0)] == [1]
+    hub.message(ticker(seq=2), at(10_000))
+    hub.message(ticker(seq=3), at(20_000))
+    assert taken(hub, client, 99_999) == []
+    assert hub.next_due(client) == at(100_000).mono
+    assert [frame["payload"]["seq"] for frame in taken(hub, client, 100_000)] == [3]
+    assert hub.next_due(client) is None
+
+
+def test_only_what_is_watched_is_sent() -> None:
+    hub, client = watching(OTHER)
+    hub.message(ticker("ETH-USDT"), at(0))
+    hub.message(average("ETH-BTC"), at(0))
+    assert hub.changed() == []
+    hub.message(ticker("ETH-BTC"), at(0))
+    assert hub.changed() == [client]
+    assert [frame["payload"]["symbol"] for frame in taken(hub, client, 0)] == ["ETH-BTC"]
+
+
+def test_what_is_no_longer_watched_is_no_longer_sent_even_if_it_waited() -> None:
+    hub, client = watching(TICKER, OTHER)
+    hub.message(ticker("ETH-USDT"), at(0))
+    hub.message(ticker("ETH-BTC"), at(0))
+    hub.unwatch(client, {TICKER})
+    assert [frame["payload"]["symbol"] for frame in taken(hub, client, 0)] == ["ETH-BTC"]
+
+
+def test_a_client_that_left_is_forgotten() -> None:
+    hub, client = watching(TICKER, TRADES)
+    hub.leave(client)
+    hub.message(ticker(), at(0))
+    assert hub.record("binance", encode(batch(1, [1])), at(0)) == 0
+    assert hub.changed() == []
+    assert not hub.clients
+
+
+def test_each_channel_has_a_rate_of_its_own() -> None:
+    hub, client = watching(TICKER)
+    hub.watch(client, [MINUTE], 250_000)
+    for microseconds, seq in ((0, 1), (100_000, 2)):
+        hub.message(ticker(seq=seq), at(microseconds))
+        hub.message(candle(seq=seq, n=seq), at(microseconds))
+        kinds = [frame["type"] for frame in taken(hub, client, microseconds)]
+        assert ("candle_update" in kinds) == (seq == 1)
+        assert "price_update" in kinds
+    assert [frame["payload"]["n"] for frame in taken(hub, client, 250_000)] == [2]
+
+
+def test_a_value_that_is_not_newer_is_dropped_but_another_epoch_is_taken() -> None:
+    hub, client = watching(TICKER)
+    hub.message(ticker(seq=5, price="5"), at(0))
+    hub.message(ticker(seq=5, price="55"), at(0))
+    hub.message(ticker(seq=4, price="4"), at(0))
+    assert [frame["payload"]["price"] for frame in taken(hub, client, 0)] == [5]
+    hub.message(ticker(seq=1, price="6", epoch=8), at(0))
+    assert [frame["payload"]["price"] for frame in taken(hub, client, 100_000)] == [6]
+
+
+def test_the_end_of_one_candle_is_not_replaced_by_the_next() -> None:
+    hub, client = watching(MINUTE)
+    hub.message(candle(closed=True, seq=1), at(0))
+    hub.message(candle(ts_open=NOW, n=1, close="100", seq=2), at(0))
+    closed = [frame["payload"]["closed"] for frame in taken(hub, client, 0)]
+    assert closed == [True, False]
+
+
+def test_a_candle_older_than_those_kept_is_sent_and_not_kept() -> None:
+    hub, client = watching(MINUTE)
+    for minute in range(1, CANDLES_KEPT + 1):
+        hub.message(candle(ts_open=NOW + minute * 60_000_000, seq=minute), at(0))
+    taken(hub, client, 0)
+    hub.message(candle(ts_open=NOW, n=9, seq=100), at(0))
+    assert [frame["payload"]["n"] for frame in taken(hub, client, 100_000)] == [9]
+    assert NOW not in hub.latest.candles["binance", "ETH-USDT", 60]
+
+
+def test_trades_are_decoded_only_while_somebody_watches_that_exchange() -> None:
+    hub = Hub(stale_after_s=15)
+    client = hub.join(NativeCodec())
+    assert hub.record("binance", b"not even readable", at(0)) == 0
+    hub.watch(client, [TRADES])
+    assert hub.record("coinbase", encode(batch(1, [1], exchange="coinbase")), at(0)) == 0
+    assert hub.record("binance", encode(batch(1, [1, 2])), at(0)) == 2
+    hub.unwatch(client, {TRADES})
+    assert hub.record("binance", encode(batch(2, [3])), at(0)) == 0
+
+
+def test_every_trade_is_sent_in_order_and_none_twice() -> None:
+    hub, client = watching(TRADES)
+    hub.watch(client, [TRADES])
+    hub.record("binance", encode(batch(1, [1, 2])), at(0))
+    hub.record("binance", encode(GapOpened("binance", 5, 2, [Gap("ETH-USDT", 8, 9)], "x")), at(0))
+    hub.record("binance", encode(batch(3, [3])), at(0))
+    frames = taken(hub, client, 0)
+    assert [frame["payload"]["trade_id"] for frame in frames] == [1, 2, 3]
+
+
+def test_a_client_that_is_too_far_behind_is_marked_and_its_backlog_is_bounded() -> None:
+    hub, client = watching(TRADES)
+    ids = list(range(hub_module.BACKLOG_MAX))
+    hub.record("binance", encode(batch(1, ids)), at(0))
+    assert not client.overflowed
+    hub.record("binance", encode(batch(2, [hub_module.BACKLOG_MAX])), at(0))
+    assert client.overflowed
+    assert len(client.queue) == hub_module.BACKLOG_MAX
+
+
+def test_updates_do_not_overtake_the_replies_that_wait() -> None:
+    hub, client = watching(TICKER)
+    for number in range(hub_module.TAKE_MAX + 1):
+        client.put(str(number))
+    hub.message(ticker(), at(0))
+    assert len(hub.take(client, at(0))) == hub_module.TAKE_MAX
+    last, update = hub.take(client, at(0))
+    assert last == str(hub_module.TAKE_MAX)
+    assert '"price_update"' in update
+
+
+def stale_of(hub: Hub, microseconds: int) -> bool:
+    return hub.latest.stale(ticker(), at(microseconds))
+
+
+def test_an_old_price_of_a_quiet_market_is_not_stale() -> None:
+    hub = Hub(stale_after_s=15)
+    hub.message(status(symbols={"ETH-USDT": "quiet"}), at(59_000_000))
+    assert not stale_of(hub, 60_000_000)
+
+
+def test_an_old_price_is_stale_when_the_feed_says_so() -> None:
+    hub = Hub(stale_after_s=15)
+    hub.message(status(symbols={"ETH-USDT": "stale"}), at(59_000_000))
+    assert not stale_of(hub, 15_000_000)
+    assert stale_of(hub, 15_000_001)
+
+
+def test_an_old_price_is_stale_when_the_feed_is_not_connected_or_silent_or_unknown() -> None:
+    hub = Hub(stale_after_s=15)
+    assert stale_of(hub, 60_000_000)
+    hub.message(status(symbols={"ETH-USDT": "quiet"}), at(55_000_000))
+    assert not stale_of(hub, 60_000_000)
+    assert stale_of(hub, 60_000_001)
+    hub.message(status(state="reconnecting", symbols={"ETH-USDT": "quiet"}), at(60_000_000))
+    assert stale_of(hub, 60_000_000)
+
+
+def test_an_old_price_is_stale_when_the_feed_has_had_newer_trades() -> None:
+    hub = Hub(stale_after_s=15)
+    hub.message(status(last_recv=NOW + 30_000_000), at(59_000_000))
+    assert stale_of(hub, 60_000_000)
+
+
+def test_who_watches_is_told_when_a_price_turns_stale_and_a_feed_falls_silent() -> None:
+    hub, client = watching(TICKER, ("status", "binance", "", 0))
+    hub.message(status(), at(0))
+    hub.message(ticker(), at(0))
+    hub.take(client, at(0))
+    hub.tick(at(4_000_000))
+    assert taken(hub, client, 4_000_000) == []
+    hub.tick(at(16_000_000))
+    frames = {frame["type"]: frame["payload"] for frame in taken(hub, client, 16_000_000)}
+    assert frames["price_update"]["stale"] is True
+    assert frames["status"]["silent"] is True
+    hub.tick(at(17_000_000))
+    assert taken(hub, client, 17_000_000) == []
+
+
+STEPS = st.lists(
+    st.tuples(st.integers(0, 120_000), st.sampled_from(["ETH-USDT", "ETH-BTC"]), st.booleans()),
+    max_size=60,
+)
+
+
+@given(STEPS, st.sampled_from([50_000, 100_000]))
+def test_coalescing_keeps_the_newest_and_the_rate(
+    steps: list[tuple[int, str, bool]], rate_us: int
+) -> None:
+    hub, client = watching(TICKER, OTHER, rate_us=rate_us)
+    clock = 0
+    offered: dict[str, int] = {}
+    seen: dict[str, list[int]] = {}
+    sent_at: list[int] = []
+
+    def take() -> None:
+        texts = taken(hub, client, clock)
+        if texts:
+            sent_at.append(clock)
+        for frame in texts:
+            payload = frame["payload"]
+            for each in payload.get("updates", [payload]):
+                seen.setdefault(each["symbol"], []).append(each["seq"])
+
+    for seq, (wait, symbol, reads) in enumerate(steps, 1):
+        clock += wait
+        hub.message(ticker(symbol, seq=seq), at(clock))
+        offered[symbol] = seq
+        if reads:
+            take()
+    clock += rate_us
+    take()
+    assert {symbol: seqs[-1] for symbol, seqs in seen.items()} == offered
+    assert all(seqs == sorted(set(seqs)) for seqs in seen.values())
+    assert all(b - a >= rate_us for a, b in pairwise(sent_at))
+    assert len(hub.changed()) <= 1
+    assert hub.next_due(client) is None

@@ -1,0 +1,244 @@
+"""``/ws`` over real sockets: bus messages in on ZeroMQ, frames out of a WebSocket."""
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection
+
+from tests.eventually import eventually
+from tests.web.conftest import Start
+from tests.web.messages import average, batch, candle, status, ticker
+from tests.web.stack import Stack, receive, say
+
+_epochs = iter(range(100, 10_000))
+
+
+def now() -> int:
+    return time.time_ns() // 1000
+
+
+@contextmanager
+def subscribed(stack: Stack, **payload: object) -> Iterator[ClientConnection]:
+    """A connection that has been told its snapshot."""
+    with stack.connect() as made:
+        say(made, "subscribe", **payload)
+        receive(made, "snapshot")
+        yield made
+
+
+def test_a_connection_is_greeted(stack: Stack) -> None:
+    with stack.connect() as client:
+        greeting = receive(client, "connection_status")
+    assert greeting == {"status": "connected", "process": "web-1", "version": "0.1.0"}
+
+
+def test_a_ticker_comes_the_whole_way(stack: Stack) -> None:
+    epoch = next(_epochs)
+    with subscribed(stack, symbols=["ethusdt"]) as client:
+        stack.publish(ticker(epoch=epoch, ts_recv=now()))
+        payload = receive(client, "price_update")
+    assert (payload["symbol"], payload["price"], payload["epoch"]) == ("ETH-USDT", 2346.1, epoch)
+    assert 0 <= payload["age_ms"] < 5000
+    assert payload["stale"] is False
+
+
+def test_tickers_that_change_together_come_in_one_batch(stack: Stack) -> None:
+    epoch = next(_epochs)
+    with subscribed(stack, symbols="*", rate_ms=500) as client:
+        stack.publish(ticker("ETH-USDT", epoch=epoch, ts_recv=now()))
+        receive(client, "price_update")
+        stack.publish(*(ticker("ETH-USDT", epoch=epoch, seq=seq) for seq in (2, 3)))
+        stack.publish(ticker("ETH-BTC", epoch=epoch, seq=4))
+        updates = receive(client, "batch_update")["updates"]
+    assert {each["symbol"]: each["seq"] for each in updates} == {"ETH-USDT": 3, "ETH-BTC": 4}
+
+
+def test_candles_averages_and_statuses_come_the_whole_way(stack: Stack) -> None:
+    with stack.connect() as client:
+        for channel in ("candle", "average", "status"):
+            say(client, "subscribe", symbols=["ETHUSDT"], channel=channel)
+            receive(client, "snapshot")
+        stack.publish(candle(n=5, seq=50), average(count=77, seq=51), status())
+        frames: dict[str, Any] = {}
+        while len(frames) < 3:
+            frame = json.loads(client.recv(timeout=5))
+            frames[frame["type"]] = frame["payload"]
+    assert (frames["candle_update"]["revision"], frames["candle_update"]["closed"]) == (5, False)
+    assert frames["average_update"]["count"] == 77
+    assert frames["status"]["state"] == "connected"
+
+
+def trade_ids(client: ClientConnection, count: int) -> list[int]:
+    return [receive(client, "trade_update")["trade_id"] for _ in range(count)]
+
+
+def position(stack: Stack) -> Any:
+    """Where the process is in binance's journal."""
+    with stack.connect() as client:
+        say(client, "subscribe", symbols=["ETHUSDT"], channel="trade")
+        return receive(client, "subscribed")["resume"].get("binance")
+
+
+def test_trades_come_one_by_one_and_a_client_resumes_where_it_was(stack: Stack) -> None:
+    epoch = next(_epochs)
+    with subscribed(stack, symbols=["ETHUSDT"], channel="trade") as client:
+        stack.publish(batch(1, [1, 2], epoch=epoch), batch(2, [3], epoch=epoch))
+        assert trade_ids(client, 3) == [1, 2, 3]
+    stack.publish(batch(3, [4], epoch=epoch), batch(4, [5, 6], epoch=epoch))
+    eventually(lambda: position(stack) == [epoch, 4])
+    with stack.connect() as client:
+        wish = {"symbols": ["ETHUSDT"], "channel": "trade", "resume": {"binance": [epoch, 2]}}
+        say(client, "subscribe", **wish)
+        assert receive(client, "subscribed")["recovered"] is True
+        stack.publish(batch(5, [7], epoch=epoch))
+        assert trade_ids(client, 4) == [4, 5, 6, 7]
+
+
+def test_a_client_that_missed_too_much_is_told_so(stack: Stack) -> None:
+    epoch = next(_epochs)
+    stack.publish(batch(8, [8], epoch=epoch))
+    eventually(lambda: position(stack) == [epoch, 8])
+    with stack.connect() as client:
+        wish = {"symbols": ["ETHUSDT"], "channel": "trade", "resume": {"binance": [epoch, 2]}}
+        say(client, "subscribe", **wish)
+        assert receive(client, "subscribed")["recovered"] is False
+        updates = receive(client, "snapshot")["updates"]
+    assert updates[-1]["trade_id"] == 8
+
+
+def test_an_error_leaves_the_socket_open(stack: Stack) -> None:
+    with stack.connect() as client:
+        client.send("no json")
+        assert receive(client, "error")["code"] == "BAD_REQUEST"
+        client.send(b'{"type":"ping"}')
+        assert receive(client, "pong") == {}
+
+
+def test_a_frame_that_is_too_large_closes_the_socket(stack: Stack) -> None:
+    with stack.connect() as client:
+        client.send("x" * (64 * 1024 + 1))
+        with pytest.raises(ConnectionClosed) as closed:
+            receive(client, "pong")
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1009
+
+
+def ping_until_closed(client: ClientConnection) -> None:
+    for _ in range(101):
+        say(client, "ping")
+    for _ in range(101):
+        receive(client, "pong")
+
+
+def test_too_many_messages_close_the_socket(stack: Stack) -> None:
+    with stack.connect() as client, pytest.raises(ConnectionClosed) as closed:
+        ping_until_closed(client)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 4429
+
+
+@pytest.mark.parametrize("origin", [None, "https://friend.example", "own"])
+def test_our_pages_and_programs_may_connect(stack: Stack, origin: str | None) -> None:
+    own = f"http://127.0.0.1:{stack.port}"
+    with stack.connect(origin=own if origin == "own" else origin) as client:
+        receive(client, "connection_status")
+
+
+@pytest.mark.parametrize("path", ["/ws", "/ws/quotes"])
+@pytest.mark.parametrize(
+    "origin",
+    ["https://evil.example", "null", "https://friend.example.evil", "http://127.0.0.1", ""],
+)
+def test_a_foreign_page_is_refused_before_the_socket_opens(
+    stack: Stack, origin: str, path: str
+) -> None:
+    headers = {"Origin": origin}
+    with pytest.raises(InvalidStatus) as refused, stack.connect(path, additional_headers=headers):
+        pass
+    assert refused.value.response.status_code == 403
+    assert json.loads(refused.value.response.body or b"")["error"]["code"] == "FORBIDDEN"
+
+
+def test_there_is_no_websocket_elsewhere(stack: Stack) -> None:
+    with pytest.raises(InvalidStatus) as refused, stack.connect("/ws/nothing"):
+        pass
+    assert refused.value.response.status_code == 404
+
+
+def raw(stack: Stack, message: bytes) -> socket.socket:
+    """A WebSocket with a tiny buffer whose client reads only when the test does."""
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    made.settimeout(10)
+    made.connect(("127.0.0.1", stack.port))
+    made.sendall(
+        b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+    assert b" 101 " in made.recv(4096)
+    made.sendall(bytes([0x81, 0x80 | len(message)]) + bytes(4) + message)
+    return made
+
+
+def test_a_client_that_takes_nothing_is_closed_and_the_others_are_not(start: Start) -> None:
+    stack = start(slow_after_s=0.5, close_within_s=30)
+    message = b'{"type":"subscribe","symbols":"*","channel":"trade"}'
+    with raw(stack, message) as slow, subscribed(stack, symbols="*", channel="trade") as other:
+        # More than the kernel and the process hold for one who does not read.
+        for seq in range(1, 31):
+            stack.publish(batch(seq, list(range(seq * 1000, seq * 1000 + 1000))))
+        assert trade_ids(other, 30_000) == list(range(1000, 31_000))
+        eventually(lambda: too_slow(stack) == 1, within=10)
+        received = b""
+        while chunk := read(slow):
+            received += chunk
+        assert received.endswith(bytes([0x88, 2 + len(b"too slow")]) + b"\x11\x38too slow")
+        say(other, "ping")
+        receive(other, "pong")
+
+
+def read(client: socket.socket) -> bytes:
+    """The next bytes; none once the server's close frame is the last thing that came."""
+    client.settimeout(1)
+    try:
+        return client.recv(1 << 20)
+    except TimeoutError:
+        return b""
+
+
+def too_slow(stack: Stack) -> int:
+    processes = stack.json("/api/status")["processes"]
+    return sum(p["counters"].get("ws_too_slow", 0) for p in processes if p["name"] == "web-1")
+
+
+def test_a_client_without_any_sign_of_life_is_closed(start: Start) -> None:
+    stack = start(ping_every_s=0.1, pong_within_s=0.3, close_within_s=0.2)
+    message = b'{"type":"ping"}'
+    with raw(stack, message) as frozen, stack.connect() as alive:
+        begun = time.monotonic()
+        received = b""
+        while chunk := frozen.recv(4096):
+            received += chunk
+        assert time.monotonic() - begun > 0.3
+        assert b"no sign of life" in received
+        say(alive, "ping")
+        receive(alive, "pong")
+
+
+def test_a_restart_says_over_how_long_to_spread_the_return_and_exits_0(start: Start) -> None:
+    stack = start()
+    with stack.connect() as client:
+        receive(client, "connection_status")
+        stack.process.terminate()
+        with pytest.raises(ConnectionClosed) as closed:
+            receive(client, "pong")
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1012
+    assert json.loads(closed.value.rcvd.reason)["spread_ms"] >= 500
+    assert stack.process.wait(10) == 0

@@ -1,0 +1,272 @@
+"""What a client of ``/ws`` may say, without a socket."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bus.messages import encode
+from market.symbols import Directory
+from tests.web.messages import FEEDS, at, average, batch, candle, status, ticker
+from web.hub import Hub
+from web.limits import Bucket, Limits
+from web.subscribe import Conversation
+
+MANY = {"binance": tuple(f"C{number}-USDT" for number in range(80))}
+
+
+class Talk:
+    """A conversation and a way to read its answers."""
+
+    def __init__(self, feeds: dict[str, tuple[str, ...]] | None = None) -> None:
+        self.hub = Hub(stale_after_s=15)
+        self.conversation = Conversation(self.hub, Directory(feeds or FEEDS), Limits())
+
+    def say(self, message: object, microseconds: int = 0) -> list[dict[str, Any]]:
+        text = message if isinstance(message, str | bytes) else json.dumps(message)
+        self.conversation.hear(text, at(microseconds))
+        return self.read(microseconds)
+
+    def read(self, microseconds: int = 0) -> list[dict[str, Any]]:
+        return [
+            json.loads(text) for text in self.hub.take(self.conversation.client, at(microseconds))
+        ]
+
+
+def subscribe(**payload: object) -> dict[str, object]:
+    return {"type": "subscribe", "payload": payload}
+
+
+def test_ping_is_answered_with_pong() -> None:
+    (pong,) = Talk().say({"type": "ping"})
+    assert pong == {"type": "pong", "payload": {}, "timestamp": "2025-10-01T14:01:00.000Z"}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"type": "subscribe", "payload": {"symbols": ["ethusdt", "BTC-USDT"]}},
+        {"type": "SUBSCRIBE", "symbols": ["BINANCE:ETHUSDT", "btc/usdt"]},
+        {"type": "Subscribe", "payload": {"symbols": ["ETH-USDT", "BTC_USDT", "ETHUSDT"]}},
+    ],
+)
+def test_a_subscription_is_read_in_every_spelling(message: dict[str, object]) -> None:
+    subscribed, snapshot = Talk().say(message)
+    assert subscribed["type"] == "subscribed"
+    assert subscribed["payload"]["symbols"] == ["binance:ETH-USDT", "binance:BTC-USDT"]
+    assert subscribed["payload"]["rejected"] == []
+    assert snapshot["payload"] == {"channel": "ticker", "updates": []}
+
+
+def test_a_star_means_every_configured_symbol() -> None:
+    talk = Talk()
+    for symbol in ("ETH-USDT", "ETH-BTC"):
+        talk.hub.message(ticker(symbol), at(0))
+    subscribed, snapshot = talk.say(subscribe(symbols="*"))
+    assert len(subscribed["payload"]["symbols"]) == 5
+    symbols = [each["symbol"] for each in snapshot["payload"]["updates"]]
+    assert symbols == ["ETH-USDT", "ETH-BTC"]
+
+
+def test_an_unknown_symbol_is_rejected_and_the_others_are_accepted() -> None:
+    subscribed, _ = Talk().say(subscribe(symbols=["ETHUSDT", "ETHUSDTT"]))
+    assert subscribed["payload"]["symbols"] == ["binance:ETH-USDT"]
+    (rejected,) = subscribed["payload"]["rejected"]
+    assert rejected["symbol"] == "ETHUSDTT"
+    assert "binance:ETH-USDT" in rejected["reason"]
+
+
+def test_the_snapshot_is_the_state_of_the_moment_and_only_newer_follows() -> None:
+    talk = Talk()
+    talk.hub.message(ticker(seq=1), at(0))
+    subscribed, snapshot = talk.say(subscribe(symbols=["ETHUSDT"]))
+    assert subscribed["payload"]["resume"] == {"aggregator": [7, 1]}
+    assert [each["seq"] for each in snapshot["payload"]["updates"]] == [1]
+    talk.hub.message(ticker(seq=1), at(0))
+    assert talk.read() == []
+    talk.hub.message(ticker(seq=2), at(0))
+    assert [frame["payload"]["seq"] for frame in talk.read()] == [2]
+
+
+@pytest.mark.parametrize("interval", ["1m", "1h", "1d"])
+def test_candles_and_averages_have_channels_of_their_own(interval: str) -> None:
+    talk = Talk()
+    seconds = {"1m": 60, "1h": 3600, "1d": 86400}[interval]
+    talk.hub.message(candle(interval_s=seconds), at(0))
+    talk.hub.message(average(), at(0))
+    _, candles = talk.say(subscribe(symbols=["ETHUSDT"], channel="candle", interval=interval))
+    assert [each["interval"] for each in candles["payload"]["updates"]] == [interval]
+    _, averages = talk.say(subscribe(symbols=["ETHUSDT"], channel="average"))
+    assert [each["count"] for each in averages["payload"]["updates"]] == [1823]
+
+
+def test_the_status_channel_needs_no_symbols() -> None:
+    talk = Talk()
+    talk.hub.message(status(), at(0))
+    _, snapshot = talk.say({"type": "subscribe", "channel": "status"})
+    assert [each["exchange"] for each in snapshot["payload"]["updates"]] == ["binance"]
+
+
+def test_unsubscribing_ends_the_updates() -> None:
+    talk = Talk()
+    talk.say(subscribe(symbols="*"))
+    (gone,) = talk.say({"type": "unsubscribe", "symbols": ["ETHUSDT"]})
+    assert gone["payload"] == {"channel": "ticker", "symbols": ["binance:ETH-USDT"]}
+    talk.hub.message(ticker("ETH-USDT"), at(0))
+    talk.hub.message(ticker("ETH-BTC"), at(0))
+    assert [frame["payload"]["symbol"] for frame in talk.read()] == ["ETH-BTC"]
+    talk.say({"type": "unsubscribe", "symbols": "*"})
+    talk.hub.message(ticker("ETH-BTC", seq=2), at(0))
+    assert talk.read(1_000_000) == []
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ("", "BAD_REQUEST"),
+        ("{", "BAD_REQUEST"),
+        ("[]", "BAD_REQUEST"),
+        ('{"type":1}', "BAD_REQUEST"),
+        (b"\xff\xfe", "BAD_REQUEST"),
+        ('{"type":"subscribe"}', "BAD_REQUEST"),
+        ('{"type":"subscribe","symbols":[1]}', "BAD_REQUEST"),
+        ('{"type":"subscribe","symbols":"*","rate_ms":49}', "BAD_REQUEST"),
+        ('{"type":"subscribe","symbols":"*","rate_ms":"fast"}', "BAD_REQUEST"),
+        ('{"type":"subscribe","symbols":"*","rate_ms":' + "9" * 5000 + "}", "BAD_REQUEST"),
+        ('{"type":"subscribe","symbols":"*","channel":"candle","interval":"5m"}', "BAD_REQUEST"),
+        ('{"type":"subscribe","symbols":"*","resume":{"binance":[1]}}', "BAD_REQUEST"),
+        ('{"type":"subscribe","symbols":"*","resume":{"binance":[-1,0]}}', "BAD_REQUEST"),
+        ('{"type":"subscribe","symbols":"*","channel":"gossip"}', "UNKNOWN_CHANNEL"),
+        ('{"type":"subscribe","symbols":"*","channel":[]}', "UNKNOWN_CHANNEL"),
+        ('{"type":"shout"}', "UNKNOWN_TYPE"),
+        ('{"type":"auth","token":"x"}', "UNAUTHORIZED"),
+        ("[" * 30_000, "BAD_REQUEST"),
+        ('{"type":' * 10_000, "BAD_REQUEST"),
+    ],
+)
+def test_what_cannot_be_done_is_an_error_with_a_code(message: str | bytes, code: str) -> None:
+    talk = Talk()
+    (error,) = talk.say(message)
+    assert error["type"] == "error"
+    assert error["payload"]["code"] == code
+    assert len(error["payload"]["message"]) > 10
+    assert talk.say({"type": "ping"})[0]["type"] == "pong"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+FIELDS = st.fixed_dictionaries(
+    {"type": st.sampled_from(["subscribe", "unsubscribe", "ping", "auth"]) | JSON},
+    optional={
+        "payload": JSON,
+        "symbols": st.lists(st.text()) | JSON,
+        "channel": st.sampled_from(["ticker", "trade", "candle", "status"]) | JSON,
+        "interval": JSON,
+        "rate_ms": JSON,
+        "resume": st.dictionaries(st.sampled_from(["binance"]), st.lists(st.integers())) | JSON,
+    },
+)
+
+
+@given(FIELDS.map(json.dumps) | st.text() | st.binary())
+def test_whatever_a_client_says_it_is_answered(message: str | bytes) -> None:
+    frames = Talk().say(message)
+    assert frames
+    assert {frame["type"] for frame in frames} <= {
+        "subscribed",
+        "unsubscribed",
+        "snapshot",
+        "pong",
+        "error",
+    }
+
+
+def test_fifty_symbols_may_be_named_and_the_rest_is_rejected() -> None:
+    talk = Talk(MANY)
+    names = list(MANY["binance"])
+    first, _ = talk.say(subscribe(symbols=names[:40]))
+    assert len(first["payload"]["symbols"]) == 40
+    second, _ = talk.say(subscribe(symbols=names[30:60], channel="candle"))
+    assert len(second["payload"]["symbols"]) == 20
+    assert [each["symbol"] for each in second["payload"]["rejected"]] == [
+        f"binance:C{number}-USDT" for number in range(50, 60)
+    ]
+    talk.say({"type": "unsubscribe", "symbols": names[:10]})
+    third, _ = talk.say(subscribe(symbols=names[60:80]))
+    assert len(third["payload"]["symbols"]) == 10
+
+
+@given(st.lists(st.tuples(st.booleans(), st.lists(st.integers(0, 79), max_size=80)), max_size=8))
+def test_no_sequence_of_wishes_passes_the_limit(wishes: list[tuple[bool, list[int]]]) -> None:
+    talk = Talk(MANY)
+    for wants, numbers in wishes:
+        kind = "subscribe" if wants else "unsubscribe"
+        talk.say({"type": kind, "symbols": [f"C{number}-USDT" for number in numbers]})
+        watched = {(key[1], key[2]) for key in talk.conversation.client.watches}
+        assert len(watched) <= 50
+
+
+def trade_ids(frames: list[dict[str, Any]]) -> list[int]:
+    return [frame["payload"]["trade_id"] for frame in frames if frame["type"] == "trade_update"]
+
+
+def with_trades(*batches: tuple[int, list[int]]) -> Talk:
+    talk = Talk()
+    for seq, ids in batches:
+        talk.hub.record("binance", encode(batch(seq, ids)), at(0))
+    return talk
+
+
+def test_a_new_subscriber_of_trades_is_shown_the_newest_and_where_he_is() -> None:
+    talk = with_trades((1, [1, 2]), (2, [3]))
+    subscribed, snapshot = talk.say(subscribe(symbols=["ETHUSDT"], channel="trade"))
+    assert subscribed["payload"]["resume"] == {"binance": [5, 2]}
+    assert subscribed["payload"]["recovered"] is None
+    assert [each["trade_id"] for each in snapshot["payload"]["updates"]] == [1, 2, 3]
+
+
+def test_who_resumes_is_sent_exactly_what_he_missed_and_then_the_rest() -> None:
+    talk = with_trades((1, [1]), (2, [2, 3]), (3, [4]))
+    wish = subscribe(symbols=["ETHUSDT"], channel="trade", resume={"binance": [5, 1]})
+    frames = talk.say(wish)
+    assert frames[0]["payload"]["recovered"] is True
+    assert "snapshot" not in [frame["type"] for frame in frames]
+    talk.hub.record("binance", encode(batch(4, [5])), at(0))
+    assert trade_ids(frames) + trade_ids(talk.read()) == [2, 3, 4, 5]
+
+
+def test_who_resumes_in_the_middle_of_a_batch_is_sent_its_rest() -> None:
+    talk = with_trades((1, [1]), (2, [2, 3, 4]), (3, [5]))
+    wish = subscribe(symbols=["ETHUSDT"], channel="trade", resume={"binance": [5, 2, 0]})
+    assert trade_ids(talk.say(wish)) == [3, 4, 5]
+
+
+@pytest.mark.parametrize("position", [[5, 0], [6, 2], [5, 9], [0, 0]])
+def test_who_cannot_be_recovered_is_told_so_and_gets_a_snapshot(position: list[int]) -> None:
+    talk = with_trades((2, [2]), (3, [3]))
+    wish = subscribe(symbols=["ETHUSDT"], channel="trade", resume={"binance": position})
+    subscribed, snapshot = talk.say(wish)
+    assert subscribed["payload"]["recovered"] is False
+    assert subscribed["payload"]["resume"] == {"binance": [5, 3]}
+    assert [each["trade_id"] for each in snapshot["payload"]["updates"]] == [2, 3]
+
+
+def test_a_conflated_channel_recovers_by_its_present_state() -> None:
+    talk = Talk()
+    talk.hub.message(ticker(seq=9), at(0))
+    wish = subscribe(symbols=["ETHUSDT"], resume={"aggregator": [7, 2]})
+    subscribed, snapshot = talk.say(wish)
+    assert subscribed["payload"]["recovered"] is True
+    assert [each["seq"] for each in snapshot["payload"]["updates"]] == [9]
+
+
+def test_a_bucket_lets_its_measure_through_and_refills_evenly() -> None:
+    bucket = Bucket(per_minute=60)
+    assert [bucket.take(0) for _ in range(61)] == [True] * 60 + [False]
+    assert not bucket.take(999_000)
+    assert bucket.take(1_000_000)
