@@ -33,12 +33,10 @@ from bus.messages import (
 )
 from market.sequence import IdSet
 from procs.feed.connection import Connection
-from procs.feed.exchanges import Beat, Closing, Exchange, Refused, quarantined
+from procs.feed.exchanges import ID_MAX, Beat, Closing, Exchange, Refused, quarantined
 from procs.feed.watch import SymbolWatch
 
 DAY_US = 86_400_000_000
-ID_MAX = (1 << 63) - 2
-"""Postgres keeps the end of a range of ids as the last one + 1."""
 BAD_FRAMES_KEPT = 20
 STATUS_EVERY_US = 1_000_000
 COUNTS_EVERY_US = 60_000_000
@@ -120,10 +118,12 @@ class Feed(Idle):
 
     def _trade(self, trade: Trade, frame: bytes, now: Instant) -> None:
         if not 0 <= trade.trade_id <= ID_MAX:
-            self._bad(f"a trade id out of range: {trade.trade_id}", frame, now)
+            self._bad("a trade id out of range", frame, now)
             return
         if not self._plausible(trade.ts_event, now):
-            reason = f"an implausible time: {trade.ts_event} µs"
+            # A number of thousands of digits is not written out: Python refuses to.
+            shown = f"{trade.ts_event} µs" if abs(trade.ts_event) < 1 << 63 else "beyond 64 bits"
+            reason = f"an implausible time: {shown}"
             self._quarantine(quarantined(trade.symbol, trade.trade_id, now.wall, reason, frame))
             return
         key = (trade.symbol, trade.series)

@@ -9,10 +9,13 @@ import importlib
 import pkgutil
 from typing import NamedTuple, Protocol, cast
 
+from bus.errors import BadFrame
 from bus.messages import Quarantined, Trade
 
 FRAME_KEPT = 4096
 """Characters of a raw frame that are kept with a quarantined trade."""
+ID_MAX = (1 << 63) - 2
+"""Postgres keeps the end of a range of ids as the last one + 1."""
 
 
 class Beat(NamedTuple):
@@ -97,6 +100,12 @@ def load(name: str) -> type[Exchange]:
 def quarantined(
     symbol: str | None, trade_id: int | None, ts_recv: int, reason: str, frame: bytes
 ) -> Quarantined:
-    """Return the record of a trade that was not believed."""
+    """Return the record of a trade that was not believed.
+
+    Raises:
+        BadFrame: not even its id can be believed.
+    """
+    if trade_id is not None and not 0 <= trade_id <= ID_MAX:
+        raise BadFrame("a trade id out of range")
     text = frame[:FRAME_KEPT].decode("utf-8", "replace").replace("\x00", "�")
     return Quarantined(symbol, trade_id, ts_recv, reason, text)

@@ -88,7 +88,7 @@ class Exchange:
         """Return the clock's time, µs UTC."""
         try:
             return _time(body).serverTime * 1000
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
             raise BadFrame(f"not a time: {error}") from None
 
     def parse(self, frame: bytes, ts_recv: int) -> tuple[Event, ...]:

@@ -100,7 +100,7 @@ class Exchange:
         """Return the clock's time, µs UTC."""
         try:
             return _microseconds(_time(body).iso)
-        except (msgspec.MsgspecError, TypeError) as error:
+        except (msgspec.MsgspecError, TypeError, RecursionError, UnicodeDecodeError) as error:
             raise BadFrame(f"not a time: {error}") from None
 
     def parse(self, frame: bytes, ts_recv: int) -> tuple[Event, ...]:
@@ -154,7 +154,9 @@ class Exchange:
         if found.get("type") not in ("match", "last_match"):
             raise BadFrame("an unknown kind of message")
         symbol, trade_id = found.get("product_id"), found.get("trade_id")
-        if symbol not in self._symbols or not isinstance(trade_id, int):
+        # Anything may stand there: a list cannot be looked up, and true is an int.
+        known = isinstance(symbol, str) and symbol in self._symbols
+        if not known or not isinstance(trade_id, int) or isinstance(trade_id, bool):
             raise BadFrame("a trade without symbol or id")
         return (quarantined(symbol, trade_id, ts_recv, "a field has the wrong type", frame),)
 

@@ -1,0 +1,51 @@
+"""Frames of each exchange, made by hand: one file for each, named as the exchange's own.
+
+A file offers what ``Sample`` lists, written down without any of the code that it tests.
+"""
+
+import importlib
+from collections.abc import Callable
+from typing import NamedTuple, cast
+
+from bus.messages import Side, Trade
+
+Read = tuple[str, int, int, str, str, Side]
+"""(symbol, trade_id, ts_event, price, size, the taker's side)."""
+
+
+class Recording(NamedTuple):
+    """A recorded file, the symbols to ask for, and how many trades of them it holds."""
+
+    path: str
+    symbols: tuple[str, ...]
+    trades: int
+
+
+class Sample:
+    """What is known of an exchange's frames."""
+
+    symbols: tuple[str, ...]
+    trade: Callable[[str, str], bytes]
+    """Return a trade's frame with this price and size (the JSON text of the values)."""
+    expected: Trade
+    """What ``trade('"12.50"', '"0.001"')`` says, received at 7."""
+    silent: tuple[bytes, ...]
+    """Frames that say nothing to us."""
+    refused: tuple[bytes, ...]
+    """Frames that answer a request of ours with an error."""
+    unknown: tuple[bytes, ...]
+    """Frames that are none of ours: of channels or symbols not asked for."""
+    clock: tuple[bytes, int]
+    """An answer of the exchange's clock, and its time."""
+    recordings: tuple[Recording, ...]
+    read: Callable[[bytes], Read | None]
+    """Return the trade in a recorded frame, None where there is none, by ``json`` alone."""
+
+
+def sample(name: str) -> Sample:
+    """Return what is known of an exchange.
+
+    Raises:
+        ModuleNotFoundError: it has no file here, and is not tested.
+    """
+    return cast(Sample, importlib.import_module(f"{__name__}.{name}"))

@@ -1,0 +1,47 @@
+"""Binance's frames."""
+
+import json
+
+from bus.messages import Trade
+from tests.exchanges.samples import Read, Recording
+
+symbols = ("BTC-USDT", "ETH-USDT")
+
+
+def trade(price: str, size: str) -> bytes:
+    """Return a frame of the combined stream."""
+    return (
+        '{"stream":"ethusdt@trade","data":{"e":"trade","E":1723161255343,"s":"ETHUSDT","t":77,'
+        f'"p":{price},"q":{size},"T":1723161255342,"m":true,"M":true}}}}'
+    ).encode()
+
+
+expected = Trade("ETH-USDT", 77, 1723161255342000, 7, "12.50", "0.001", "sell")
+silent = (b'{"result":null,"id":1}', b'{"result":["a@trade"],"id":2}')
+refused = (
+    b'{"error":{"code":2,"msg":"Invalid request"},"id":3}',
+    b'{"code":2,"msg":"Invalid request","id":3}',
+)
+unknown = (
+    b'{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","E":1,"s":"BTCUSDT","b":[]}}',
+    b'{"stream":"!ticker@arr","data":[{"e":"24hrTicker","s":"ETHBTC"}]}',
+    trade('"1"', '"1"').replace(b"ETHUSDT", b"XRPUSDT"),
+    b'{"e":"trade"}',
+)
+clock = (b'{"serverTime":1723161255343}', 1723161255343000)
+recordings = (
+    Recording("binance/spot_btcusdt_20240808.txt.zst", ("BTC-USDT",), 9757),
+    Recording("binance/spot_btcusdt_20240809.txt.zst", ("BTC-USDT",), 10147),
+    Recording("binance/spot_mixed_20211012.txt.zst", ("NKN-USDT", "LRC-BTC"), 0),
+)
+
+
+def read(frame: bytes) -> Read | None:
+    """Return the trade in a frame."""
+    found = json.loads(frame)
+    one = found.get("data", found)
+    if not isinstance(one, dict) or one.get("e") != "trade":
+        return None
+    symbol = one["s"].removesuffix("USDT") + "-USDT"
+    side = "sell" if one["m"] else "buy"
+    return symbol, one["t"], one["T"] * 1000, one["p"], one["q"], side  # type: ignore[return-value]

@@ -1,0 +1,56 @@
+"""Coinbase's frames."""
+
+import json
+from datetime import datetime
+
+from bus.messages import Trade
+from tests.exchanges.samples import Read, Recording
+
+symbols = ("BTC-USD", "ETH-USD")
+
+
+def trade(price: str, size: str) -> bytes:
+    """Return a match."""
+    return (
+        '{"type":"match","trade_id":77,"maker_order_id":"f07e","taker_order_id":"e6f5",'
+        f'"side":"sell","size":{size},"price":{price},"product_id":"ETH-USD",'
+        '"sequence":134905860111,"time":"2026-08-25T03:35:57.198335Z"}'
+    ).encode()
+
+
+expected = Trade("ETH-USD", 77, 1787628957198335, 7, "12.50", "0.001", "buy")
+silent = (b'{"type":"subscriptions","channels":[{"name":"matches","product_ids":["BTC-USD"]}]}',)
+refused = (b'{"type":"error","message":"Failed to subscribe","reason":"XX-USD is not valid"}',)
+unknown = (
+    b'{"type":"l2update","product_id":"BTC-USD","changes":[["buy","37378.26","0.0246"]]}',
+    b'{"type":"ticker","product_id":"BTC-USD","price":"1","trade_id":5,"side":"buy"}',
+    b'{"type":"heartbeat","last_trade_id":5,"product_id":"XRP-USD","sequence":1}',
+    trade('"1"', '"1"').replace(b"ETH-USD", b"XRP-USD"),
+    b'{"type":"match"}',
+    b'{"type":"match","product_id":["BTC-USD"],"trade_id":1}',
+    b'{"type":"match","product_id":{},"trade_id":1}',
+    b'{"type":"match","product_id":"BTC-USD","trade_id":true}',
+)
+clock = (b'{"iso":"2026-08-25T03:35:57.198Z","epoch":1787628957.198}', 1787628957198000)
+recordings = (
+    Recording(
+        "coinbase/ws_feed_20210417.txt.zst",
+        (
+            *("SKL-USD", "SKL-BTC", "SKL-GBP", "BAND-GBP", "BAND-BTC"),
+            *("NMR-EUR", "YFI-BTC", "DASH-BTC", "NU-GBP", "CRV-EUR"),
+        ),
+        107,
+    ),
+)
+
+
+def read(frame: bytes) -> Read | None:
+    """Return the trade in a frame; what it says is the maker's side."""
+    one = json.loads(frame)
+    if one["type"] not in ("match", "last_match"):
+        return None
+    moment = datetime.fromisoformat(one["time"])
+    ts = int(moment.replace(microsecond=0).timestamp()) * 1_000_000 + moment.microsecond
+    side = {"buy": "sell", "sell": "buy"}[one["side"]]
+    symbol = one["product_id"]
+    return symbol, one["trade_id"], ts, one["price"], one["size"], side  # type: ignore[return-value]

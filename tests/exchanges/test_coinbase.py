@@ -1,0 +1,78 @@
+"""What only Coinbase does."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bus.messages import Quarantined, Trade
+from procs.feed.exchanges import Beat
+from procs.feed.exchanges.coinbase import Exchange
+from tests.exchanges.samples import coinbase
+from tests.fix_recordings import frames
+
+EXCHANGE = Exchange(("BTC-USD", "ETH-USD"))
+
+
+def test_a_heartbeat_says_which_trade_is_the_newest() -> None:
+    frame = b'{"type":"heartbeat","last_trade_id":278953096,"product_id":"ETH-USD","sequence":1}'
+    assert EXCHANGE.parse(frame, 7) == (Beat("ETH-USD", 278953096),)
+
+
+def test_the_last_match_on_subscribing_is_a_trade_like_any() -> None:
+    frame = coinbase.trade('"12.50"', '"0.001"').replace(b'"match"', b'"last_match"')
+    assert EXCHANGE.parse(frame, 7) == (coinbase.expected,)
+
+
+def test_the_request_names_every_symbol_and_both_channels() -> None:
+    (text,) = EXCHANGE.subscribe()
+    assert json.loads(text) == {
+        "type": "subscribe",
+        "product_ids": ["BTC-USD", "ETH-USD"],
+        "channels": ["matches", "heartbeat"],
+    }
+    kinds = [json.loads(text)["type"] for text in EXCHANGE.resubscribe("BTC-USD")]
+    assert kinds == ["unsubscribe", "subscribe"]
+
+
+@pytest.mark.parametrize(
+    ("time", "ts"),
+    [
+        ("2026-08-25T03:35:57Z", 1787628957000000),
+        ("2026-08-25T03:35:57.1Z", 1787628957100000),
+        ("2026-08-25T05:35:57.198335+02:00", 1787628957198335),
+    ],
+)
+def test_times_are_exact_in_every_form(time: str, ts: int) -> None:
+    frame = coinbase.trade('"1"', '"1"').replace(b"2026-08-25T03:35:57.198335Z", time.encode())
+    (trade,) = EXCHANGE.parse(frame, 7)
+    assert isinstance(trade, Trade)
+    assert trade.ts_event == ts
+
+
+@pytest.mark.parametrize("time", ["2026-08-25T03:35:57", "2026-13-01T00:00:00Z", "", "yesterday"])
+def test_a_time_that_is_none_is_quarantined(time: str) -> None:
+    frame = coinbase.trade('"1"', '"1"').replace(b"2026-08-25T03:35:57.198335Z", time.encode())
+    assert isinstance(EXCHANGE.parse(frame, 7)[0], Quarantined)
+
+
+def test_a_side_that_is_none_is_quarantined() -> None:
+    frame = coinbase.trade('"1"', '"1"').replace(b'"sell"', b'"maker"')
+    assert isinstance(EXCHANGE.parse(frame, 7)[0], Quarantined)
+
+
+def test_the_side_is_the_takers_as_the_recorded_tickers_say(recordings: Path) -> None:
+    recording = coinbase.recordings[0]
+    exchange = Exchange(recording.symbols)
+    ours: dict[tuple[str, int], str | None] = {}
+    takers: dict[tuple[str, int], str] = {}
+    for _, frame in frames(recordings / recording.path):
+        found = json.loads(frame)
+        if found["type"] == "ticker":
+            takers[found["product_id"], found["trade_id"]] = found["side"]
+        elif found["type"] in ("match", "last_match"):
+            (trade,) = exchange.parse(frame, 7)
+            assert isinstance(trade, Trade)
+            ours[trade.symbol, trade.trade_id] = trade.side
+    assert len(takers) == 107
+    assert {key: ours[key] for key in takers} == takers

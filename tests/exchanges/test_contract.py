@@ -1,0 +1,156 @@
+"""One suite over every exchange: what its file promises, on recorded and on hand-made frames."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bus.errors import BadFrame
+from bus.messages import QuarantineBatch, Quarantined, Trade, encode
+from procs.feed import exchanges
+from procs.feed.exchanges import FRAME_KEPT, ID_MAX, Beat, Closing, Exchange, Refused
+from tests.exchanges import garbage
+from tests.exchanges.samples import Sample, sample
+from tests.fix_recordings import frames
+from tests.market.test_decimals import BAD
+
+pytestmark = pytest.mark.parametrize("name", exchanges.names())
+
+
+def made(name: str) -> tuple[Exchange, Sample]:
+    known = sample(name)
+    return exchanges.load(name)(known.symbols), known
+
+
+def events_or_bad(exchange: Exchange, frame: bytes) -> tuple[exchanges.Event, ...]:
+    """Return what a frame says; nothing else than BadFrame may be raised."""
+    try:
+        return exchange.parse(frame, 7)
+    except BadFrame:
+        return ()
+
+
+def test_a_trade_is_read_to_the_last_digit(name: str) -> None:
+    exchange, known = made(name)
+    assert exchange.parse(known.trade('"12.50"', '"0.001"'), 7) == (known.expected,)
+
+
+def test_recorded_frames_give_exactly_their_trades(name: str, recordings: Path) -> None:
+    _, known = made(name)
+    for recording in known.recordings:
+        exchange = exchanges.load(name)(recording.symbols)
+        found: list[Trade] = []
+        wanted = []
+        for ts_recv, frame in frames(recordings / recording.path):
+            found += [event for event in events_or_bad(exchange, frame) if isinstance(event, Trade)]
+            one = known.read(frame)
+            wanted += [one] if one is not None else []
+            assert ts_recv > 0
+        assert [
+            (trade.symbol, trade.trade_id, trade.ts_event, trade.price, trade.size, trade.side)
+            for trade in found
+        ] == wanted
+        assert len(wanted) == recording.trades
+
+
+@pytest.mark.parametrize("text", [text for text in BAD if "\ud800" not in text])
+def test_a_bad_price_or_size_is_quarantined_with_its_id(name: str, text: str) -> None:
+    exchange, known = made(name)
+    quoted = json.dumps(text)
+    for frame in (known.trade(quoted, '"1"'), known.trade('"1"', quoted)):
+        (item,) = exchange.parse(frame, 7)
+        assert isinstance(item, Quarantined)
+        assert (item.symbol, item.trade_id) == (known.expected.symbol, 77)
+        assert (item.ts_recv, item.series) == (7, 0)
+        assert item.reason
+        assert item.frame == frame.decode()[:FRAME_KEPT]
+
+
+@pytest.mark.parametrize("value", ["5", "1e5", "null", "[]", "{}", "true"])
+def test_a_price_of_another_type_is_quarantined_with_its_id(name: str, value: str) -> None:
+    exchange, known = made(name)
+    (item,) = exchange.parse(known.trade(value, '"1"'), 7)
+    assert isinstance(item, Quarantined)
+    assert item.trade_id == 77
+
+
+@pytest.mark.parametrize("frame", garbage.BYTES, ids=range(len(garbage.BYTES)))
+def test_garbage_is_a_bad_frame_and_nothing_else(name: str, frame: bytes) -> None:
+    exchange, _ = made(name)
+    with pytest.raises(BadFrame):
+        exchange.parse(frame, 7)
+    with pytest.raises(BadFrame):
+        exchange.parse_time(frame)
+
+
+def test_every_beginning_of_a_frame_is_bad(name: str) -> None:
+    exchange, known = made(name)
+    for frame in garbage.truncated(known.trade('"12.50"', '"0.001"')):
+        with pytest.raises(BadFrame):
+            exchange.parse(frame, 7)
+
+
+def test_ten_thousand_unknown_kinds_are_bad(name: str) -> None:
+    exchange, _ = made(name)
+    for frame in garbage.unknown_kinds(10_000):
+        with pytest.raises(BadFrame):
+            exchange.parse(frame, 7)
+
+
+def test_values_of_wrong_types_raise_nothing_else_and_what_is_kept_can_be_journalled(
+    name: str,
+) -> None:
+    exchange, known = made(name)
+    kept = trades = 0
+    for frame in garbage.mistyped(known.trade('"12.50"', '"0.001"')):
+        for event in events_or_bad(exchange, frame):
+            if isinstance(event, Quarantined):
+                kept += 1
+                assert event.trade_id is not None
+                assert 0 <= event.trade_id <= ID_MAX
+                encode(QuarantineBatch(name, 1, 1, [event]))
+            trades += isinstance(event, Trade)
+    assert kept > 10
+    assert trades > 10
+
+
+def test_what_is_not_for_us_is_bad_and_what_says_nothing_says_nothing(name: str) -> None:
+    exchange, known = made(name)
+    for frame in known.silent:
+        assert exchange.parse(frame, 7) == ()
+    for frame in known.unknown:
+        with pytest.raises(BadFrame):
+            exchange.parse(frame, 7)
+    for frame in known.refused:
+        (event,) = exchange.parse(frame, 7)
+        assert isinstance(event, Refused)
+        assert event.reason
+
+
+def test_the_clock_is_read_to_the_microsecond(name: str) -> None:
+    exchange, known = made(name)
+    body, ts = known.clock
+    assert exchange.parse_time(body) == ts
+    assert exchange.time_url("http://h/rest").startswith("http://h/rest/")
+
+
+def test_the_texts_to_send_are_json_and_name_the_symbol(name: str) -> None:
+    exchange, known = made(name)
+    for text in exchange.subscribe():
+        assert isinstance(json.loads(text), dict)
+    texts = exchange.resubscribe(known.symbols[1])
+    assert len(texts) == 2
+    for text in texts:
+        assert isinstance(json.loads(text), dict)
+        plain = text.upper().replace("-", "")
+        assert known.symbols[1].replace("-", "") in plain
+        assert known.symbols[0].replace("-", "") not in plain
+
+
+def test_its_properties_are_there(name: str) -> None:
+    exchange, _ = made(name)
+    assert exchange.name == name
+    assert exchange.websocket_url.startswith("wss://")
+    assert exchange.rest_url.startswith("https://")
+    assert exchange.lifetime_s is None or exchange.lifetime_s > 0
+    assert not isinstance(exchange.parse(sample(name).silent[0], 7), Beat | Closing)
