@@ -23,7 +23,7 @@ from web.limits import Bucket, Limits
 from web.schema import CODES, Envelope, Problem
 
 EXTENSION = "tickwire.connection"
-GOING_AWAY, POLICY, TOO_BIG, RESTART = 1001, 1008, 1009, 1012
+GOING_AWAY, NO_TEXT, TOO_BIG, RESTART = 1001, 1007, 1009, 1012
 TOO_SLOW, TOO_MANY = 4408, 4429
 SPREAD_MS_MIN, SPREAD_MS_MAX = 500, 30_000
 
@@ -141,6 +141,9 @@ class LiveConnection(WebSocketsSansIOProtocol):
         if self.close_sent and message["type"].startswith("websocket.") and self.handshake_complete:
             raise ClientDisconnected
         await super().send(message)
+        if self.initial_response is not None and self.close_sent:
+            # Refused: that ends the handshake too, and is no error to be logged.
+            self.handshake_complete = True
 
     def evict(self, code: int, reason: str) -> None:
         """Close with ``code``, however full the buffer is, and cut if it is not answered soon."""
@@ -177,6 +180,17 @@ class LiveConnection(WebSocketsSansIOProtocol):
         else:
             self.conn.data_to_send()
             self.evict(TOO_MANY, "too many pings")
+
+    def send_receive_event_to_app(self) -> None:
+        """Hand a whole message to the application, unless it says text and is none."""
+        if self.curr_msg_data_type == "text" and not self.close_sent:
+            try:
+                b"".join(self.frames).decode()
+            except UnicodeDecodeError:
+                self.frames = []
+                self.evict(NO_TEXT, "no UTF-8")
+                return
+        super().send_receive_event_to_app()
 
     def handle_cont(self, event: Frame) -> None:
         """Take a fragment, as long as there are not too many of them."""
