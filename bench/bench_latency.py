@@ -2,8 +2,8 @@
 
 ``python -m bench.bench_latency [--rate 1000] [--seconds 30]``. The client subscribes to the
 ``trade`` channel of all symbols; a trade's way begins at the moment it is due at the simulated
-exchange (``ts_event``, from ``/truth``), so what the simulator is late counts too. The journal's part is
-measured in a feed of its own, from the read of the socket to the return of the commit.
+exchange (``ts_event``, from ``/truth``), so what the simulator is late counts too. The journal's
+part is measured in a feed of its own, from the read of the socket to the return of the commit.
 """
 
 import argparse

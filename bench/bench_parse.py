@@ -41,7 +41,7 @@ def cryptofeeds(path: Path) -> float | None:
     install = [str(python), "-m", "pip", "install", "--quiet", "cryptofeed==2.4.1"]
     if subprocess.run(install, check=False, capture_output=True).returncode:
         return None
-    command = [python, PEER, path, str(RUNS)]
+    command = [str(python), str(PEER), str(path), str(RUNS)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return float(done.stdout.split()[-1])
 
