@@ -1,6 +1,7 @@
 """Installations for the tests: ``demo``, one that all share, and ``stacks``, which makes others."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -35,15 +36,17 @@ def stacks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stacks]:
     try:
         yield make
         for stack in made:
+            stack.ask_to_stop()
+        for stack in made:
             stack.stop()
     finally:
         for stack in made:
             stack.remove()
 
 
-def recordings(settings: Settings, *names: str) -> str:
-    """Return the value of RECORDING for these files; skip loudly where they are not."""
+def required(settings: Settings, *names: str) -> Path:
+    """Return the folder of the recordings; skip loudly where one of these files is not there."""
     for name in names:
         if not (settings.recordings_dir / name).is_file():
-            pytest.skip(f"no {name} in {settings.recordings_dir}: it was NOT played")
-    return ",".join(names)
+            pytest.skip(f"no {name} in RECORDINGS_DIR: it was NOT played")
+    return settings.recordings_dir

@@ -149,11 +149,16 @@ class Stack:
         held = held_locks(self.settings.data_dir)
         assert held == [], f"held with no process left: {held}"
 
+    def ask_to_stop(self) -> None:
+        """Send it what Ctrl-C or `make stop` sends."""
+        if self.launcher is not None:
+            self.launcher.terminate()
+
     def stop(self) -> None:
-        """Stop it as Ctrl-C or `make stop` does; fail unless that is clean and leaves nothing."""
+        """Stop it; fail unless that is clean and leaves nothing."""
         if self.launcher is None:
             return
-        self.launcher.terminate()
+        self.ask_to_stop()
         code = self.wait_ended()
         assert (code, self.complaint()) == (0, ""), self.said()
         left = processes_of(self.settings.data_dir)
