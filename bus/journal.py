@@ -132,13 +132,21 @@ class JournalWriter:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """All or nothing; a full disk is ``JournalFull``."""
+        with self._full_has_a_name():
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                yield
+                self._db.execute("COMMIT")
+            except sqlite3.Error:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _full_has_a_name(self) -> Iterator[None]:
         try:
-            self._db.execute("BEGIN IMMEDIATE")
             yield
-            self._db.execute("COMMIT")
         except sqlite3.OperationalError as error:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
             if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
                 raise
             raise JournalFull(f"no room in {self.path.name}") from error
@@ -179,7 +187,8 @@ class JournalWriter:
         with self._transaction():
             self._db.execute("INSERT OR REPLACE INTO meta VALUES ('last_seq', ?)", (self.last_seq,))
             gone = self._db.execute("DELETE FROM record WHERE seq <= ?", (last,)).rowcount
-        self._db.execute("PRAGMA incremental_vacuum(256)").fetchall()
+        with self._full_has_a_name():
+            self._db.execute("PRAGMA incremental_vacuum(256)").fetchall()
         return gone
 
     def over_cap(self) -> bool:
@@ -191,25 +200,41 @@ class JournalWriter:
 
     def oldest(self) -> list[Record]:
         """Return the oldest page of records: what goes next at the cap."""
-        return list(_records(self._db, self.path, 0, FULL_PAGE, verify=False))
+        return list(_records(self._db, self.path, 0, TRIM_PAGE, verify=False))
 
-    def drop(self, up_to_seq: int) -> int:
-        """Delete one small page of the oldest records up to ``up_to_seq``; return how many."""
-        return self.trim(up_to_seq, 1 << 62, FULL_PAGE)
+    def drop(self, up_to_seq: int, limit: int = TRIM_PAGE) -> int:
+        """Delete one page of the oldest records up to ``up_to_seq``; return how many.
+
+        Raises:
+            JournalFull: on a full disk even deleting can be refused.
+        """
+        return self.trim(up_to_seq, 1 << 62, limit)
 
     def release_reserve(self) -> bool:
-        """Give the reserve back to the full disk, shrink the log; return whether there was one."""
+        """Give the reserve back to the full disk, shrink the log; return whether there was one.
+
+        Raises:
+            JournalFull: others were quicker to take the room.
+        """
         try:
             self._reserve.unlink()
         except FileNotFoundError:
             return False
-        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        with self._full_has_a_name():
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         return True
 
     def refill_reserve(self) -> bool:
         """Lay the reserve aside again; return False while the disk has no room for it."""
-        if self._reserve.exists():
-            return True
+        try:
+            if self._reserve.stat().st_size >= self._reserve_bytes:
+                return True
+        except FileNotFoundError:
+            pass  # it was given back
+        disk = os.statvfs(self.path.parent)
+        # Half a reserve would take the room of others and give it back, again and again.
+        if disk.f_bavail * disk.f_frsize < self._reserve_bytes:
+            return False
         try:
             fd = os.open(self._reserve, os.O_WRONLY | os.O_CREAT, 0o600)
             try:

@@ -3,6 +3,7 @@
 pytest_plugins = [
     "tests.fix_postgres",
     "tests.fix_decimals",
+    "tests.fix_disk",
     "tests.fix_recordings",
     "tests.e2e.fix_stack",
 ]
