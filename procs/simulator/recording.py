@@ -66,7 +66,7 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
     try:
         with (
             open(path, "rb") as file,
-            zstandard.ZstdDecompressor().stream_reader(file) as reader,
+            zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as reader,
             io.TextIOWrapper(reader, encoding="utf-8", newline="\n") as text,
         ):
             for line in text:

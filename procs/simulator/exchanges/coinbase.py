@@ -124,7 +124,8 @@ class Session:
         for entry in channels:
             named = entry if isinstance(entry, dict) else {"name": entry}
             channel = named.get("name")
-            products = [*(named.get("product_ids") or []), *shared]
+            own = named.get("product_ids") or []
+            products = [*own, *shared] if isinstance(own, list) else [own]
             if channel in CLOSED_CHANNELS:
                 return [], "level2, level3, and full channels now require authentication."
             if channel not in CHANNELS:
@@ -134,7 +135,7 @@ class Session:
             if not products:
                 return [], f"You need to specify at least one product ID for channel {channel}"
             for product in products:
-                if product not in self._market.listings:
+                if not isinstance(product, str) or product not in self._market.listings:
                     return [], f"{product} is not a valid product"
                 wanted.append(f"{channel}:{product}")
         return wanted, ""

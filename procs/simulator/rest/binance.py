@@ -7,6 +7,7 @@ symbol."}`` with 400. Source: Binance spot REST reference.
 
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import islice
 
 import msgspec
 from starlette.requests import Request
@@ -114,9 +115,8 @@ class _Api:
         step = interval_s * 1_000_000
         stop = self._market.now() if end is None else end * 1000
         begin = stop - limit * step + 1 if start is None else start * 1000
-        stop = min(stop, begin + (limit + 1) * step)
-        bars = list(self._market.bars(listing.native, interval_s, begin, stop + 1))[:limit]
-        return JSONResponse([_kline(listing, bar, step) for bar in bars])
+        bars = self._market.bars(listing.native, interval_s, begin, stop + 1)
+        return JSONResponse([_kline(listing, bar, step) for bar in islice(bars, limit)])
 
     def _listing(self, request: Request) -> Listing:
         native = request.query_params.get("symbol")
