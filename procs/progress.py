@@ -18,8 +18,10 @@ from procs.supervisor_rpc import Seen, Supervisor, Unanswered
 ANSWER_S = 1.0
 LATE_S = 5
 """How long a start may take before it says what it waits for."""
+UNSETTLED_S = 15
+"""How long one program that does not stay up may keep the page from being called ready."""
 TAIL_BYTES = 4096
-SENTENCE = re.compile(r"^tickwire: ([A-Za-z][A-Za-z0-9_-]*): (.+?); (.+)$", re.MULTILINE)
+SENTENCE = re.compile(r"^tickwire: ([A-Za-z0-9_.-]+): (.+?); (.+)$", re.MULTILINE)
 
 
 def say(line: str) -> None:
@@ -66,7 +68,8 @@ class Progress:
             return
         for program in seen:
             self._look(program)
-        if any(program.group == "web" and program.pid for program in seen):
+        settled = all(program.state == "RUNNING" for program in seen)
+        if settled or time.monotonic() - self._started > UNSETTLED_S:
             self.ready = self._is_ready()
 
     def _look(self, program: Seen) -> None:
