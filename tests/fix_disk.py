@@ -44,4 +44,4 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
             pytest.fail(reason)
         pytest.skip(reason)
     yield Disk(path)
-    subprocess.run(["umount", str(path)], check=True)
+    subprocess.run(["umount", "--lazy", str(path)], check=True)

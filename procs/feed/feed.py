@@ -15,7 +15,7 @@ from bus import topics
 from bus.actor import Idle, Instant, Reader, Send
 from bus.errors import BadFrame, JournalFull
 from bus.heartbeat import Health
-from bus.journal import JournalWriter
+from bus.journal import FULL_PAGE, JournalWriter
 from bus.log import Log
 from bus.messages import (
     FeedStatus,
@@ -28,10 +28,10 @@ from bus.messages import (
     Trade,
     TradeBatch,
     decode,
-    decode_record,
     encode,
 )
 from market.sequence import IdSet
+from procs.feed.cap import given_up, missing
 from procs.feed.connection import Connection
 from procs.feed.exchanges import ID_MAX, Beat, Closing, Exchange, Refused, quarantined
 from procs.feed.watch import SymbolWatch
@@ -191,13 +191,13 @@ class Feed(Idle):
         if items:
             seq += 1
             records.append(QuarantineBatch(name, epoch, seq, items))
-        bodies = [encode(record) for record in records]
-        if not self._commit(bodies, dict.fromkeys(counts, self._journal.last_seq + 1), now):
-            return self._not_stored(records)
-        for symbol, count in counts.items():
+        for symbol, count in counts.items():  # that they came does not depend on the disk
             watch = self._watches.get(symbol)
             if watch is not None:
                 watch.traded(count, now.wall, now.mono)
+        bodies = [encode(record) for record in records]
+        if not self._commit(bodies, dict.fromkeys(counts, self._journal.last_seq + 1), now):
+            return self._not_stored(records)
         self._health.counters["trades"] += len(trades)
         self._health.counters["batches"] += len(records)
         return self._both(bodies)
@@ -233,7 +233,7 @@ class Feed(Idle):
         """Use the reserve to delete what is stored; return whether anything was gained."""
         try:
             gained = self._journal.release_reserve()
-            return self._journal.drop(self._stored_seq) > 0 or gained
+            return self._journal.drop(self._stored_seq, FULL_PAGE) > 0 or gained
         except JournalFull:
             return False
 
@@ -309,32 +309,28 @@ class Feed(Idle):
     def _drop_oldest(self, now: Instant) -> list[Send]:
         """At the cap: give up the oldest records, after journalling what is lost with them."""
         oldest = self._journal.oldest()
-        lost: dict[tuple[str, int], IdSet] = {}
-        for record in oldest:
-            if record.seq <= self._stored_seq:
-                continue
-            message = decode_record(record.body)
-            if isinstance(message, TradeBatch):
-                for trade in message.trades:
-                    lost.setdefault((trade.symbol, trade.series), IdSet()).add(trade.trade_id)
+        trades, gaps = given_up(oldest, self._stored_seq)
+        for key, ids in trades.items():
+            for low, high in ids.intervals():
+                self._ids[key].remove_range(low, high)
+        lost = [
+            Gap(symbol, first, last, series)
+            for (symbol, series), ids in missing(trades, gaps, self._ids).items()
+            for first, last in ids.intervals()
+        ]
         sends: list[Send] = []
         if lost:
-            gaps = [
-                Gap(symbol, first, last, series)
-                for (symbol, series), ids in lost.items()
-                for first, last in ids.intervals()
-            ]
-            for gap in gaps:
-                self._ids[gap.symbol, gap.series].remove_range(gap.first_id, gap.last_id)
             reason = "the journal reached its cap before Postgres had them"
             seq = self._journal.last_seq + 1
-            body = encode(GapOpened(self._exchange.name, self._journal.epoch, seq, gaps, reason))
+            body = encode(GapOpened(self._exchange.name, self._journal.epoch, seq, lost, reason))
             if not self._commit([body], {}, now):
-                for gap in gaps:
-                    self._ids[gap.symbol, gap.series].add_range(gap.first_id, gap.last_id)
+                for key, ids in trades.items():
+                    for low, high in ids.intervals():
+                        self._ids[key].add_range(low, high)
                 return sends
-            self._health.counters["dropped_at_cap"] += sum(len(ids) for ids in lost.values())
-            self._log.error("journal.cap", dropped=sum(len(ids) for ids in lost.values()))
+            dropped = sum(len(ids) for ids in trades.values())
+            self._health.counters["dropped_at_cap"] += dropped
+            self._log.error("journal.cap", dropped=dropped)
             sends = self._both([body])
         if oldest:
             self._journal.drop(oldest[-1].seq)
