@@ -242,6 +242,7 @@ class Aggregator(Idle):
         self._log.info("aggregator.based", cursors=snapshot.cursors)
         self._based = True
         self._health.state = "ready"
+        self._health.last_error = None
         self._memories = dict(snapshot.memories)
         for exchange in {*snapshot.cursors, *self._followers}:
             self._follow(exchange, snapshot.cursors.get(exchange, (0, 0)))

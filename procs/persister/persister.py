@@ -165,6 +165,7 @@ class Persister(Idle):
             return
         self._log.info("database.ready")
         self._health.state = "ready"
+        self._health.last_error = None
         self._find_journals(now)
 
     def _find_journals(self, now: Instant) -> None:
