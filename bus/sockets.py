@@ -32,9 +32,8 @@ def _make(context: zmq.Context[Socket], kind: str, wire: Wire) -> Socket:
         # Every subscription and every end of one is seen, not only the first and the last.
         made.setsockopt(zmq.XPUB_VERBOSER, 1)
     if kind == "PUSH":
-        # Without it a PUSH with no peer at all blocks or fails; with it messages wait for
-        # the persister to come.
-        made.setsockopt(zmq.IMMEDIATE, 0)
+        # While the persister is away nothing is queued for it: it will read the journal.
+        made.setsockopt(zmq.IMMEDIATE, 1)
     return made
 
 

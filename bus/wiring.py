@@ -30,22 +30,22 @@ OUT = Wire(
     "pub",
     "PUB",
     "SUB",
-    20_000,
+    5_000,
     "dropped for that subscriber, who sees the hole in seq and reads the journal",
 )
 STREAM = Wire(
     "pub",
     "XPUB",
     "SUB",
-    20_000,
+    5_000,
     "dropped for that subscriber; a newer value replaces what it missed",
 )
-BATCHES = Wire("pull", "PULL", "PUSH", 20_000, "not sent; the persister reads the journal instead")
+BATCHES = Wire("pull", "PULL", "PUSH", 5_000, "not sent; the persister reads the journal instead")
 TAP = Wire(
     "tap",
     "XPUB",
     "SUB",
-    20_000,
+    5_000,
     "dropped for that subscriber, who sees the hole in seq",
     size_max=64 << 10,
 )
