@@ -25,6 +25,10 @@ SOCKET_PATH_BYTES_MAX = 107
 LONGEST_SOCKET_NAME = 40
 """Bytes kept for the names below the run folder, Postgres' own included."""
 DATABASE_ANSWER_S = 3
+BAD_PARAMETER = re.compile(
+    r'invalid integer value ".*" for connection option "(\w+)"|invalid (\w+) value: "'
+)
+"""libpq's words for a part of the address that waiting would not mend."""
 PYTHON_FLOORS = {(3, 11): 15, (3, 12): 13, (3, 13): 12, (3, 14): 3}
 """The first patch release of each Python without known holes that concern us."""
 
@@ -127,6 +131,9 @@ def database(settings: Settings) -> list[str]:
     try:
         psycopg.connect(settings.database_url, connect_timeout=DATABASE_ANSWER_S).close()
     except psycopg.Error as error:
+        if found := BAD_PARAMETER.search(str(error)):
+            advice = "see the connection parameters of PostgreSQL"
+            raise SettingError("DATABASE_URL", f"a bad {found[1] or found[2]}", advice) from None
         return [f"DATABASE_URL: {_where(parts)} does not let us in yet ({_first_line(error)})"]
     return []
 
