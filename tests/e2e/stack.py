@@ -150,12 +150,12 @@ class Stack:
         assert held == [], f"held with no process left: {held}"
 
     def ask_to_stop(self) -> None:
-        """Send it what Ctrl-C or `make stop` sends."""
+        """Press Ctrl-C."""
         if self.launcher is not None:
-            self.launcher.terminate()
+            self.launcher.send_signal(signal.SIGINT)
 
     def stop(self) -> None:
-        """Stop it; fail unless that is clean and leaves nothing."""
+        """Press Ctrl-C; fail unless that is clean and leaves nothing."""
         if self.launcher is None:
             return
         self.ask_to_stop()
@@ -288,6 +288,11 @@ class Stack:
         """Return the rows of a query."""
         with psycopg.connect(self.settings.dsn, connect_timeout=ANSWER_S) as connection:
             return connection.execute(query.encode(), parameters).fetchall()
+
+    def change(self, statement: str) -> None:
+        """Damage what is stored."""
+        with psycopg.connect(self.settings.dsn, connect_timeout=ANSWER_S) as connection:
+            connection.execute(statement.encode())
 
     def stored(self) -> int:
         """Return the number of trades in Postgres."""

@@ -32,11 +32,10 @@ def running(stack: Stack) -> Stack:
     ("whom", "signum", "code"),
     [
         ("launcher", signal.SIGTERM, 0),
-        ("launcher", signal.SIGINT, 0),
         ("supervisord", signal.SIGKILL, process.EXIT_CRASHED),
         ("launcher", signal.SIGKILL, -signal.SIGKILL),
     ],
-    ids=["SIGTERM", "Ctrl-C", "supervisord killed", "launcher killed"],
+    ids=["SIGTERM", "supervisord killed", "launcher killed"],
 )
 def test_however_it_ends_nothing_is_left_and_the_next_start_has_everything(
     own: Stack, whom: str, signum: int, code: int
