@@ -65,6 +65,17 @@ def free_ports(count: int) -> list[int]:
     return found
 
 
+def ask(port: int, method: str, path: str) -> tuple[int, Any]:
+    """Return status and decoded JSON of a request to this machine."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_S)
+    try:
+        connection.request(method, path)
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+    finally:
+        connection.close()
+
+
 def bare_environment(**variables: str) -> dict[str, str]:
     """Return an environment with nothing of the developer's but what Python needs."""
     return {"PATH": os.environ["PATH"], "TMPDIR": tempfile.gettempdir(), **variables}
@@ -230,38 +241,24 @@ class Stack:
 
     def get(self, path: str) -> tuple[int, Any]:
         """Return status and decoded JSON of a GET to the web processes."""
-        return self._ask(self.settings.port, "GET", path)
-
-    def _ask(self, port: int, method: str, path: str) -> tuple[int, Any]:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_S)
-        try:
-            connection.request(method, path)
-            answer = connection.getresponse()
-            return answer.status, json.loads(answer.read())
-        finally:
-            connection.close()
-
-    def process_status(self, name: str) -> dict[str, Any]:
-        """Return what ``/api/status`` says of one process."""
-        _, status = self.get("/api/status")
-        return next(found for found in status["processes"] if found["name"] == name)
+        return ask(self.settings.port, "GET", path)
 
     # ---- the simulator
 
     def pause(self) -> Mark:
         """Stop trading and wait until all has been sent; return the last id of each symbol."""
-        status, body = self._ask(self.settings.simulator_port, "POST", "/pause")
+        status, body = ask(self.settings.simulator_port, "POST", "/pause")
         assert (status, body["sent"]) == (200, True)
         return _by_symbol(body["executed"])
 
     def resume(self) -> None:
         """Go on trading."""
-        status, _ = self._ask(self.settings.simulator_port, "POST", "/resume")
+        status, _ = ask(self.settings.simulator_port, "POST", "/resume")
         assert status == 200
 
     def executed(self) -> Mark:
         """Return the last id of each symbol so far."""
-        return _by_symbol(self._ask(self.settings.simulator_port, "GET", "/health")[1]["executed"])
+        return _by_symbol(ask(self.settings.simulator_port, "GET", "/health")[1]["executed"])
 
     def truth(self, exchange: str, symbol: str) -> list[Execution]:
         """Return every trade that the simulator has executed, by rising id."""
