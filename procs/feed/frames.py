@@ -107,9 +107,13 @@ class Frames(frame_buffer):
         length = int(self.length or 0)
         if length > SKIPPED_BYTES_MAX:
             raise TooLong(f"a frame of {length} bytes")
+        assert self.header is not None  # the length stands behind it
+        fin = bool(self.header[0])
         self._skip = length + (4 if self.has_mask() else 0)
         self.clear()
-        self.oversized += 1
+        # Of a message of which one fragment is refused, all the others are skipped too.
+        self._parts, self._parts_bytes = ([], 0) if fin else ([b""], MESSAGE_BYTES_MAX + 1)
+        self.oversized += fin
 
     def _join(self, part: bytes, *, last: bool) -> bytes | None:
         self._parts_bytes += len(part)
