@@ -33,7 +33,7 @@ class Follower:
         self.behind = True
         """True while there may be records to ``read``."""
         self.skipped = False
-        """True once records were gone from the journal unread. The caller resets it."""
+        """True once records were gone from the journal unread, until ``reset``."""
         self._announced = (0, 0)
         self._reader = JournalReader(path_of(folder, exchange))
         self._counters = counters
@@ -41,7 +41,7 @@ class Follower:
 
     def reset(self, epoch: int, seq: int) -> None:
         """Go on after this position, from the journal."""
-        self.epoch, self.seq, self.behind = epoch, seq, True
+        self.epoch, self.seq, self.behind, self.skipped = epoch, seq, True, False
 
     def heard(self, epoch: int, last_seq: int) -> None:
         """A heartbeat says where the journal ends.
@@ -79,6 +79,10 @@ class Follower:
             if self.epoch:
                 self._log.warning("journal.new_epoch", exchange=self.exchange)
             self.epoch, self.seq = epoch, first - 1
+        elif last < self.seq:
+            # An older copy of the file was put back: its positions are given out a second time.
+            self._log.error("journal.went_back", exchange=self.exchange, after=self.seq, last=last)
+            self.seq = first - 1
         elif first > self.seq + 1:
             self._log.error("journal.trimmed", exchange=self.exchange, after=self.seq, first=first)
             self.skipped = True

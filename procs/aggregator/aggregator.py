@@ -151,14 +151,15 @@ class Aggregator(Idle):
             for record in follower.read():
                 self._apply(record, now)
             if follower.skipped and self._based:
-                follower.skipped = False
-                self._rebuild()
+                self._rebuild(follower.exchange, now)
         if self.busy():
             return ()  # what is known now is not the present yet
         sends: list[Send] = []
         for (exchange, symbol), _ in self._changed.due(now.mono):
             keys = self._dirty.pop((exchange, symbol), set())
-            sends += self._publish_symbol(self._memories[exchange], symbol, keys, now)
+            memory = self._memories[exchange]
+            if symbol in memory.last:  # only glimpsed, before the memory was made anew
+                sends += self._publish_symbol(memory, symbol, keys, now)
         return sends
 
     def _publish_symbol(
@@ -262,7 +263,11 @@ class Aggregator(Idle):
         if exchange not in self._memories:
             self._memories[exchange] = Memory(exchange, {}, {}, {}, {}, partial=not self._based)
 
-    def _rebuild(self) -> None:
-        """The journal went on without us: begin again from Postgres."""
+    def _rebuild(self, exchange: str, now: Instant) -> None:
+        """The journal went on without us: begin again from Postgres.
+
+        Not at once: as long as the persister's own position is trimmed away, the same would come.
+        """
+        self._memories[exchange].partial = True
         self._based = False
-        self._retry_at = 0
+        self._retry_at = now.mono + RETRY_US

@@ -69,7 +69,7 @@ class Memory:
         self._newest_at = 0
         self._swept = 0
         for key in self.candles:
-            if self._end(key) > self._newest:
+            if self._end(key) + CLOSE_AFTER_US > self._newest:
                 self._open.add(key)
 
     def clock(self, mono: int) -> int:
@@ -113,7 +113,8 @@ class Memory:
 
     def _note(self, key: Key) -> None:
         symbol, interval_s, ts_open = key
-        if self._end(key) > self._newest:
+        # Also one that has just ended: it is still to be announced as closed.
+        if self._end(key) + CLOSE_AFTER_US > self._newest:
             self._open.add(key)
         if interval_s == MINUTE_S:
             first = self._first_minutes.get(symbol)
@@ -140,6 +141,8 @@ class Memory:
 
     def take_closed(self, mono: int) -> list[Key]:
         """Return, once, the keys of the candles that have closed since the last call."""
+        if self._newest and not self._newest_at:  # from Postgres: the market's clock goes on now
+            self._newest_at = mono
         done = [key for key in self._open if self.closed(key, mono)]
         self._open.difference_update(done)
         return sorted(done, key=lambda key: (key[2] + key[1], key))

@@ -3,6 +3,8 @@
 It is the one process that migrates the database.
 """
 
+from functools import partial
+
 import zmq
 
 from bus import actor, sockets
@@ -13,20 +15,34 @@ from procs.persister.persister import Persister
 from store import migrate, pool
 
 
+def open_database(dsn: str, program: str, *, simulated: bool) -> pool.Connection:
+    """Return a connection to the database, which has been brought to this tickwire's schema.
+
+    Raises:
+        psycopg.Error: it cannot be reached or migrated.
+        SchemaNewer: see ``migrate``.
+        WrongDatabaseKind: see ``migrate``.
+    """
+    connection = pool.connect(dsn, program=program)
+    try:
+        migrate.migrate(connection, simulated=simulated)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 def main(process: Process) -> int:
     """Run the persister."""
     decimals.install()
     settings = process.settings
     context: zmq.Context[sockets.Socket] = zmq.Context()
     run_dir = run_folder(settings)
-
-    def open_database() -> pool.Connection:
-        connection = pool.connect(settings.dsn, program=process.program)
-        migrate.migrate(connection, simulated=settings.simulated)
-        return connection
-
     persister = Persister(
-        data_folder(settings, "journal"), open_database, process.health, process.log
+        data_folder(settings, "journal"),
+        partial(open_database, settings.dsn, process.program, simulated=settings.simulated),
+        process.health,
+        process.log,
     )
     inputs: dict[str, sockets.Socket | sockets.Subscriber] = {
         "batches": sockets.bind(context, BATCHES, run_dir, process.program),

@@ -53,9 +53,12 @@ class Ledger:
                 key: IdSet(intervals)
                 for key, intervals in trades.seen(connection, exchange).items()
             }
+            last = candles.last_trades(connection)
         self._cursor = found
         self.epoch, self.seq = found or (0, 0)
-        self._newest: dict[str, int] = {}
+        self._newest = {
+            symbol: trade.ts_event for (name, symbol), trade in last.items() if name == exchange
+        }
         """ts_event of the newest trade of each symbol, to know which candles have closed."""
 
     def store(self, records: Sequence[JournalRecord]) -> Outcome:

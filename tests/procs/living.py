@@ -1,0 +1,124 @@
+"""A persister and an aggregator on real journals and a real Postgres, without their sockets."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from bus.actor import Instant, Send
+from bus.heartbeat import Health
+from bus.log import Log
+from bus.messages import Average, CandleUpdate, Ticker, decode
+from procs.aggregator.aggregator import Aggregator
+from procs.aggregator.snapshot import Loading
+from procs.persister.__main__ import open_database
+from procs.persister.persister import Persister
+from store import pool
+from tests.eventually import eventually
+
+
+class Clock:
+    """Both clocks, moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = Instant(1_723_161_255_000_000, 1_000_000)
+
+    def pass_time(self, micros: int) -> Instant:
+        """Move on."""
+        self.now = Instant(self.now.wall + micros, self.now.mono + micros)
+        return self.now
+
+
+class Persisting:
+    """One life of a persister."""
+
+    def __init__(self, journal_dir: Path, dsn: str, clock: Clock) -> None:
+        self.health = Health("persister")
+        self.clock = clock
+        self.dsn = dsn
+        self.connections: list[pool.Connection] = []
+        self.actor = Persister(journal_dir, self._open, self.health, Log("persister"))
+
+    def _open(self) -> pool.Connection:
+        self.connections.append(open_database(self.dsn, "persister", simulated=False))
+        return self.connections[-1]
+
+    def take(self, *bodies: bytes) -> None:
+        """Hand over batches off the bus."""
+        for body in bodies:
+            self.actor.on_message("batches", [body], self.clock.now)
+
+    def beat(self, payload: bytes) -> None:
+        """Hand over a feed's heartbeat."""
+        self.actor.on_message("heartbeats", [b"heartbeat.", payload], self.clock.now)
+
+    def live(self, ticks: int = 1, micros: int = 1_000_000) -> list[Send]:
+        """Wake and tick so often, each time some time later, reading on while there is more."""
+        sends: list[Send] = []
+        for _ in range(ticks):
+            now = self.clock.pass_time(micros)
+            sends += self.actor.on_wake(now)
+            while self.actor.busy():
+                sends += self.actor.on_wake(now)
+                sends += self.actor.on_tick(now)
+            sends += self.actor.on_tick(now)
+        return sends
+
+    def die(self) -> None:
+        """End without a word: what is not committed is gone."""
+        for connection in self.connections:
+            connection.close()
+
+
+class Aggregating:
+    """One life of an aggregator; it remembers what it published last under each topic."""
+
+    def __init__(self, journal_dir: Path, dsn: str, clock: Clock) -> None:
+        self.health = Health("aggregator")
+        self.clock = clock
+        self.loadings: list[Loading] = []
+        self.published: list[Ticker | CandleUpdate | Average] = []
+        self.newest: dict[tuple[str, str, int, int], CandleUpdate] = {}
+
+        def load() -> Loading:
+            self.loadings.append(Loading(dsn, "aggregator", simulated=False))
+            return self.loadings[-1]
+
+        self.actor = Aggregator(journal_dir, load, self.health, Log("aggregator"))
+
+    def note(self, sends: Iterable[Send]) -> list[Ticker | CandleUpdate | Average]:
+        """Keep what was published."""
+        found = []
+        for send in sends:
+            message = decode(send.payload)
+            assert isinstance(message, Ticker | CandleUpdate | Average)
+            found.append(message)
+            if isinstance(message, CandleUpdate):
+                key = (message.exchange, message.symbol, message.interval_s, message.ts_open)
+                self.newest[key] = message
+        self.published += found
+        return found
+
+    def take(self, *bodies: bytes) -> None:
+        """Hand over batches off the bus."""
+        for body in bodies:
+            self.note(self.actor.on_message("batches", [b"batch.", body], self.clock.now))
+
+    def beat(self, payload: bytes) -> None:
+        """Hand over a feed's heartbeat."""
+        self.actor.on_message("heartbeats", [b"heartbeat.", payload], self.clock.now)
+
+    def live(self, ticks: int = 1, micros: int = 100_000) -> list[Ticker | CandleUpdate | Average]:
+        """Wake and tick so often, each time some time later, reading on while there is more."""
+        found = []
+        for _ in range(ticks):
+            now = self.clock.pass_time(micros)
+            found += self.note(self.actor.on_wake(now))
+            while self.actor.busy():
+                found += self.note(self.actor.on_wake(now))
+            found += self.note(self.actor.on_tick(now))
+        return found
+
+    def based(self) -> "Aggregating":
+        """Wait until its snapshot is read and taken."""
+        assert eventually(lambda: self.loadings[-1].done.is_set(), within=10)
+        self.live(3)
+        return self

@@ -1,0 +1,445 @@
+"""The persister on real journals and a real Postgres: every record once, whatever breaks."""
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from bus.errors import Fenced, SettingError
+from bus.heartbeat import Health
+from bus.journal import JournalWriter, path_of
+from bus.messages import (
+    CandleUpdate,
+    Gap,
+    GapOpened,
+    QuarantineBatch,
+    Quarantined,
+    Stored,
+    Trade,
+    TradeBatch,
+    decode,
+    encode,
+)
+from procs.persister import ledger as ledger_module
+from store import cursors, pool
+from tests.procs.living import Clock, Persisting
+from tests.store import folding
+from tests.store.folding import START, random_trades
+
+pytestmark = pytest.mark.usefixtures("exact_decimals")
+
+SYMBOL = "ETH-USDT"
+
+
+class Record:
+    """A journal that a test writes, and the bodies that the bus would bring."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.writer = self._open()
+        self.trades: list[Trade] = []
+
+    def _open(self) -> JournalWriter:
+        return JournalWriter(
+            path_of(self.folder, "binance"), cap_bytes=1 << 30, reserve_bytes=1 << 20
+        )
+
+    def append(self, trades: list[Trade]) -> bytes:
+        """Journal a batch; return its body."""
+        self.trades += trades
+        return self.add(lambda e, seq: TradeBatch("binance", e, seq, trades, {}))
+
+    def add(self, make: Callable[[int, int], Any]) -> bytes:
+        """Journal a record made of (epoch, seq); return its body."""
+        body = encode(make(self.writer.epoch, self.writer.last_seq + 1))
+        self.writer.append([body], START)
+        return body
+
+    def begin_again(self) -> None:
+        """Lose the file: a new one has a new epoch."""
+        self.writer.close()
+        for path in self.folder.glob("binance.*"):
+            path.unlink()
+        self.writer = self._open()
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Iterator[Record]:
+    made = Record(tmp_path)
+    yield made
+    made.writer.close()
+
+
+@pytest.fixture
+def persisting(tmp_path: Path, database: str) -> Iterator[Callable[[], Persisting]]:
+    made: list[Persisting] = []
+    clock = Clock()
+
+    def start() -> Persisting:
+        made.append(Persisting(tmp_path, database, clock))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.die()
+
+
+def same(connection: pool.Connection, trades: list[Trade]) -> None:
+    """Compare everything in Postgres with these trades, recomputed."""
+    rows = connection.execute(
+        "SELECT symbol, trade_id, (extract(epoch FROM ts_event) * 1000000)::bigint,"
+        " (extract(epoch FROM ts_recv) * 1000000)::bigint, price::text, size::text, side, series"
+        " FROM trade ORDER BY trade_id"
+    ).fetchall()
+    assert [Trade(*row) for row in rows] == sorted(trades, key=lambda one: one.trade_id)
+    found = {
+        (row[0], row[1]): row[2:]
+        for row in connection.execute(
+            "SELECT interval_s, (extract(epoch FROM ts_open) * 1000000)::bigint, n, open, high,"
+            " low, close, volume, sum_p, sum_pq, open_key, close_key FROM candle"
+        )
+    }
+    wanted: dict[tuple[int, int], tuple[object, ...]] = {}
+    for interval_s in (60, 3600, 86400):
+        for ts_open, one in folding.grouped(trades, folding.opening(interval_s)).items():
+            wanted[interval_s, ts_open] = (
+                *(one.n, one.open, one.high, one.low, one.close, one.volume, one.sum_p),
+                *(one.sum_pq, list(one.open_key), list(one.close_key)),
+            )
+    assert found == wanted
+
+
+def chunks(trades: list[Trade], size: int) -> list[list[Trade]]:
+    return [trades[at : at + size] for at in range(0, len(trades), size)]
+
+
+def test_what_the_journal_has_is_stored_at_start_and_then_off_the_bus(
+    record: Record, persisting: Callable[[], Persisting], connection: pool.Connection
+) -> None:
+    trades = random_trades(1, 600, 2)
+    for part in chunks(trades[:300], 20):
+        record.append(part)
+    one = persisting()
+    sends = one.live()
+    assert one.health.counters["from_journal"] == 300
+    for part in chunks(trades[300:], 20):
+        one.take(record.append(part))
+        sends += one.live(micros=100_000)
+    assert one.health.counters["from_socket"] == 300
+    assert one.health.counters["from_journal"] == 300
+    same(connection, trades)
+    positions = [decode(send.payload) for send in sends if send.topic == b"stored.binance."]
+    assert positions[-1] == Stored("binance", record.writer.epoch, 30)
+    assert one.health.positions["binance"] == (record.writer.epoch, 30)
+    assert one.health.state == "ready"
+
+
+def test_a_dropped_a_doubled_and_a_late_batch_are_each_stored_once(
+    record: Record, persisting: Callable[[], Persisting], connection: pool.Connection
+) -> None:
+    one = persisting()
+    one.live()
+    bodies = [record.append(part) for part in chunks(random_trades(2, 200, 1), 10)]
+    one.take(*bodies[:5], *bodies[3:5], *bodies[8:10])
+    one.live()
+    one.take(*bodies[6:8], bodies[-1])
+    one.live()
+    same(connection, record.trades)
+
+
+def test_a_group_that_is_large_enough_does_not_wait_for_the_tick(
+    record: Record, persisting: Callable[[], Persisting]
+) -> None:
+    one = persisting()
+    one.live()
+    trades = random_trades(3, 2500, 1)
+    one.take(record.append(trades[:1000]))
+    assert one.actor.on_wake(one.clock.now) == []
+    one.take(record.append(trades[1000:]))
+    assert one.health.queue == 2500
+    assert one.actor.on_wake(one.clock.now) != []
+    assert one.health.queue == 0
+
+
+STEPS = ("candles.merge", "trades.mark_seen", "cursors.save")
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("after", [False, True])
+def test_a_connection_cut_at_any_step_of_the_transaction_stores_exactly_once(
+    record: Record,
+    persisting: Callable[[], Persisting],
+    connection: pool.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+    after: bool,
+) -> None:
+    one = persisting()
+    one.live()
+    module = getattr(ledger_module, step.partition(".")[0])
+    name = step.partition(".")[2]
+    whole = getattr(module, name)
+    cuts: list[int] = []
+
+    def cut(made: pool.Connection, *arguments: object) -> object:
+        if len(cuts) < 2:
+            result = whole(made, *arguments) if after else None
+            cuts.append(made.info.backend_pid)
+            connection.execute("SELECT pg_terminate_backend(%s)", [cuts[-1]])
+            return result if after else whole(made, *arguments)
+        return whole(made, *arguments)
+
+    monkeypatch.setattr(module, name, cut)
+    for part in chunks(random_trades(4, 120, 1), 40):
+        one.take(record.append(part))
+        one.live(3)
+    assert len(cuts) == 2
+    assert one.health.counters["database_lost"] >= 2
+    assert one.health.state == "ready"
+    same(connection, record.trades)
+
+
+@pytest.mark.parametrize("reply_lost", [True, False])
+def test_a_commit_whose_answer_is_lost_is_not_done_twice(
+    record: Record,
+    persisting: Callable[[], Persisting],
+    connection: pool.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    reply_lost: bool,
+) -> None:
+    one = persisting()
+    one.live()
+    store = ledger_module.Ledger.store
+    lost: list[int] = []
+
+    def stored_and_cut(self: ledger_module.Ledger, records: Any) -> Any:
+        if lost:
+            return store(self, records)
+        lost.append(1)
+        if reply_lost:
+            store(self, records)
+        raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(ledger_module.Ledger, "store", stored_and_cut)
+    one.take(record.append(random_trades(5, 50, 1)))
+    one.live(3)
+    assert lost == [1]
+    same(connection, record.trades)
+    assert one.health.counters["duplicates"] == 0
+
+
+def test_a_killed_persister_is_followed_by_one_that_goes_on_at_the_cursor(
+    record: Record, persisting: Callable[[], Persisting], connection: pool.Connection
+) -> None:
+    trades = random_trades(6, 400, 1)
+    for number, part in enumerate(chunks(trades, 20)):
+        record.append(part)
+        if number % 4 == 3:
+            one = persisting()
+            one.live()
+            one.take(record.append([]))
+            one.die()
+    last = persisting()
+    last.live()
+    same(connection, trades)
+    assert last.health.counters["duplicates"] == 0
+
+
+def test_another_persister_that_moved_the_cursor_fences_this_one(
+    record: Record, persisting: Callable[[], Persisting], connection: pool.Connection
+) -> None:
+    parts = chunks(random_trades(7, 60, 1), 20)
+    record.append(parts[0])
+    one, other = persisting(), persisting()
+    one.live()
+    other.live()
+    body = record.append(parts[1])
+    other.take(body)
+    other.live()
+    one.take(body)
+    with pytest.raises(Fenced):
+        one.live()
+    one.die()
+    third = persisting()
+    third.take(record.append(parts[2]))
+    third.live()
+    same(connection, record.trades)
+
+
+def test_a_database_that_is_away_is_waited_for_and_nothing_is_lost(
+    record: Record, persisting: Callable[[], Persisting], connection: pool.Connection
+) -> None:
+    parts = chunks(random_trades(8, 300, 1), 20)
+    one = persisting()
+    one.live()
+    healthy = one.dsn
+    for number, part in enumerate(parts):
+        if number == 4:
+            one.dsn = "host=127.0.0.1 port=1 dbname=nothing"
+            connection.execute(
+                "SELECT pg_terminate_backend(%s)", [one.connections[-1].info.backend_pid]
+            )
+        if number == 11:
+            one.dsn = healthy
+        one.take(record.append(part))
+        one.live()
+        if 5 <= number < 11:
+            assert one.health.state == "waiting: database"
+            assert one.health.queue == 0
+            assert not one.actor.busy()
+    one.live(3)
+    assert (one.health.state, one.health.queue) == ("ready", 0)
+    same(connection, record.trades)
+
+
+def test_the_wrong_kind_of_database_is_said_in_one_sentence(
+    record: Record, persisting: Callable[[], Persisting], connection: pool.Connection
+) -> None:
+    connection.execute("UPDATE instance SET kind = 'simulated'")
+    with pytest.raises(SettingError, match="DATABASE_URL"):
+        persisting().live()
+
+
+def test_duplicates_across_epochs_are_not_stored_twice(
+    record: Record, persisting: Callable[[], Persisting], connection: pool.Connection
+) -> None:
+    trades = random_trades(9, 100, 1)
+    record.append(trades[:60])
+    one = persisting()
+    one.live()
+    record.begin_again()
+    record.trades.clear()
+    one.take(record.append(trades[40:80]))
+    one.live()
+    one.take(record.append(trades[70:]))
+    one.live()
+    assert one.health.counters["duplicates"] == 30
+    assert cursors.read(connection, "persister") == {"binance": (record.writer.epoch, 2)}
+    same(connection, trades)
+
+
+def test_a_journal_that_went_back_is_read_anew_and_stored_once(
+    record: Record, persisting: Callable[[], Persisting], connection: pool.Connection
+) -> None:
+    trades = random_trades(10, 90, 1)
+    for part in chunks(trades[:60], 20):
+        record.append(part)
+    one = persisting()
+    one.live()
+    one.die()
+    # An older copy of the file: the same epoch, and position 2 is given out a second time.
+    record.writer._db.execute("DELETE FROM record WHERE seq >= 2")
+    record.writer.last_seq = 1
+    record.append(trades[60:])
+    persisting().live()
+    same(connection, trades)
+
+
+def test_a_quarantined_id_is_stored_with_its_reason_and_counts_as_seen(
+    record: Record, persisting: Callable[[], Persisting], connection: pool.Connection
+) -> None:
+    one = persisting()
+    one.live()
+    items = [
+        Quarantined(SYMBOL, 7, START, "zero: '0'", '{"p":"0\x00"}'),
+        Quarantined(None, None, START, "who knows", "\ufffd"),
+    ]
+    one.take(record.add(lambda e, seq: QuarantineBatch("binance", e, seq, items)))
+    one.take(record.append([Trade(SYMBOL, 6, START, START, "1", "1", "buy")]))
+    one.live()
+    one.take(
+        record.add(
+            lambda e, seq: TradeBatch(
+                "binance", e, seq, [Trade(SYMBOL, 7, START, START, "1", "1", "buy")], {}
+            )
+        )
+    )
+    one.live()
+    rows = connection.execute("SELECT symbol, trade_id, reason FROM quarantine ORDER BY id")
+    assert rows.fetchall() == [(SYMBOL, 7, "zero: '0'"), (None, None, "who knows")]
+    assert connection.execute("SELECT trade_id FROM trade").fetchall() == [(6,)]
+    assert connection.execute("SELECT ids::text FROM trade_seen").fetchall() == [("{[6,8)}",)]
+    assert one.health.counters["duplicates"] == 1
+
+
+def test_a_gap_that_the_feed_opened_is_a_row(
+    record: Record, persisting: Callable[[], Persisting], connection: pool.Connection
+) -> None:
+    one = persisting()
+    one.live()
+    one.take(
+        record.add(lambda e, seq: GapOpened("binance", e, seq, [Gap(SYMBOL, 3, 9)], "the cap"))
+    )
+    one.live()
+    rows = connection.execute("SELECT symbol, first_id, last_id, reason, state FROM gap")
+    assert rows.fetchall() == [(SYMBOL, 3, 9, "the cap", "open")]
+
+
+def test_closed_candles_that_a_late_trade_changed_are_published_also_after_a_restart(
+    record: Record, persisting: Callable[[], Persisting]
+) -> None:
+    def late(number: int) -> Trade:
+        return Trade(SYMBOL, number, START + 5, START, "12", "1", "buy")
+
+    hour_us = 3_600_000_000
+    one = persisting()
+    one.live()
+    one.take(record.append([Trade(SYMBOL, 10, START + 30 * hour_us, START, "10", "1", "buy")]))
+    first = one.live()
+    assert [send for send in first if send.topic.startswith(b"corrected.")] == []
+    for life, number in ((one, 1), (persisting(), 2)):
+        life.live()
+        life.take(record.append([late(number)]))
+        sends = life.live()
+        updates = [decode(send.payload) for send in sends if send.topic.startswith(b"corrected.")]
+        assert {send.topic for send in sends} >= {b"corrected.1m.binance.ETH-USDT."}
+        found = {}
+        for update in updates:
+            assert isinstance(update, CandleUpdate)
+            assert update.closed
+            found[update.interval_s, update.ts_open] = (update.revision, Decimal(update.sum_p))
+        assert found == {
+            (interval_s, START): (number, Decimal(12 * number)) for interval_s in (60, 3600, 86400)
+        }
+        life.die()
+
+
+def test_a_record_that_the_disk_has_spoilt_is_passed_over_and_counted(
+    record: Record, persisting: Callable[[], Persisting], connection: pool.Connection
+) -> None:
+    parts = chunks(random_trades(11, 60, 1), 20)
+    for part in parts:
+        record.append(part)
+    record.writer._db.execute("UPDATE record SET crc = crc + 1 WHERE seq = 2")
+    one = persisting()
+    one.live(2)
+    assert one.health.counters["corrupt_records"] == 1
+    same(connection, parts[0] + parts[2])
+
+
+def test_what_is_at_hand_is_stored_when_the_process_ends(
+    record: Record, persisting: Callable[[], Persisting], connection: pool.Connection
+) -> None:
+    one = persisting()
+    one.live()
+    one.take(record.append(random_trades(12, 20, 1)))
+    sends = one.actor.on_drain(one.clock.now)
+    assert [send.topic for send in sends] == [b"stored.binance."]
+    same(connection, record.trades)
+
+
+def test_a_heartbeat_brings_what_the_bus_has_lost(
+    record: Record, persisting: Callable[[], Persisting], connection: pool.Connection
+) -> None:
+    one = persisting()
+    one.live()
+    feed = Health("feed-binance")
+    record.append(random_trades(13, 20, 1))
+    feed.positions["binance"] = (record.writer.epoch, record.writer.last_seq)
+    for _ in range(2):
+        one.beat(encode(feed.beat(START)))
+        one.live()
+    same(connection, record.trades)
