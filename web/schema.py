@@ -28,7 +28,7 @@ _VALUE_CHARS_MAX = 256
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _field_of = re.compile(r"`\$\.([A-Za-z_]+)|field `([A-Za-z_]+)`").search
 
-_NOT_MIGRATED = (errors.UndefinedTable, errors.UndefinedColumn, errors.UndefinedFunction)
+NOT_MIGRATED = (errors.UndefinedTable, errors.UndefinedColumn, errors.UndefinedFunction)
 """At the very first start the database answers before its tables are made."""
 
 CODES = {
@@ -126,7 +126,7 @@ class Endpoint:
             except UnknownSymbol as unknown:
                 raise Refused(404, str(unknown), field="symbol") from None
             except Exception as error:
-                if not is_waitable(error) and not isinstance(error, _NOT_MIGRATED):
+                if not is_waitable(error) and not isinstance(error, NOT_MIGRATED):
                     raise
                 sentence = "the database does not answer; live data is not affected"
                 raise Refused(503, sentence, retry_after_s=RETRY_AFTER_S) from error

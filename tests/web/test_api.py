@@ -283,6 +283,7 @@ def test_a_database_without_tables_yet_is_away_too(tmp_path: Path, empty_databas
     api = Api(tmp_path, empty_database)
     assert api.get("/api/averages", {"pair": "ETHUSDT"}).status == 503
     assert api.get("/api/candles", {"symbol": "ETHUSDT"}).status == 503
+    assert "the database has no tables yet" in api.get("/health/ready").error["message"]
 
 
 def test_ready_wants_a_database_and_a_feed_with_data(api: Api) -> None:

@@ -8,7 +8,7 @@ import msgspec
 from bus.actor import instant
 from bus.heartbeat import rss_bytes
 from store.pool import is_waitable
-from web.schema import RETRY_AFTER_S, Refused, route
+from web.schema import NOT_MIGRATED, RETRY_AFTER_S, Refused, route
 from web.services import Services
 
 
@@ -51,14 +51,16 @@ async def live(services: Services) -> Alive:
 
 @route("/health/ready", answer=Alive, errors=(503,))
 async def ready(services: Services) -> Alive:
-    """Return that the database answers and at least one feed has data; else 503 and why."""
+    """Return that the database has its tables and at least one feed data; else 503 and why."""
     reasons = []
     now, latest = instant(), services.hub.latest
     if not any(not latest.silent(exchange, now) for exchange, _ in latest.tickers):
         reasons.append("no feed has data")
     try:
         async with services.pool.connection() as connection:
-            await connection.execute("SELECT 1")
+            await connection.execute("SELECT FROM candle LIMIT 1")
+    except NOT_MIGRATED:
+        reasons.append("the database has no tables yet")
     except Exception as error:
         if not is_waitable(error):
             raise
