@@ -9,6 +9,7 @@ import threading
 
 import psycopg
 
+from bus.errors import SchemaNewer, WrongDatabaseKind
 from bus.messages import Candle, Trade
 from market.candle import Key
 from market.intervals import STORED, bucket
@@ -48,7 +49,7 @@ class Loading:
                         self.snapshot = read(connection)
                 else:
                     self.error = "the database is not migrated yet"
-        except psycopg.Error as error:
+        except (psycopg.Error, SchemaNewer, WrongDatabaseKind) as error:
             self.error = " ".join(str(error).split())[:200]
         finally:
             if self.snapshot is None and self.error is None:

@@ -7,7 +7,7 @@ from bus.actor import Instant, Send
 from bus.heartbeat import Health
 from bus.log import Log
 from bus.messages import Average, CandleUpdate, Ticker, decode
-from procs.aggregator.aggregator import Aggregator
+from procs.aggregator.aggregator import RETRY_US, Aggregator
 from procs.aggregator.snapshot import Loading
 from procs.persister.__main__ import open_database
 from procs.persister.persister import Persister
@@ -78,11 +78,21 @@ class Aggregating:
         self.published: list[Ticker | CandleUpdate | Average] = []
         self.newest: dict[tuple[str, str, int, int], CandleUpdate] = {}
 
-        def load() -> Loading:
-            self.loadings.append(Loading(dsn, "aggregator", simulated=False))
-            return self.loadings[-1]
+        self._dsn = dsn
+        self.actor = Aggregator(journal_dir, self._load, self.health, Log("aggregator"))
 
-        self.actor = Aggregator(journal_dir, load, self.health, Log("aggregator"))
+    def _load(self) -> Loading:
+        self.loadings.append(Loading(self._dsn, "aggregator", simulated=False))
+        return self.loadings[-1]
+
+    def use(self, dsn: str) -> None:
+        """Read the next snapshots from there, until one has become the base."""
+        self._dsn = dsn
+        for _ in range(10):
+            assert self.loadings[-1].done.wait(10)
+            self.live(1, RETRY_US)
+            if self.health.state == "ready":
+                return
 
     def note(self, sends: Iterable[Send]) -> list[Ticker | CandleUpdate | Average]:
         """Keep what was published."""

@@ -10,7 +10,6 @@ import pytest
 
 from bus.errors import Fenced, SettingError
 from bus.heartbeat import Health
-from bus.journal import JournalWriter, path_of
 from bus.messages import (
     CandleUpdate,
     Gap,
@@ -25,6 +24,7 @@ from bus.messages import (
 )
 from procs.persister import ledger as ledger_module
 from store import cursors, pool
+from tests.procs.journalling import Journalling
 from tests.procs.living import Clock, Persisting
 from tests.store import folding
 from tests.store.folding import START, random_trades
@@ -34,41 +34,9 @@ pytestmark = pytest.mark.usefixtures("exact_decimals")
 SYMBOL = "ETH-USDT"
 
 
-class Record:
-    """A journal that a test writes, and the bodies that the bus would bring."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.writer = self._open()
-        self.trades: list[Trade] = []
-
-    def _open(self) -> JournalWriter:
-        return JournalWriter(
-            path_of(self.folder, "binance"), cap_bytes=1 << 30, reserve_bytes=1 << 20
-        )
-
-    def append(self, trades: list[Trade]) -> bytes:
-        """Journal a batch; return its body."""
-        self.trades += trades
-        return self.add(lambda e, seq: TradeBatch("binance", e, seq, trades, {}))
-
-    def add(self, make: Callable[[int, int], Any]) -> bytes:
-        """Journal a record made of (epoch, seq); return its body."""
-        body = encode(make(self.writer.epoch, self.writer.last_seq + 1))
-        self.writer.append([body], START)
-        return body
-
-    def begin_again(self) -> None:
-        """Lose the file: a new one has a new epoch."""
-        self.writer.close()
-        for path in self.folder.glob("binance.*"):
-            path.unlink()
-        self.writer = self._open()
-
-
 @pytest.fixture
-def record(tmp_path: Path) -> Iterator[Record]:
-    made = Record(tmp_path)
+def record(tmp_path: Path) -> Iterator[Journalling]:
+    made = Journalling(tmp_path)
     yield made
     made.writer.close()
 
@@ -117,7 +85,7 @@ def chunks(trades: list[Trade], size: int) -> list[list[Trade]]:
 
 
 def test_what_the_journal_has_is_stored_at_start_and_then_off_the_bus(
-    record: Record, persisting: Callable[[], Persisting], connection: pool.Connection
+    record: Journalling, persisting: Callable[[], Persisting], connection: pool.Connection
 ) -> None:
     trades = random_trades(1, 600, 2)
     for part in chunks(trades[:300], 20):
@@ -138,7 +106,7 @@ def test_what_the_journal_has_is_stored_at_start_and_then_off_the_bus(
 
 
 def test_a_dropped_a_doubled_and_a_late_batch_are_each_stored_once(
-    record: Record, persisting: Callable[[], Persisting], connection: pool.Connection
+    record: Journalling, persisting: Callable[[], Persisting], connection: pool.Connection
 ) -> None:
     one = persisting()
     one.live()
@@ -151,7 +119,7 @@ def test_a_dropped_a_doubled_and_a_late_batch_are_each_stored_once(
 
 
 def test_a_group_that_is_large_enough_does_not_wait_for_the_tick(
-    record: Record, persisting: Callable[[], Persisting]
+    record: Journalling, persisting: Callable[[], Persisting]
 ) -> None:
     one = persisting()
     one.live()
@@ -170,7 +138,7 @@ STEPS = ("candles.merge", "trades.mark_seen", "cursors.save")
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("after", [False, True])
 def test_a_connection_cut_at_any_step_of_the_transaction_stores_exactly_once(
-    record: Record,
+    record: Journalling,
     persisting: Callable[[], Persisting],
     connection: pool.Connection,
     monkeypatch: pytest.MonkeyPatch,
@@ -204,7 +172,7 @@ def test_a_connection_cut_at_any_step_of_the_transaction_stores_exactly_once(
 
 @pytest.mark.parametrize("reply_lost", [True, False])
 def test_a_commit_whose_answer_is_lost_is_not_done_twice(
-    record: Record,
+    record: Journalling,
     persisting: Callable[[], Persisting],
     connection: pool.Connection,
     monkeypatch: pytest.MonkeyPatch,
@@ -232,7 +200,7 @@ def test_a_commit_whose_answer_is_lost_is_not_done_twice(
 
 
 def test_a_killed_persister_is_followed_by_one_that_goes_on_at_the_cursor(
-    record: Record, persisting: Callable[[], Persisting], connection: pool.Connection
+    record: Journalling, persisting: Callable[[], Persisting], connection: pool.Connection
 ) -> None:
     trades = random_trades(6, 400, 1)
     for number, part in enumerate(chunks(trades, 20)):
@@ -249,7 +217,7 @@ def test_a_killed_persister_is_followed_by_one_that_goes_on_at_the_cursor(
 
 
 def test_another_persister_that_moved_the_cursor_fences_this_one(
-    record: Record, persisting: Callable[[], Persisting], connection: pool.Connection
+    record: Journalling, persisting: Callable[[], Persisting], connection: pool.Connection
 ) -> None:
     parts = chunks(random_trades(7, 60, 1), 20)
     record.append(parts[0])
@@ -270,7 +238,7 @@ def test_another_persister_that_moved_the_cursor_fences_this_one(
 
 
 def test_a_database_that_is_away_is_waited_for_and_nothing_is_lost(
-    record: Record, persisting: Callable[[], Persisting], connection: pool.Connection
+    record: Journalling, persisting: Callable[[], Persisting], connection: pool.Connection
 ) -> None:
     parts = chunks(random_trades(8, 300, 1), 20)
     one = persisting()
@@ -296,7 +264,7 @@ def test_a_database_that_is_away_is_waited_for_and_nothing_is_lost(
 
 
 def test_the_wrong_kind_of_database_is_said_in_one_sentence(
-    record: Record, persisting: Callable[[], Persisting], connection: pool.Connection
+    record: Journalling, persisting: Callable[[], Persisting], connection: pool.Connection
 ) -> None:
     connection.execute("UPDATE instance SET kind = 'simulated'")
     with pytest.raises(SettingError, match="DATABASE_URL"):
@@ -304,7 +272,7 @@ def test_the_wrong_kind_of_database_is_said_in_one_sentence(
 
 
 def test_duplicates_across_epochs_are_not_stored_twice(
-    record: Record, persisting: Callable[[], Persisting], connection: pool.Connection
+    record: Journalling, persisting: Callable[[], Persisting], connection: pool.Connection
 ) -> None:
     trades = random_trades(9, 100, 1)
     record.append(trades[:60])
@@ -322,7 +290,7 @@ def test_duplicates_across_epochs_are_not_stored_twice(
 
 
 def test_a_journal_that_went_back_is_read_anew_and_stored_once(
-    record: Record, persisting: Callable[[], Persisting], connection: pool.Connection
+    record: Journalling, persisting: Callable[[], Persisting], connection: pool.Connection
 ) -> None:
     trades = random_trades(10, 90, 1)
     for part in chunks(trades[:60], 20):
@@ -339,7 +307,7 @@ def test_a_journal_that_went_back_is_read_anew_and_stored_once(
 
 
 def test_a_quarantined_id_is_stored_with_its_reason_and_counts_as_seen(
-    record: Record, persisting: Callable[[], Persisting], connection: pool.Connection
+    record: Journalling, persisting: Callable[[], Persisting], connection: pool.Connection
 ) -> None:
     one = persisting()
     one.live()
@@ -366,7 +334,7 @@ def test_a_quarantined_id_is_stored_with_its_reason_and_counts_as_seen(
 
 
 def test_a_gap_that_the_feed_opened_is_a_row(
-    record: Record, persisting: Callable[[], Persisting], connection: pool.Connection
+    record: Journalling, persisting: Callable[[], Persisting], connection: pool.Connection
 ) -> None:
     one = persisting()
     one.live()
@@ -379,7 +347,7 @@ def test_a_gap_that_the_feed_opened_is_a_row(
 
 
 def test_closed_candles_that_a_late_trade_changed_are_published_also_after_a_restart(
-    record: Record, persisting: Callable[[], Persisting]
+    record: Journalling, persisting: Callable[[], Persisting]
 ) -> None:
     def late(number: int) -> Trade:
         return Trade(SYMBOL, number, START + 5, START, "12", "1", "buy")
@@ -408,7 +376,7 @@ def test_closed_candles_that_a_late_trade_changed_are_published_also_after_a_res
 
 
 def test_a_record_that_the_disk_has_spoilt_is_passed_over_and_counted(
-    record: Record, persisting: Callable[[], Persisting], connection: pool.Connection
+    record: Journalling, persisting: Callable[[], Persisting], connection: pool.Connection
 ) -> None:
     parts = chunks(random_trades(11, 60, 1), 20)
     for part in parts:
@@ -421,7 +389,7 @@ def test_a_record_that_the_disk_has_spoilt_is_passed_over_and_counted(
 
 
 def test_what_is_at_hand_is_stored_when_the_process_ends(
-    record: Record, persisting: Callable[[], Persisting], connection: pool.Connection
+    record: Journalling, persisting: Callable[[], Persisting], connection: pool.Connection
 ) -> None:
     one = persisting()
     one.live()
@@ -432,7 +400,7 @@ def test_what_is_at_hand_is_stored_when_the_process_ends(
 
 
 def test_a_heartbeat_brings_what_the_bus_has_lost(
-    record: Record, persisting: Callable[[], Persisting], connection: pool.Connection
+    record: Journalling, persisting: Callable[[], Persisting], connection: pool.Connection
 ) -> None:
     one = persisting()
     one.live()
