@@ -1,0 +1,191 @@
+"""Whatever the bus does and whoever dies: at the end everything equals what was executed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bus.follow import READ_MAX, Follower
+from bus.messages import Candle, JournalRecord, Trade
+from market import candle
+from store import cursors, pool
+from tests.sim.market import FEEDS, Execution, executed
+from tests.sim.world import World
+from tests.store import folding
+
+pytestmark = pytest.mark.usefixtures("exact_decimals")
+
+TRADES = 2500
+INTERVALS = (60, 3600, 86400)
+Candles = dict[tuple[str, str, int, int], Candle]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "journal").mkdir()
+    return tmp_path / "journal"
+
+
+@contextmanager
+def run(
+    seed: int, folder: Path, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[World, list[Execution]]]:
+    """Run the whole simulation; give it at rest, then close it."""
+    world = World(seed, folder, dsn)
+    save = cursors.save
+
+    def saved(connection: pool.Connection, *arguments: Any) -> None:
+        world.crash()
+        save(connection, *arguments)
+        world.crash()
+
+    monkeypatch.setattr(cursors, "save", saved)
+    execution = executed(seed, TRADES)
+    at = 0
+    try:
+        while at < len(execution):
+            count = world.chance.randrange(0, 25)
+            world.step(execution[at : at + count])
+            at += count
+        world.come_to_rest()
+        print(f"seed {seed}: crashes {world.crashes}, {world.bus.faults} faults of the bus")
+        yield world, execution
+    finally:
+        world.close()
+
+
+def recomputed(execution: list[Execution]) -> Candles:
+    found: Candles = {}
+    for exchange, symbols in FEEDS.items():
+        for symbol in symbols:
+            trades = [
+                one.trade
+                for one in execution
+                if one.exchange == exchange and one.trade.symbol == symbol
+            ]
+            for interval_s in INTERVALS:
+                for ts, made in folding.grouped(trades, folding.opening(interval_s)).items():
+                    found[exchange, symbol, interval_s, ts] = made
+    return found
+
+
+def stored_trades(connection: pool.Connection) -> list[tuple[str, Trade]]:
+    rows = connection.execute(
+        "SELECT exchange, symbol, trade_id, (extract(epoch FROM ts_event) * 1000000)::bigint, 0,"
+        " price::text, size::text, side FROM trade ORDER BY exchange, symbol, trade_id"
+    )
+    return [(row[0], Trade(*row[1:])) for row in rows]
+
+
+def seen_ids(connection: pool.Connection) -> list[tuple[str, str, int]]:
+    """Return every id that counts as seen; those of quarantined trades do."""
+    rows = connection.execute(
+        "SELECT exchange, symbol, generate_series(lower(part), upper(part) - 1) AS id"
+        " FROM trade_seen, unnest(ids) AS part ORDER BY 1, 2, 3"
+    )
+    return [(exchange, symbol, number) for exchange, symbol, number in rows]
+
+
+def stored_candles(connection: pool.Connection) -> Candles:
+    rows = connection.execute(
+        "SELECT exchange, symbol, interval_s, (extract(epoch FROM ts_open) * 1000000)::bigint,"
+        " n, open, open_key, high, low, close, close_key, volume, sum_p, sum_pq FROM candle"
+    )
+    found: Candles = {}
+    for row in rows:
+        n, opened, open_key, high, low, close, close_key, *sums = row[4:]
+        keys = (open_key[0], open_key[1]), (close_key[0], close_key[1])
+        found[row[0], row[1], row[2], row[3]] = Candle(
+            n, opened, keys[0], high, low, close, keys[1], *sums
+        )
+    return found
+
+
+def shown_candles(world: World) -> Candles:
+    return {
+        (exchange, *key): made
+        for exchange, memory in world.aggregator.actor._memories.items()
+        for key, made in memory.candles.items()
+    }
+
+
+def executed_trades(execution: list[Execution]) -> list[tuple[str, Trade]]:
+    return sorted(
+        ((one.exchange, one.trade) for one in execution),
+        key=lambda one: (one[0], one[1].symbol, one[1].trade_id),
+    )
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_everything_equals_what_was_executed(
+    seed: int,
+    folder: Path,
+    database: str,
+    connection: pool.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with run(seed, folder, database, monkeypatch) as (world, execution):
+        assert min(world.crashes.values()) > 0
+        assert world.bus.faults > 50
+        assert stored_trades(connection) == executed_trades(execution)
+        wanted = recomputed(execution)
+        assert stored_candles(connection) == wanted
+        assert shown_candles(world) == wanted
+        assert len(world.quarantined) > 10
+        assert seen_ids(connection) == sorted(
+            [(one.exchange, one.trade.symbol, one.trade.trade_id) for one in execution]
+            + world.quarantined
+        )
+        assert connection.execute("SELECT count(*) FROM gap").fetchone() == (0,)
+        hours = connection.execute(
+            "SELECT exchange, pair, (extract(epoch FROM hour_start_utc) * 1000000)::bigint,"
+            " avg_price, tick_count FROM hourly_averages"
+        ).fetchall()
+        assert {row[:3]: row[3:] for row in hours} == {
+            (exchange, symbol.replace("-", ""), ts): (plain_average(made), made.n)
+            for (exchange, symbol, interval_s, ts), made in wanted.items()
+            if interval_s == 3600
+        }
+        # What was published last of each candle that this life of the aggregator touched.
+        for key, update in world.aggregator.newest.items():
+            assert candle.from_update(update) == wanted[key]
+            assert update.revision == wanted[key].n
+        assert world.aggregator.newest
+
+
+def plain_average(made: Candle) -> Decimal:
+    """Return Σ price / n to twelve places, half up, by whole numbers alone."""
+    scaled = int(made.sum_p.scaleb(18))
+    whole = (2 * scaled + made.n * 10**6) // (2 * made.n * 10**6)
+    return Decimal(whole).scaleb(-12)
+
+
+def test_the_same_run_without_reading_the_journal_differs(
+    folder: Path,
+    database: str,
+    connection: pool.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The negative control: this simulation can see a loss."""
+
+    def not_read(self: Follower, limit: int = READ_MAX) -> list[JournalRecord]:
+        position = self._reader.position()
+        if position is not None:
+            self.epoch, self.seq = position[0], position[2]
+        self.behind = False
+        return []
+
+    monkeypatch.setattr(Follower, "read", not_read)
+    with run(1, folder, database, monkeypatch) as (world, execution):
+        found = stored_trades(connection)
+        wanted = executed_trades(execution)
+        assert len(found) == len({(name, one.symbol, one.trade_id) for name, one in found})
+        assert 0 < len(found) < len(wanted)
+        assert {(name, one.trade_id) for name, one in found} < {
+            (name, one.trade_id) for name, one in wanted
+        }
+        assert stored_candles(connection) != recomputed(execution)
+        assert shown_candles(world) != recomputed(execution)
