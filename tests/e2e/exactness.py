@@ -225,7 +225,11 @@ def _assert_live(
                 held[topic.decode()] = msgpack.decode(payload)
             wrong = []
             for (exchange, symbol), last in newest(trades).items():
-                for kind in ("ticker", "average", *(f"candle.{name}" for name in ("1m", "1h"))):
+                for kind in (
+                    "ticker",
+                    "average",
+                    *(f"candle.{name}" for name in INTERVALS.values()),
+                ):
                     message = held.get(f"{kind}.{exchange}.{symbol}.")
                     if message is None or not _agrees(message, last, candles, averages):
                         wrong.append(f"{kind} {exchange}:{symbol}: {message}")

@@ -5,6 +5,9 @@ from pathlib import Path
 
 from bus import process
 
+RELEASED_WITHIN_S = 1.0
+"""A killed process is out of sight a moment before the kernel has closed its last files."""
+
 
 def processes_of(data_dir: Path) -> list[tuple[int, str]]:
     """Return (pid, command line) of every process that belongs to this DATA_DIR.

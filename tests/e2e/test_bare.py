@@ -1,6 +1,8 @@
 """A bare ``supervisord -c supervisord.conf`` in a clone, with nothing in the environment."""
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -13,8 +15,8 @@ from bus import settings, sockets
 from bus.settings import Settings
 from procs.programs import exchanges, programs
 from procs.supervisor_rpc import Supervisor, Unanswered
-from tests.e2e.remains import held_locks, processes_of
-from tests.e2e.stack import ask, free_ports
+from tests.e2e.remains import RELEASED_WITHIN_S, held_locks, processes_of
+from tests.e2e.surroundings import ask, free_ports
 from tests.eventually import eventually
 
 pytestmark = pytest.mark.e2e
@@ -65,44 +67,59 @@ def bare(root: Path, program: str, *arguments: str) -> "subprocess.CompletedProc
     )
 
 
-def test_a_bare_supervisord_comes_up_with_the_defaults_and_stops_cleanly(clone: Path) -> None:
-    started = bare(clone, "supervisord")
+def start(root: Path) -> Supervisor:
+    """Start it and wait until all of its programs run."""
+    started = bare(root, "supervisord")
     assert started.returncode == 0, started.stderr
-    supervisor = Supervisor(clone / "data" / "run" / "supervisor.sock")
-    expected = {one.name for one in programs(clone, settings.load({}))}
+    supervisor = Supervisor(root / "data" / "run" / "supervisor.sock")
+    expected = {one.name for one in programs(root, settings.load({}))}
 
     def up() -> bool:
         try:
             seen = supervisor.programs()
         except Unanswered:
             return False
-        return {one.group for one in seen} == expected and all(
-            one.state == "RUNNING" for one in seen
-        )
+        running = all(one.state == "RUNNING" for one in seen)
+        return running and {one.group for one in seen} == expected
 
     eventually(up, within=STARTED_WITHIN_S)
-    pids = {one.name: one.pid for one in supervisor.programs()}
+    return supervisor
 
-    def reconnecting() -> bool:
-        status, body = ask(DEFAULTS.port, "GET", "/api/status")
-        feeds = {feed["exchange"]: feed for feed in body["feeds"]}
-        states = {one["name"]: one["state"] for one in body["processes"]}
-        return (
-            status == 200
-            and body["simulated"] is False
-            and set(feeds) == set(exchanges(clone))
-            and all(feed["state"] == "reconnecting" for feed in feeds.values())
-            and all(feed["attempt"] >= 1 for feed in feeds.values())
-            and states["persister"] == states["aggregator"] == "ready"
-        )
 
-    eventually(reconnecting, within=STARTED_WITHIN_S)
+def all_wait_for_the_exchanges(root: Path) -> bool:
+    """True when everything is ready but the exchanges, which are tried again and again."""
+    status, body = ask(DEFAULTS.port, "GET", "/api/status")
+    feeds = {feed["exchange"]: feed for feed in body["feeds"]}
+    states = {one["name"]: one["state"] for one in body["processes"]}
+    return (
+        status == 200
+        and body["simulated"] is False
+        and set(feeds) == set(exchanges(root))
+        and all(feed["state"] == "reconnecting" for feed in feeds.values())
+        and all(feed["attempt"] >= 1 for feed in feeds.values())
+        and states["persister"] == states["aggregator"] == "ready"
+    )
+
+
+def assert_gone(root: Path) -> None:
+    """Wait until no process is left; fail when one stays, or a lock or the port is held."""
+    eventually(lambda: processes_of(root) == [], within=STOPPED_WITHIN_S)
+    eventually(lambda: held_locks(root / "data") == [], within=RELEASED_WITHIN_S)
+    eventually(lambda: sockets.port_is_free("127.0.0.1", DEFAULTS.port), within=RELEASED_WITHIN_S)
+
+
+def test_a_bare_supervisord_comes_up_with_the_defaults_and_leaves_nothing(clone: Path) -> None:
+    supervisor = start(clone)
+    pids = [one.pid for one in supervisor.programs()]
+    eventually(lambda: all_wait_for_the_exchanges(clone), within=STARTED_WITHIN_S)
     assert ask(DEFAULTS.port, "GET", "/health/live")[0] == 200
     status, body = ask(DEFAULTS.port, "GET", "/health/ready")
     assert (status, body["error"]["message"]) == (503, "no feed has data")
-    assert {one.name: one.pid for one in supervisor.programs()} == pids
+    assert [one.pid for one in supervisor.programs()] == pids
+    os.kill(supervisor.pid(), signal.SIGKILL)
+    assert_gone(clone)
+    start(clone)
+    eventually(lambda: all_wait_for_the_exchanges(clone), within=STARTED_WITHIN_S)
     stopped = bare(clone, "supervisorctl", "shutdown")
     assert stopped.returncode == 0, stopped.stdout + stopped.stderr
-    eventually(lambda: processes_of(clone) == [], within=STOPPED_WITHIN_S)
-    assert held_locks(clone / "data") == []
-    assert sockets.port_is_free("127.0.0.1", DEFAULTS.port)
+    assert_gone(clone)

@@ -9,7 +9,7 @@ import pytest
 from bus import process, settings
 from tests.e2e.exactness import assert_exact
 from tests.e2e.fix_stack import Stacks
-from tests.e2e.remains import processes_of
+from tests.e2e.remains import held_locks, processes_of
 from tests.e2e.stack import Stack
 
 pytestmark = pytest.mark.e2e
@@ -52,6 +52,19 @@ def test_however_it_ends_nothing_is_left_and_the_next_start_has_everything(
     compared = assert_exact(own, since)
     assert all(compared.values())
     assert own.stored() > stored
+
+
+def test_every_process_and_lock_of_a_running_installation_is_seen(own: Stack) -> None:
+    """The control of the tests that find nothing left."""
+    running(own).mark()
+    expected = {*own.pids().values(), own.pid("launcher"), own.pid("supervisord")}
+    workers = own.rows("SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'")
+    expected |= {pid for (pid,) in workers}
+    assert len(expected) == len(own.pids()) + 3
+    assert expected <= {pid for pid, _ in processes_of(own.settings.data_dir)}
+    assert held_locks(own.settings.data_dir) == sorted(
+        f"{name}.lock" for name in [*own.pids(), "launch"]
+    )
 
 
 def test_a_second_start_says_whose_the_first_is_and_leaves_it_alone(own: Stack) -> None:

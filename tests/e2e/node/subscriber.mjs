@@ -12,7 +12,7 @@ let left = Number(count);
 for await (const [, payload] of tap) {
     const message = decode(payload);
     const { trades, ...shared } = message;
-    const rows = message.type === "trades" ? trades.map((one) => ({ ...shared, ...one, type: "trade" })) : [message];
+    const rows = trades?.map((one) => ({ ...shared, ...one, type: "trade" })) ?? [message];
     process.stdout.write(rows.map((row) => JSON.stringify(row) + "\n").join(""));
     left -= rows.length;
     if (left <= 0) break;
