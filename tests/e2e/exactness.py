@@ -17,6 +17,8 @@ from tests.eventually import eventually
 from tests.store.folding import grouped, opening
 
 INTERVALS = {60: "1m", 3600: "1h", 86400: "1d"}
+KINDS = ("ticker", "average", *(f"candle.{name}" for name in INTERVALS.values()))
+"""Of the tap's topics: what every symbol has."""
 Candles = dict[tuple[str, str, int, int], Candle]
 """By exchange, symbol, interval in seconds, ts_open."""
 Ids = dict[tuple[str, int], Trade]
@@ -225,11 +227,7 @@ def _assert_live(
                 held[topic.decode()] = msgpack.decode(payload)
             wrong = []
             for (exchange, symbol), last in newest(trades).items():
-                for kind in (
-                    "ticker",
-                    "average",
-                    *(f"candle.{name}" for name in INTERVALS.values()),
-                ):
+                for kind in KINDS:
                     message = held.get(f"{kind}.{exchange}.{symbol}.")
                     if message is None or not _agrees(message, last, candles, averages):
                         wrong.append(f"{kind} {exchange}:{symbol}: {message}")
