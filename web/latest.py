@@ -6,6 +6,7 @@ the aggregator's stream that is not newer than the one held is dropped: the stre
 present state to everybody whenever somebody subscribes.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from bus.actor import Instant
@@ -136,9 +137,9 @@ class Latest:
             return True
         return last_recv is not None and last_recv - message.ts_recv > NEWER_ELSEWHERE_US
 
-    def exchange_stale(self, exchange: str) -> bool:
-        """True when every price of an exchange is stale, and there is one."""
-        flags = [update.flag for (where, _), update in self.tickers.items() if where == exchange]
+    def all_stale(self, symbols: Iterable[Symbol]) -> bool:
+        """True when every price of these symbols is stale, and there is one."""
+        flags = [self.tickers[symbol].flag for symbol in symbols if symbol in self.tickers]
         return bool(flags) and all(flags)
 
     def _keep(self, held: dict[int, Update], start: int, update: Update) -> Update | None:

@@ -2,7 +2,8 @@
 
 A connection begins with the state of the data and the present values of its pairs, then gets each
 change, newest value first after a pause. ``hello {pairs}`` or ``?pairs=`` says which pairs; all by
-default. The pair of two exchanges is that of the first configured one.
+default. The pair of two exchanges is that of the first configured one. Where the newest value wins,
+resuming is the present state: a ``Last-Event-ID`` changes nothing.
 """
 
 import asyncio
@@ -50,6 +51,7 @@ class Chosen:
         self._directory = directory
         self._as_event = as_event
         self._told: Status | None = None
+        self._chosen: list[tuple[str, str]] = []
         self._exchanges: tuple[str, ...] = ()
         self.client: Client = hub.join(self)
 
@@ -65,14 +67,10 @@ class Chosen:
         """Never asked for: nobody here watches trades."""
         raise NotImplementedError
 
-    def choose(
-        self, names: Iterable[str] | None, now: Instant, after: tuple[int, int] | None = None
-    ) -> None:
-        """Watch the named pairs (None: all), unknown ones aside, and say their present values.
-
-        Of these only what is newer than ``after``, if that is a position of the same epoch.
-        """
+    def choose(self, names: Iterable[str] | None, now: Instant) -> None:
+        """Watch the named pairs (None: all), unknown ones aside, and say their present values."""
         chosen = self._resolve(names)
+        self._chosen = chosen
         self._exchanges = tuple(dict.fromkeys(exchange for exchange, _ in chosen))
         values: list[WatchKey] = [
             (channel, exchange, symbol, 0)
@@ -89,8 +87,7 @@ class Chosen:
         for update in self._hub.present(values):
             value = update.message
             assert isinstance(value, Ticker | Average)
-            if after is None or value.epoch != after[0] or value.seq > after[1]:
-                self.client.put(encode(update))
+            self.client.put(encode(update))
 
     def leave(self) -> None:
         """The connection has ended."""
@@ -114,7 +111,7 @@ class Chosen:
             update = latest.feeds.get(exchange)
             if update is not None:
                 assert isinstance(update.message, FeedStatus)
-                stale = latest.exchange_stale(exchange)
+                stale = latest.all_stale([key for key in self._chosen if key[0] == exchange])
                 links.append(Link(update.message, latest.silent(exchange, now), stale))
         status = quotes.status_of(links)
         if status == self._told:
@@ -192,20 +189,17 @@ async def stream(request: Request, services: Services) -> StreamingResponse:
             services.directory.resolve(name)
     except UnknownSymbol as unknown:
         raise Refused(404, str(unknown), field="pairs") from None
-    after = quotes.event_position(request.headers.get("last-event-id"))
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    body = _events(services, wanted or None, after)
+    body = _events(services, wanted or None)
     return StreamingResponse(body, headers=headers, media_type="text/event-stream")
 
 
-async def _events(
-    services: Services, wanted: list[str] | None, after: tuple[int, int] | None
-) -> AsyncIterator[str]:
+async def _events(services: Services, wanted: list[str] | None) -> AsyncIterator[str]:
     hub, limits, loop = services.hub, services.limits, asyncio.get_running_loop()
     chosen = Chosen(hub, services.directory, as_event=True)
     awake = asyncio.Event()
     try:
-        chosen.choose(wanted, instant(), after)
+        chosen.choose(wanted, instant())
         services.sessions.open(chosen.client, awake.set)
         services.health.counters["sse_opened"] += 1
         yield f"retry: {RETRY_MS}\n\n"

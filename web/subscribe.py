@@ -199,6 +199,8 @@ class Conversation:
         here = {name: position for name, position in positions.items() if position is not None}
         if wish.resume is None:
             return here, None, None
+        if any(name not in wish.resume for name in here):
+            return here, False, None  # from there on it cannot be said what was missed
         missed: list[tuple[TradeBatch, int]] = []
         for exchange, (epoch, seq, *place) in wish.resume.items():
             if exchange not in exchanges:

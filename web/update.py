@@ -50,4 +50,6 @@ class Update:
         """Of two updates with equal ``replaces`` only the newer matters."""
         if isinstance(self.message, CandleUpdate):
             return (self.watched, self.message.ts_open)
+        if isinstance(self.message, Average):
+            return (self.watched, self.message.hour_start)
         return self.watched

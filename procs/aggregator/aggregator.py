@@ -16,6 +16,7 @@ from bus import topics
 from bus.actor import Idle, Instant, Send
 from bus.follow import Follower, journals
 from bus.heartbeat import Health
+from bus.held import Held
 from bus.log import Log
 from bus.messages import (
     Average,
@@ -64,7 +65,7 @@ class Aggregator(Idle):
         self._followers: dict[str, Follower] = {}
         self._changed: Coalescer[tuple[str, str], None] = Coalescer(PUBLISH_EVERY_US)
         self._dirty: dict[tuple[str, str], set[Key]] = {}
-        self._held: dict[bytes, bytes] = {}
+        self._held = Held()
         self._loading: Loading | None = load()
         self._based = False
         """True once a snapshot of Postgres is the base."""
@@ -122,12 +123,7 @@ class Aggregator(Idle):
         """Send what stands under the topics of a new subscription."""
         if frame[:1] != b"\x01":
             return []
-        prefix = frame[1:]
-        return [
-            Send("out", topic, payload)
-            for topic, payload in self._held.items()
-            if topic.startswith(prefix)
-        ]
+        return [Send("out", *held) for held in self._held.under(frame[1:])]
 
     def _corrected(self, update: object) -> list[Send]:
         """Pass on a candle that the persister corrected and that is older than the memory."""
@@ -137,7 +133,7 @@ class Aggregator(Idle):
         key = (update.symbol, update.interval_s, update.ts_open)
         if memory is None or key in memory.candles:
             return []
-        return [self._publish(update, hold=False)]
+        return [self._publish(update)]
 
     # ---- out
 
@@ -187,7 +183,7 @@ class Aggregator(Idle):
             sends.append(self._publish(average))
         return sends
 
-    def _publish(self, message: Ticker | CandleUpdate | Average, *, hold: bool = True) -> Send:
+    def _publish(self, message: Ticker | CandleUpdate | Average) -> Send:
         self._seq += 1
         stamped = msgspec.structs.replace(message, epoch=self._epoch, seq=self._seq)
         if isinstance(stamped, Ticker):
@@ -197,8 +193,7 @@ class Aggregator(Idle):
         else:
             topic = topics.average(stamped.exchange, stamped.symbol)
         payload = encode(stamped)
-        if hold:
-            self._held[topic] = payload
+        self._held.put(topic, stamped, payload)
         self._health.counters["published"] += 1
         self._health.positions["stream"] = (self._epoch, self._seq)
         return Send("out", topic, payload)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from bus import topics
 from bus.actor import Idle, Instant, Send
 from bus.heartbeat import Health
+from bus.held import Held
 from bus.messages import Average, CandleUpdate, FeedStatus, Ticker, Trade, TradeBatch, decode
 from bus.tap import encode_map, encode_trades
 
@@ -20,7 +21,7 @@ class Tap(Idle):
     def __init__(self, health: Health) -> None:
         self._health = health
         self._wanted: Counter[bytes] = Counter()
-        self._held: dict[bytes, bytes] = {}
+        self._held = Held()
 
     def on_message(self, source: str, frames: list[bytes], now: Instant) -> Sequence[Send]:
         """Take a subscription, or a message of the bus."""
@@ -32,7 +33,8 @@ class Tap(Idle):
         message = decode(payload)
         if not isinstance(message, Ticker | CandleUpdate | Average | FeedStatus):
             return ()
-        self._held[topic] = encoded = encode_map(message)
+        encoded = encode_map(message)
+        self._held.put(topic, message, encoded)
         self._health.counters["messages"] += 1
         return (Send("tap", topic, encoded),)
 
@@ -71,11 +73,7 @@ class Tap(Idle):
         if kind == b"\x01":
             self._wanted[prefix] += 1
             self._health.counters["subscriptions"] += 1
-            return [
-                Send("tap", topic, payload)
-                for topic, payload in self._held.items()
-                if topic.startswith(prefix)
-            ]
+            return [Send("tap", *held) for held in self._held.under(prefix)]
         if kind == b"\x00":
             self._wanted[prefix] -= 1
             self._wanted += Counter()  # drops what has come to nothing

@@ -41,12 +41,6 @@ def test_a_server_sent_event_carries_the_position_in_the_aggregators_stream() ->
     text = quotes.event(Update("ticker", ticker(seq=12, epoch=9)))
     assert text.startswith('id: 9-12\ndata: {"type":"tick"')
     assert text.endswith("}\n\n")
-    assert quotes.event_position("9-12") == (9, 12)
-
-
-@pytest.mark.parametrize("text", [None, "", "9", "-", "9-", "a-1", "9-1-1", "9-²", "1" * 30 + "-1"])
-def test_a_foreign_event_id_is_none_of_ours(text: str | None) -> None:
-    assert quotes.event_position(text) is None
 
 
 def test_the_state_of_several_exchanges_is_that_of_the_best() -> None:

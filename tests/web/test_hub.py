@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bus.messages import Gap, GapOpened, encode
-from tests.web.messages import NOW, at, average, batch, candle, status, ticker
+from tests.web.messages import HOUR, NOW, at, average, batch, candle, status, ticker
 from web import hub as hub_module
 from web.hub import Client, Hub
 from web.latest import CANDLES_KEPT
@@ -42,6 +42,16 @@ def test_the_first_change_goes_at_once_and_the_next_waits_for_the_rate() -> None
     assert hub.next_due(client) == at(100_000).mono
     assert [frame["payload"]["seq"] for frame in taken(hub, client, 100_000)] == [3]
     assert hub.next_due(client) is None
+
+
+def test_the_average_of_one_hour_does_not_displace_that_of_another() -> None:
+    hub, client = watching(("average", "binance", "ETH-USDT", 0))
+    hub.message(average(hour_start=HOUR, count=1, seq=1), at(0))
+    assert len(taken(hub, client, 0)) == 1
+    hub.message(average(hour_start=HOUR, count=2, seq=2), at(1))
+    hub.message(average(hour_start=HOUR - 3_600_000_000, count=99, seq=3), at(2))
+    frames = taken(hub, client, 200_000)
+    assert [frame["payload"]["count"] for frame in frames] == [2, 99]
 
 
 def test_only_what_is_watched_is_sent() -> None:

@@ -46,7 +46,7 @@ class Averages(msgspec.Struct):
 async def averages(services: Services, query: AveragesQuery) -> Averages:
     """Return the hours that begin in [from, to), at most 31 days of them.
 
-    An hour is ``partial`` when it began before the first trade that is stored here. A stored hour
+    An hour is ``partial`` when it began before the second minute that is stored here. A stored hour
     and the same hour of the live stream are one point: the one with more trades.
     """
     exchange, symbol = services.directory.resolve(query.pair, query.exchange)
@@ -59,7 +59,7 @@ async def averages(services: Services, query: AveragesQuery) -> Averages:
     since = await candles.oldest(services.pool, exchange, symbol)
     rows = await candles.averages(services.pool, exchange, symbol, start, end)
     found = {row.hour_start: (row.avg, row.n) for row in rows}
-    partial = {hour_start for hour_start in found if since is not None and hour_start < since}
+    partial = {hour_start for hour_start in found if since is not None and hour_start <= since}
     live = services.hub.latest.averages.get((exchange, symbol), {})
     for hour_start, update in live.items():
         assert isinstance(update.message, Average)

@@ -15,7 +15,6 @@ from web.ranges import MOMENT_MAX, moment, ordered
 from web.schema import route
 from web.services import Services
 
-LIMIT = 500
 LIMIT_MAX = 10_000
 
 
@@ -50,13 +49,13 @@ class Row(msgspec.Struct):
 async def candles(services: Services, query: CandlesQuery) -> list[Row]:
     """Return the newest ``limit`` candles that open in [from, to), in rising order.
 
-    Without ``limit`` it is the whole range where ``from`` is given (at most 10,000), else the
-    newest 500. Of a stored candle and the live one the one with more trades is answered.
+    Without ``limit`` it is the whole range, the newest 10,000 of it. Of a stored candle and the live
+    one the one with more trades is answered.
     """
     exchange, symbol = services.directory.resolve(query.symbol, query.exchange)
     interval_s = intervals.parse(query.interval)
     start, end = moment(query.start, "from"), moment(query.end, "to")
-    limit = query.limit or (LIMIT if start is None else LIMIT_MAX)
+    limit = query.limit or LIMIT_MAX
     start, end = ordered(start or 0, MOMENT_MAX if end is None else end)
     pool = services.pool
     rows = await stored_candles.history(pool, exchange, symbol, interval_s, start, end, limit)

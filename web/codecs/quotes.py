@@ -108,12 +108,3 @@ def event(update: Update) -> str:
     value = update.message
     assert isinstance(value, Ticker | Average)
     return f"id: {value.epoch}-{value.seq}\ndata: {frame(update)}\n\n"
-
-
-def event_position(text: str | None) -> tuple[int, int] | None:
-    """Return the (epoch, seq) of a ``Last-Event-ID``, None where it is none of ours."""
-    epoch, dash, seq = (text or "").partition("-")
-    numbers = (epoch, seq)
-    if not dash or not all(n.isascii() and n.isdigit() and len(n) <= 20 for n in numbers):
-        return None
-    return int(epoch), int(seq)
