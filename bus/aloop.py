@@ -9,6 +9,7 @@ at most ``PER_WAKE`` messages at a time, so that other work of the loop gets its
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 import zmq
 
@@ -39,13 +40,15 @@ async def run(
         name: source.socket if isinstance(source, Subscriber) else source
         for name, source in inputs.items()
     }
-    takers = [_Taker(loop, name, made, actor, out) for name, made in sockets.items()]
+    failed: asyncio.Future[None] = loop.create_future()
+    takers = [_Taker(loop, name, made, actor, out, failed) for name, made in sockets.items()]
     if process.health.state == "starting":
         process.health.state = "ready"
     server = asyncio.ensure_future(serve(stopping))
     stop = asyncio.ensure_future(stopping.wait())
+    ends: list[asyncio.Future[Any]] = [stop, server, failed]
     beat_at = 0.0
-    while not stopping.is_set() and not server.done():
+    while not stopping.is_set() and not server.done() and not failed.done():
         now = instant()
         out.send(actor.on_tick(now))
         if process.orphaned:
@@ -57,8 +60,10 @@ async def run(
             out.beat(now)
         for taker in takers:
             taker.take()
-        await asyncio.wait([stop, server], timeout=TICK_S, return_when="FIRST_COMPLETED")
+        await asyncio.wait(ends, timeout=TICK_S, return_when="FIRST_COMPLETED")
     stopping.set()
+    if failed.done():
+        failed.result()  # impossible trouble ends the process, as in bus/actor.py
     process.health.state = "draining"
     out.send(actor.on_drain(instant()))
     await server
@@ -74,19 +79,36 @@ class _Taker:
     """Reads one ZeroMQ socket whenever its descriptor says that something may have happened."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, name: str, made: Socket, actor: Actor, out: Outputs
+        self,
+        loop: asyncio.AbstractEventLoop,
+        name: str,
+        made: Socket,
+        actor: Actor,
+        out: Outputs,
+        failed: "asyncio.Future[None]",
     ) -> None:
         self._loop = loop
         self._name = name
         self._socket = made
         self._actor = actor
         self._out = out
+        self._failed = failed
         self._scheduled = False
         self._fd = made.fileno()
         loop.add_reader(self._fd, self.take)
 
     def take(self) -> None:
-        """Hand over what is there; come back soon if there is more."""
+        """Hand over what is there; come back soon if there is more.
+
+        asyncio would log an error of a callback and go on: it is kept for the one who runs.
+        """
+        try:
+            self._take()
+        except Exception as error:
+            if not self._failed.done():
+                self._failed.set_exception(error)
+
+    def _take(self) -> None:
         self._scheduled = False
         now = instant()
         for _ in range(PER_WAKE):
