@@ -69,6 +69,10 @@ class JournalCorrupt(TickwireError):
         self.seq = seq
 
 
+class JournalDamaged(TickwireError):
+    """A journal's file is not, or no longer, a database that can be read."""
+
+
 class SchemaNewer(TickwireError):
     """A newer tickwire migrated the database, or a migration file was changed after it ran."""
 

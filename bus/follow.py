@@ -10,13 +10,15 @@ keep.
 from collections import Counter
 from pathlib import Path
 
-from bus.errors import JournalCorrupt
+from bus.errors import JournalCorrupt, JournalDamaged
 from bus.journal import JournalReader, path_of
 from bus.log import Log
 from bus.messages import JournalRecord, TradeBatch, decode_record
 
 READ_MAX = 512
 """Records that are read in one go, so that a long way to catch up does not stop the loop."""
+READ_BYTES_MAX = 256 << 10
+"""Bytes of them: some four thousand trades."""
 
 
 class Follower:
@@ -35,6 +37,7 @@ class Follower:
         self.skipped = False
         """True once records were gone from the journal unread, until ``reset``."""
         self._announced = (0, 0)
+        self._said = ""
         self._reader = JournalReader(path_of(folder, exchange))
         self._counters = counters
         self._log = log
@@ -70,6 +73,17 @@ class Follower:
         """Return the next records from the journal, none when there are none."""
         if not self.behind:
             return []
+        try:
+            return self._read(limit)
+        except JournalDamaged as damaged:
+            self._counters["journal_damaged"] += 1
+            if str(damaged) != self._said:
+                self._said = str(damaged)
+                self._log.error("journal.damaged", exchange=self.exchange, reason=self._said)
+            self.behind = False  # tried again at the next heartbeat; other exchanges go on
+            return []
+
+    def _read(self, limit: int) -> list[JournalRecord]:
         position = self._reader.position()
         if position is None:
             self.behind = False  # a heartbeat will tell when there is one
@@ -95,7 +109,7 @@ class Follower:
 
     def _next(self, limit: int) -> list[JournalRecord]:
         try:
-            found = self._reader.read(self.seq, limit)
+            found = self._reader.read(self.seq, limit, READ_BYTES_MAX)
         except JournalCorrupt as error:
             if error.seq > self.seq + 1:
                 found = self._reader.read(self.seq, error.seq - self.seq - 1)
@@ -105,6 +119,8 @@ class Follower:
                 self.seq = error.seq
                 return []
         if found:
+            if found[0].seq > self.seq + 1:  # trimmed between the two questions
+                self.skipped = True
             self.seq = found[-1].seq
         return [decode_record(record.body) for record in found]
 

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from bus.errors import JournalCorrupt, JournalFull
+from bus.errors import JournalCorrupt, JournalDamaged, JournalFull
 
 TRIM_PAGE = 512
 """Records trimmed in one transaction, so that neither a reader nor the feed waits long."""
@@ -38,6 +38,8 @@ CREATE TABLE IF NOT EXISTS seen (
     PRIMARY KEY (symbol, series, low)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS symbol_seq (symbol TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
 """
+
+_TABLES = _SCHEMA.count("CREATE TABLE")
 
 SeenChanges = Mapping[tuple[str, int], Mapping[int, int | None]]
 """For each (symbol, series): the new high of each touched low, None where that interval is gone."""
@@ -63,6 +65,10 @@ class JournalWriter:
         path: the file; its folder exists.
         cap_bytes: size of the file that is not passed for long.
         reserve_bytes: size of the reserve file beside it.
+
+    Raises:
+        JournalFull: the disk has no room even to open it, the reserve given back.
+        JournalDamaged: the file cannot be read.
     """
 
     def __init__(self, path: Path, *, cap_bytes: int, reserve_bytes: int) -> None:
@@ -70,20 +76,39 @@ class JournalWriter:
         self._cap_bytes = cap_bytes
         self._reserve = path.with_suffix(".reserve")
         self._reserve_bytes = reserve_bytes
-        self._db = sqlite3.connect(path, isolation_level=None, timeout=5.0)
-        # Before the first table: freed pages can then be given back without rewriting the file.
-        self._db.execute("PRAGMA auto_vacuum=INCREMENTAL")
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        self._db.executescript(_SCHEMA)
-        self._db.execute(
-            "INSERT OR IGNORE INTO meta VALUES ('epoch', ?)", (secrets.randbits(53) | 1,)
-        )
+        try:
+            self._open()
+        except JournalFull:
+            if not self.release_reserve():
+                raise
+            self._open()
         self.epoch = int(self._meta("epoch"))
         last = self._db.execute("SELECT max(seq) FROM record").fetchone()[0]
         # The highest position ever given is kept apart: trimming may empty the table.
         self.last_seq = max(last or 0, self._meta("last_seq"))
         self.refill_reserve()
+
+    def _open(self) -> None:
+        self._db = sqlite3.connect(self.path, isolation_level=None, timeout=5.0)
+        try:
+            with self._full_has_a_name():
+                made = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+                if not made:
+                    # Before the first table: freed pages can then be given back.
+                    self._db.execute("PRAGMA auto_vacuum=INCREMENTAL")
+                    self._db.execute("PRAGMA journal_mode=WAL")
+                self._db.execute("PRAGMA synchronous=FULL")
+                if made < _TABLES:
+                    self._db.executescript(_SCHEMA)
+                if not self._meta("epoch"):
+                    epoch = secrets.randbits(53) | 1
+                    self._db.execute("INSERT INTO meta VALUES ('epoch', ?)", (epoch,))
+        except (JournalFull, sqlite3.OperationalError):
+            self._db.close()
+            raise
+        except sqlite3.DatabaseError as error:
+            self._db.close()
+            raise JournalDamaged(f"{self.path.name}: {error}") from error
 
     def _meta(self, key: str) -> int:
         row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
@@ -191,6 +216,19 @@ class JournalWriter:
             self._db.execute("PRAGMA incremental_vacuum(256)").fetchall()
         return gone
 
+    def stored_seq(self) -> int:
+        """Return the position up to which all was stored, as last noted."""
+        return self._meta("stored_seq")
+
+    def note_stored(self, seq: int) -> None:
+        """Keep for the next start how far the records are stored in Postgres.
+
+        Raises:
+            JournalFull: it is not kept.
+        """
+        with self._transaction():
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES ('stored_seq', ?)", (seq,))
+
     def over_cap(self) -> bool:
         """Return whether the records take more room than the cap."""
         pages = self._db.execute("PRAGMA page_count").fetchone()[0]
@@ -220,8 +258,11 @@ class JournalWriter:
             self._reserve.unlink()
         except FileNotFoundError:
             return False
-        with self._full_has_a_name():
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        try:
+            with self._full_has_a_name():
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.ProgrammingError:
+            pass  # not open yet: opening writes the log back
         return True
 
     def refill_reserve(self) -> bool:
@@ -232,8 +273,8 @@ class JournalWriter:
         except FileNotFoundError:
             pass  # it was given back
         disk = os.statvfs(self.path.parent)
-        # Half a reserve would take the room of others and give it back, again and again.
-        if disk.f_bavail * disk.f_frsize < self._reserve_bytes:
+        # With less it would take the last room of others and give it back, again and again.
+        if disk.f_bavail * disk.f_frsize < 2 * self._reserve_bytes:
             return False
         try:
             fd = os.open(self._reserve, os.O_WRONLY | os.O_CREAT, 0o600)
@@ -292,6 +333,8 @@ class JournalReader:
             ).fetchone()
         except sqlite3.OperationalError:
             return None  # the writer has not made its tables yet
+        except sqlite3.DatabaseError as error:
+            raise JournalDamaged(f"{self.path.name}: {error}") from error
         epoch, trimmed, first, last = row
         if epoch is None:
             return None
@@ -299,22 +342,45 @@ class JournalReader:
             return int(epoch), (trimmed or 0) + 1, trimmed or 0
         return int(epoch), int(first), int(last)
 
-    def read(self, after_seq: int, limit: int = 512) -> list[Record]:
-        """Return at most ``limit`` records after ``after_seq``, in order.
+    def read(self, after_seq: int, limit: int = 512, bytes_max: int = 1 << 62) -> list[Record]:
+        """Return the records after ``after_seq``, in order, as long as they are within limits.
 
         Raises:
             JournalCorrupt: a record's bytes are not those that were written.
+            JournalDamaged: the file cannot be read.
         """
         db = self._open()
         if db is None:
             return []
-        return list(_records(db, self.path, after_seq, limit, verify=True))
+        found: list[Record] = []
+        size = 0
+        try:
+            for record in _records(db, self.path, after_seq, limit, verify=True):
+                found.append(record)
+                size += len(record.body)
+                if size >= bytes_max:
+                    break
+        except sqlite3.DatabaseError as error:
+            raise JournalDamaged(f"{self.path.name}: {error}") from error
+        return found
 
     def close(self) -> None:
         """Close the file."""
         if self._db is not None:
             self._db.close()
             self._db = None
+
+
+def set_aside(path: Path) -> Path:
+    """Move a damaged journal out of the way, for the operator; return where it is now."""
+    number = 1
+    while (aside := path.with_name(f"{path.stem}.damaged-{number}")).exists():
+        number += 1
+    for suffix in ("-wal", "-shm"):
+        beside = path.with_name(path.name + suffix)
+        if beside.exists():
+            beside.rename(aside.with_name(aside.name + suffix))
+    return path.rename(aside)
 
 
 def _records(

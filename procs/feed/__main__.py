@@ -5,16 +5,20 @@ stays up as ``idle``, so that the set of programs does not depend on the setting
 """
 
 import argparse
-from collections.abc import Iterable
+import os
+import signal
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
 import zmq
 
 from bus import actor, sockets, topics
-from bus.actor import Idle
-from bus.journal import JournalWriter, path_of
+from bus.actor import Idle, Instant, Send
+from bus.errors import JournalDamaged, JournalFull
+from bus.journal import JournalWriter, path_of, set_aside
 from bus.process import Process, data_folder, run, run_folder
+from bus.settings import Settings
 from bus.wiring import BATCHES, OUT
 from market import decimals
 from procs.feed import exchanges
@@ -34,11 +38,10 @@ def main(process: Process, name: str) -> int:
         process.health.state = "idle: not in FEEDS"
         return actor.run(process, Idle(), {}, {"out": out})
     exchange = exchanges.load(name)(symbols)
-    journal = JournalWriter(
-        path_of(data_folder(settings, "journal"), name),
-        cap_bytes=settings.journal_cap_mib << 20,
-        reserve_bytes=settings.journal_reserve_mib << 20,
-    )
+    journal = open_journal(process, path_of(data_folder(settings, "journal"), name))
+    if journal is None:
+        process.health.state = "waiting: disk"
+        return actor.run(process, UntilRoom(settings), {}, {"out": out})
     feed = Feed(
         exchange,
         symbols,
@@ -59,6 +62,38 @@ def main(process: Process, name: str) -> int:
     stored = sockets.Subscriber(context, run_dir, ["persister"], [topics.stored(name)])
     outputs = {"out": out, "persister": sockets.connect(context, BATCHES, run_dir, "persister")}
     return actor.run(process, feed, {"stored": stored}, outputs)
+
+
+class UntilRoom(Idle):
+    """What a feed is while its journal cannot even be opened: it ends, to begin anew, with room."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._folder = settings.journal_dir
+        self._wanted = 2 * settings.journal_reserve_mib << 20
+
+    def on_tick(self, now: Instant) -> Sequence[Send]:
+        """Look at the disk."""
+        disk = os.statvfs(self._folder)
+        if disk.f_bavail * disk.f_frsize >= self._wanted:
+            signal.raise_signal(signal.SIGTERM)
+        return ()
+
+
+def open_journal(process: Process, path: Path) -> JournalWriter | None:
+    """Return the journal; a damaged one is put aside for a new one. None while the disk is full."""
+    cap_bytes = process.settings.journal_cap_mib << 20
+    reserve_bytes = process.settings.journal_reserve_mib << 20
+    try:
+        try:
+            return JournalWriter(path, cap_bytes=cap_bytes, reserve_bytes=reserve_bytes)
+        except JournalDamaged as damaged:
+            aside = set_aside(path)
+            process.log.error("journal.damaged", reason=str(damaged), kept_as=aside.name)
+            return JournalWriter(path, cap_bytes=cap_bytes, reserve_bytes=reserve_bytes)
+    except JournalFull as full:
+        process.log.error("journal.full", reason=str(full), advice="free some disk space")
+        process.health.last_error = str(full)
+        return None
 
 
 def _write(path: Path, lines: Iterable[str]) -> None:

@@ -40,6 +40,9 @@ DAY_US = 86_400_000_000
 BAD_FRAMES_KEPT = 20
 STATUS_EVERY_US = 1_000_000
 COUNTS_EVERY_US = 60_000_000
+NOTE_STORED_EVERY_US = 10_000_000
+CAP_GRACE_US = 10_000_000
+"""Nothing is given up so soon after the start: the persister has not said yet how far it is."""
 
 
 class Feed(Idle):
@@ -83,7 +86,9 @@ class Feed(Idle):
         self._quarantined: list[Quarantined] = []
         self._bad_frames: deque[str] = deque(maxlen=BAD_FRAMES_KEPT)
         self._bad_frames_kept = 0
-        self._stored_seq = 0
+        self._stored_seq = self._stored_noted = journal.stored_seq()
+        self._stored_note_at = 0
+        self._cap_from: int | None = None
         self._journal_ok = True
         self._next_status = 0
         self._next_counts = 0
@@ -112,8 +117,9 @@ class Feed(Idle):
             elif isinstance(event, Closing) and self.connection is not None:
                 self.connection.replace(event.reason)
             elif isinstance(event, Refused):
+                if event.reason != self._health.last_error:  # a flood of them is one line
+                    self._log.warning("feed.refused", reason=event.reason)
                 self._health.last_error = event.reason
-                self._log.warning("feed.refused", reason=event.reason)
         return data
 
     def _trade(self, trade: Trade, frame: bytes, now: Instant) -> None:
@@ -269,15 +275,13 @@ class Feed(Idle):
         sends: list[Send] = []
         if self.connection is not None:
             self.connection.on_tick(now)
+            # What an ending connection still brought is committed with its own ids, before any
+            # other commit takes them along.
+            sends += self.on_wake(now)
             self._health.counters["reconnects"] = self.connection.reconnects
             self._health.counters["handovers"] = self.connection.handovers
             self._health.counters["oversized"] = self.connection.oversized
-        try:
-            self._journal.trim(self._stored_seq, now.wall - self._keep_us)
-            if self._journal.over_cap():
-                sends += self._drop_oldest(now)
-        except JournalFull as full:
-            self._health.last_error = str(full)
+        sends += self._keep_within_bounds(now)
         state = (self.connection.state, self.connection.circuit) if self.connection else None
         if now.mono >= self._next_status or state != self._last_state:
             if now.mono >= self._next_status:
@@ -290,6 +294,22 @@ class Feed(Idle):
             self._next_counts = now.mono + COUNTS_EVERY_US
             self._log.info("feed.counts", **self._health.counters)
         return sends
+
+    def _keep_within_bounds(self, now: Instant) -> list[Send]:
+        """Trim what is stored and old; at the cap give up the oldest."""
+        if self._cap_from is None:
+            self._cap_from = now.mono + CAP_GRACE_US
+        try:
+            self._journal.trim(self._stored_seq, now.wall - self._keep_us)
+            if self._stored_seq != self._stored_noted and now.mono >= self._stored_note_at:
+                self._stored_note_at = now.mono + NOTE_STORED_EVERY_US
+                self._journal.note_stored(self._stored_seq)
+                self._stored_noted = self._stored_seq
+            if now.mono >= self._cap_from and self._journal.over_cap():
+                return self._drop_oldest(now)
+        except JournalFull as full:
+            self._health.last_error = str(full)
+        return []
 
     def _each_second(self, now: Instant) -> None:
         if self._journal_ok:

@@ -11,6 +11,7 @@ from bus.log import Log
 from bus.messages import GapOpened, JournalRecord, QuarantineBatch, Stored, TradeBatch, encode
 from procs.feed.connection import Connection
 from procs.feed.exchanges import ID_MAX
+from procs.feed.feed import CAP_GRACE_US
 from tests.exchanges import garbage
 from tests.fix_disk import Disk
 from tests.procs.feeding import START, Feeding, match, on, status
@@ -220,7 +221,8 @@ def test_at_the_cap_the_oldest_go_as_a_gap_and_their_ids_can_come_again(feeding:
         one.take(*[match(last + step) for step in range(20)])
     total = len(one.ids())
     stored(one, 1)  # the first 20 are safe in Postgres
-    sends = one.tick()
+    assert on("out", one.tick()) == []  # it has only just started
+    sends = one.tick(CAP_GRACE_US)
     (gap,) = on("out", sends)
     assert isinstance(gap, GapOpened)
     assert on("persister", sends) == [gap]
@@ -235,6 +237,22 @@ def test_at_the_cap_the_oldest_go_as_a_gap_and_their_ids_can_come_again(feeding:
     one.close()
     again = feeding(cap_bytes=200_000)
     assert again.take(match(21))
+
+
+def test_what_was_stored_before_a_restart_at_the_cap_is_no_gap(feeding: Make) -> None:
+    one = feeding(cap_bytes=200_000, keep_us=1 << 60)
+    while not one.journal.over_cap():
+        last = one.journal.last_seq * 20
+        one.take(*[match(last + step) for step in range(20)])
+    stored(one, one.journal.last_seq)
+    one.tick()
+    one.close()
+    again = feeding(cap_bytes=200_000, keep_us=1 << 60)
+    assert again.journal.over_cap()
+    again.tick()
+    assert on("out", again.tick(CAP_GRACE_US)) == []
+    assert not again.journal.over_cap()
+    assert "dropped_at_cap" not in again.health.counters
 
 
 def test_a_gap_that_is_dropped_at_the_cap_is_said_again_but_for_what_has_come_since(
