@@ -95,7 +95,7 @@ class Subscriber:
 
     def refresh(self) -> None:
         """Connect to publishers that have appeared since the last look."""
-        for name in os.listdir(self._run_dir):
+        for name in _listed(self._run_dir):
             program, dot, kind = name.rpartition(".")
             if not dot or kind != OUT.name or program in self._connected:
                 continue
@@ -122,3 +122,11 @@ def port_is_free(host: str, port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def _listed(folder: Path) -> list[str]:
+    """Return the names in a folder; none when a cleaner of temporary files has taken it."""
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []

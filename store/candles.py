@@ -96,23 +96,34 @@ def merge(
 
 
 def since(
-    connection: Connection, ts: int, intervals: Sequence[int]
-) -> Iterator[tuple[str, str, int, int, Candle]]:
-    """Yield (exchange, symbol, interval_s, ts_open, candle) of what opened at ``ts`` or later."""
+    connection: Connection, exchange: str, ts: int, intervals: Sequence[int]
+) -> Iterator[tuple[str, int, int, Candle]]:
+    """Yield (symbol, interval_s, ts_open, candle) of what opened at ``ts`` or later."""
     rows = connection.execute(
         """
-        SELECT exchange, symbol, interval_s, (extract(epoch FROM ts_open) * 1000000)::bigint,
+        SELECT symbol, interval_s, (extract(epoch FROM ts_open) * 1000000)::bigint,
                n, open, open_key[1], open_key[2], high, low, close, close_key[1], close_key[2],
                volume, sum_p, sum_pq
         FROM candle_symbol
         JOIN candle USING (exchange, symbol)
-        WHERE interval_s = ANY (%s) AND ts_open >= %s::timestamptz
-        ORDER BY exchange, symbol, interval_s, ts_open
+        WHERE exchange = %s AND interval_s = ANY (%s) AND ts_open >= %s::timestamptz
+        ORDER BY symbol, interval_s, ts_open
         """,
-        [list(intervals), text(ts)],
+        [exchange, list(intervals), text(ts)],
     )
     for row in rows:
-        yield row[0], row[1], row[2], row[3], _candle(row[4:])
+        yield row[0], row[1], row[2], _candle(row[3:])
+
+
+def newest_minutes(connection: Connection) -> dict[str, int]:
+    """Return the ``ts_open`` of each exchange's newest 1m candle."""
+    rows = connection.execute(
+        """
+        SELECT exchange, (extract(epoch FROM max(ts_open)) * 1000000)::bigint
+        FROM newest_minute GROUP BY exchange
+        """
+    )
+    return dict(rows.fetchall())
 
 
 def last_trades(connection: Connection) -> dict[tuple[str, str], Trade]:

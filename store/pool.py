@@ -14,6 +14,8 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import AsyncConnectionPool
 
+from bus.errors import SettingError
+
 Connection = psycopg.Connection[tuple[Any, ...]]
 AsyncConnection = psycopg.AsyncConnection[tuple[Any, ...]]
 Pool = AsyncConnectionPool[AsyncConnection]
@@ -110,7 +112,14 @@ async def _configure(connection: AsyncConnection) -> None:
 
 
 def _arguments(dsn: str, program: str) -> dict[str, Any]:
-    found = conninfo_to_dict(dsn)
+    try:
+        found = conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError:  # its text may quote the password
+        raise SettingError(
+            "DATABASE_URL",
+            "an address that cannot be read",
+            "give postgresql://user:password@host:port/name",
+        ) from None
     arguments: dict[str, Any] = {key: value for key, value in _TCP.items() if key not in found}
     if "," in str(found.get("host", "")):
         # After a fail-over the first address may be a standby.

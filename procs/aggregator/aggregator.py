@@ -161,7 +161,7 @@ class Aggregator(Idle):
     def _publish_symbol(
         self, memory: Memory, symbol: str, keys: set[Key], now: Instant
     ) -> list[Send]:
-        ticker = memory.ticker(symbol)
+        ticker = memory.ticker(symbol, now.mono)
         sends = [self._publish(ticker)]
         for key in sorted(keys, key=lambda key: (key[2], key[1])):
             sends += self._publish_candle(memory, key, closed=memory.closed(key, now.mono))
@@ -176,7 +176,8 @@ class Aggregator(Idle):
         update = candle.update(memory.exchange, key, made, closed=closed, partial=partial)
         sends = [self._publish(update)]
         if interval_s == HOUR_S:
-            last_ts = memory.last[symbol].ts_event
+            last = memory.last.get(symbol)  # its trade may have been pruned
+            last_ts = last.ts_event if last else ts_open
             average = candle.hour_average(
                 memory.exchange, symbol, ts_open, made, last_ts, partial=partial
             )
@@ -219,6 +220,9 @@ class Aggregator(Idle):
             return ()
         sends: list[Send] = []
         for memory in self._memories.values():
+            if memory.new_hour(now.mono):
+                for symbol in memory.last:
+                    self._changed.offer((memory.exchange, symbol), None)
             for key in memory.take_closed(now.mono):
                 sends += self._publish_candle(memory, key, closed=True)
         return sends

@@ -1,8 +1,7 @@
 """One exchange's recent candles and last trades, folded in memory. Pure.
 
-The same fold as in Postgres, over the last 25 hours: whatever is older is the persister's to
-correct. Its clock is the market's: the newest trade's time, carried on by a clock that only goes
-forward, so that a replay of last year closes its candles as last year's clock would.
+The same fold as in Postgres, over the last 25 hours of the market's time: whatever is older is the
+persister's to correct.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +14,7 @@ from market.candle import EMPTY, Key
 from market.decimals import plain, quotient
 from market.intervals import bucket
 from market.sequence import IdSet
+from procs.aggregator.clock import MarketClock
 
 KEEP_US = 25 * 3600 * 1_000_000
 DAY_US = 86400 * 1_000_000
@@ -65,16 +65,12 @@ class Memory:
         self._ids = {key: IdSet(intervals) for key, intervals in seen.items()}
         self._windows: dict[str, Window] = {}
         self._open: set[Key] = set()
-        self._newest = max((trade.ts_event for trade in last.values()), default=0)
-        self._newest_at = 0
+        self._minutes: dict[str, set[int]] = {}
+        self.clock = MarketClock(max((trade.ts_event for trade in last.values()), default=0))
         self._swept = 0
+        self._hour = 0
         for key in self.candles:
-            if self._end(key) + CLOSE_AFTER_US > self._newest:
-                self._open.add(key)
-
-    def clock(self, mono: int) -> int:
-        """Return the market's time, µs UTC."""
-        return self._newest + (mono - self._newest_at if self._newest_at else 0)
+            self._index(key)
 
     @staticmethod
     def _end(key: Key) -> int:
@@ -87,10 +83,8 @@ class Memory:
             return set()
         for trade in new:
             self.glimpse(trade)
-            if trade.ts_event > self._newest:
-                self._newest = trade.ts_event
-                self._newest_at = mono
-        oldest = self._newest - KEEP_US
+        self.clock.saw([trade.ts_event for trade in new], mono)
+        oldest = self.clock.newest - KEEP_US
         changed = {key: made for key, made in candle.fold(new).items() if self._end(key) > oldest}
         candle.merge(self.candles, changed)
         for key in changed:
@@ -113,9 +107,7 @@ class Memory:
 
     def _note(self, key: Key) -> None:
         symbol, interval_s, ts_open = key
-        # Also one that has just ended: it is still to be announced as closed.
-        if self._end(key) + CLOSE_AFTER_US > self._newest:
-            self._open.add(key)
+        self._index(key)
         if interval_s == MINUTE_S:
             first = self._first_minutes.get(symbol)
             if first is None or ts_open < first:
@@ -124,25 +116,33 @@ class Memory:
             if window is not None and ts_open < window.minute:
                 del self._windows[symbol]  # a late trade changed it
 
+    def _index(self, key: Key) -> None:
+        # Also one that has just ended: it is still to be announced as closed.
+        if self._end(key) + CLOSE_AFTER_US > self.clock.newest:
+            self._open.add(key)
+        if key[1] == MINUTE_S:
+            self._minutes.setdefault(key[0], set()).add(key[2])
+
     def _sweep(self) -> None:
         """Once a minute of the market's time, forget what is older than 25 hours."""
-        minute = bucket(self._newest, MINUTE_S)
+        minute = bucket(self.clock.newest, MINUTE_S)
         if minute == self._swept:
             return
         self._swept = minute
-        oldest = self._newest - KEEP_US
+        oldest = self.clock.newest - KEEP_US
         for key in [key for key in self.candles if self._end(key) <= oldest]:
             del self.candles[key]
             self._open.discard(key)
+            if key[1] == MINUTE_S:
+                self._minutes[key[0]].discard(key[2])
 
     def closed(self, key: Key, mono: int) -> bool:
         """Return whether a candle's interval has ended."""
-        return self._end(key) + CLOSE_AFTER_US <= self.clock(mono)
+        return self._end(key) + CLOSE_AFTER_US <= self.clock.now(mono)
 
     def take_closed(self, mono: int) -> list[Key]:
         """Return, once, the keys of the candles that have closed since the last call."""
-        if self._newest and not self._newest_at:  # from Postgres: the market's clock goes on now
-            self._newest_at = mono
+        self.clock.start(mono)
         done = [key for key in self._open if self.closed(key, mono)]
         self._open.difference_update(done)
         return sorted(done, key=lambda key: (key[2] + key[1], key))
@@ -151,15 +151,20 @@ class Memory:
         """Return whether trades of an interval may be missing because the data began in it."""
         return self.partial or ts_open <= self._first_minutes.get(symbol, ts_open)
 
-    def ticker(self, symbol: str) -> Ticker:
+    def new_hour(self, mono: int) -> bool:
+        """Return, once, that the market's time has entered another hour."""
+        before, self._hour = self._hour, bucket(self.clock.now(mono), HOUR_S)
+        return before != self._hour
+
+    def ticker(self, symbol: str, mono: int) -> Ticker:
         """Return the latest state of a symbol that has traded."""
         last = self.last[symbol]
-        window = self._window(symbol)
+        window = self._window(symbol, bucket(self.clock.now(mono), MINUTE_S))
         running = self.candles.get((symbol, MINUTE_S, window.minute), EMPTY)
         day = candle.add(window.candle, running)
         price = Decimal(last.price)
         change = None if window.before is None else price - window.before
-        hour_start = bucket(self._newest, HOUR_S)
+        hour_start = bucket(self.clock.now(mono), HOUR_S)
         hour = self.candles.get((symbol, HOUR_S, hour_start), EMPTY)
         whole = change is not None and day.n > 0
         return Ticker(
@@ -182,8 +187,7 @@ class Memory:
             partial=self.is_partial(symbol, hour_start),
         )
 
-    def _window(self, symbol: str) -> Window:
-        minute = bucket(self._newest, MINUTE_S)
+    def _window(self, symbol: str, minute: int) -> Window:
         window = self._windows.get(symbol)
         if window is None or window.minute != minute:
             window = self._windows[symbol] = self._make_window(symbol, minute)
@@ -192,12 +196,11 @@ class Memory:
     def _make_window(self, symbol: str, minute: int) -> Window:
         begin = minute + MINUTE_S * 1_000_000 - DAY_US
         total = EMPTY
-        before: tuple[int, Decimal] | None = None
-        for (name, interval_s, ts_open), made in self.candles.items():
-            if name != symbol or interval_s != MINUTE_S:
-                continue
+        earlier: list[int] = []
+        for ts_open in self._minutes.get(symbol, ()):
             if begin <= ts_open < minute:
-                total = candle.add(total, made)
-            elif ts_open < begin and (before is None or ts_open > before[0]):
-                before = (ts_open, made.close)
-        return Window(minute, total, before[1] if before else None)
+                total = candle.add(total, self.candles[symbol, MINUTE_S, ts_open])
+            elif ts_open < begin:
+                earlier.append(ts_open)
+        before = self.candles[symbol, MINUTE_S, max(earlier)].close if earlier else None
+        return Window(minute, total, before)

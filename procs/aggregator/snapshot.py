@@ -9,7 +9,7 @@ import threading
 
 import psycopg
 
-from bus.errors import SchemaNewer, WrongDatabaseKind
+from bus.errors import TickwireError
 from bus.messages import Candle, Trade
 from market.candle import Key
 from market.intervals import STORED, bucket
@@ -49,7 +49,7 @@ class Loading:
                         self.snapshot = read(connection)
                 else:
                     self.error = "the database is not migrated yet"
-        except (psycopg.Error, SchemaNewer, WrongDatabaseKind) as error:
+        except (psycopg.Error, TickwireError) as error:
             self.error = " ".join(str(error).split())[:200]
         finally:
             if self.snapshot is None and self.error is None:
@@ -63,26 +63,24 @@ def read(connection: pool.Connection) -> Snapshot:
     last: dict[str, dict[str, Trade]] = {}
     for (exchange, symbol), trade in candles.last_trades(connection).items():
         last.setdefault(exchange, {})[symbol] = trade
-    begin = min(
-        (max(trade.ts_event for trade in found.values()) for found in last.values()), default=0
-    )
     first: dict[str, dict[str, int]] = {}
     for (exchange, symbol), ts_open in candles.known_since(connection).items():
         first.setdefault(exchange, {})[symbol] = ts_open
-    held: dict[str, dict[Key, Candle]] = {}
-    for exchange, symbol, interval_s, ts_open, made in candles.since(
-        connection, bucket(max(0, begin - KEEP_US), DAY_S), STORED
-    ):
-        held.setdefault(exchange, {})[symbol, interval_s, ts_open] = made
-    memories = {
-        exchange: Memory(
+    newest = candles.newest_minutes(connection)
+    memories: dict[str, Memory] = {}
+    for exchange in {*positions, *newest}:
+        # Each by its own market's time: one that has been silent for a month costs nobody.
+        begin = bucket(max(0, newest.get(exchange, 0) - KEEP_US), DAY_S)
+        rows = candles.since(connection, exchange, begin, STORED)
+        held: dict[Key, Candle] = {
+            (symbol, span, ts_open): made for symbol, span, ts_open, made in rows
+        }
+        memories[exchange] = Memory(
             exchange,
-            held.get(exchange, {}),
+            held,
             last.get(exchange, {}),
             first.get(exchange, {}),
             trades.seen(connection, exchange),
             partial=False,
         )
-        for exchange in {*positions, *held}
-    }
     return Snapshot(positions, memories)

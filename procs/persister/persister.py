@@ -160,7 +160,7 @@ class Persister(Idle):
             self._connection = self._open_database()
         except (SchemaNewer, WrongDatabaseKind) as error:
             raise SettingError("DATABASE_URL", str(error), "point it at another database") from None
-        except psycopg.OperationalError as error:  # whatever it is, an operator can mend it there
+        except psycopg.Error as error:  # whatever it is, an operator can mend it there
             self._lost(error, now)
             return
         self._log.info("database.ready")

@@ -134,7 +134,8 @@ def test_a_late_trade_is_published_in_its_own_candle_with_a_higher_revision(
 ) -> None:
     one = start().based()
     one.live()
-    for part in ([trade(1, 0)], [trade(3, MINUTE_US)], [trade(4, 3 * HOUR_US)]):
+    later = [trade(4, 3 * HOUR_US), trade(5, 3 * HOUR_US)]  # two: one alone is not believed
+    for part in ([trade(1, 0)], [trade(3, MINUTE_US)], later):
         one.take(record.append(part))
         one.live()
     key = ("binance", "ETH-USDT", 60, START)

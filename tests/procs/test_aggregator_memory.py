@@ -120,10 +120,10 @@ def test_a_minute_that_came_in_one_batch_with_the_next_one_closes_too() -> None:
     key = ("ETH-USDT", 60, START)
     assert not memory.closed(key, 1)
     assert memory.take_closed(1_000_000) == [key]
-    memory.fold([trade(3, 125_000_000)], mono=2_000_000)
-    memory.fold([trade(4, 119_999_999), trade(5, 120_500_000)], mono=2_000_000)
+    memory.fold([trade(3, 125_000_000)], mono=60_000_000)
+    memory.fold([trade(4, 119_999_999), trade(5, 120_500_000)], mono=60_000_000)
     late = ("ETH-USDT", 60, START + MINUTE_US)
-    assert late in memory.take_closed(2_000_000)
+    assert late in memory.take_closed(60_000_000)
 
 
 def test_after_a_restart_in_a_quiet_market_candles_still_close() -> None:
@@ -174,8 +174,8 @@ def test_the_24_hours_equal_a_brute_force_count_at_every_moment() -> None:
             memory.fold([late], mono=1)
         if index % 10 == 0:
             known = trades[: index + 1] + trades[1500:]
-            ticker = memory.ticker("ETH-USDT")
-            wanted = brute_force(known, trades[index].ts_event)
+            ticker = memory.ticker("ETH-USDT", 1)
+            wanted = brute_force(known, memory.clock.newest)
             found = {
                 "change": number(ticker.change_24h),
                 "high": number(ticker.high_24h),
@@ -190,7 +190,7 @@ def test_the_24_hours_equal_a_brute_force_count_at_every_moment() -> None:
 def test_the_running_hours_average_is_in_the_ticker() -> None:
     memory = empty()
     memory.fold([trade(1, 0, "10"), trade(2, HOUR_US, "11"), trade(3, HOUR_US + 5, "12")], 1)
-    ticker = memory.ticker("ETH-USDT")
+    ticker = memory.ticker("ETH-USDT", 1)
     assert ticker.hour_start == START + HOUR_US
     assert (ticker.hour_count, Decimal(ticker.hour_avg or 0)) == (2, Decimal("11.5"))
     assert (ticker.price, ticker.partial) == ("12", False)
@@ -213,11 +213,31 @@ def test_without_postgres_everything_is_partial() -> None:
     memory = empty(partial=True)
     memory.fold([trade(1, 0), trade(2, 5 * HOUR_US)], 1)
     assert memory.is_partial("ETH-USDT", START + 5 * HOUR_US)
-    assert memory.ticker("ETH-USDT").partial
+    assert memory.ticker("ETH-USDT", 1).partial
 
 
 @pytest.mark.parametrize("give", [None, "0.000000000000000001", "999999999999.5"])
 def test_sizes_of_any_kind_make_a_ticker(give: str | None) -> None:
     memory = empty()
     memory.fold([trade(1, -DAY_US, size=give), trade(2, 0, size=give)], 1)
-    assert memory.ticker("ETH-USDT").volume_24h == (give or "0")
+    assert memory.ticker("ETH-USDT", 1).volume_24h == (give or "0")
+
+
+def test_the_ticker_enters_the_next_hour_without_a_trade() -> None:
+    memory = empty()
+    memory.fold([trade(1, HOUR_US - 2_000_000, "10"), trade(2, HOUR_US - 1_000_000, "12")], 1)
+    assert memory.new_hour(1)
+    assert not memory.new_hour(500_000)
+    assert memory.ticker("ETH-USDT", 500_000).hour_count == 2
+    assert memory.new_hour(1_500_000)
+    ticker = memory.ticker("ETH-USDT", 1_500_000)
+    assert (ticker.hour_start, ticker.hour_avg, ticker.hour_count) == (START + HOUR_US, None, 0)
+    assert ticker.price == "12"
+
+
+def test_a_trade_from_tomorrow_closes_nothing() -> None:
+    memory = empty()
+    memory.fold([trade(1, 0), trade(2, 1_000_000), trade(3, 23 * HOUR_US)], 1)
+    memory.fold([trade(4, 2_000_000)], 1)
+    assert memory.take_closed(2) == []
+    assert memory.ticker("ETH-USDT", 2).hour_start == START

@@ -80,8 +80,8 @@ def test_merge_of_any_split_is_the_fold_of_all(
         part, rest = rest[:size], rest[size:]
         merged = candles.merge(connection, "binance", {key: fold(part)})
     assert merged == [(*key, whole)]
-    found = [row for row in candles.since(connection, START, [60]) if row[1] == key[0]]
-    assert found == [("binance", *key, whole)]
+    rows = candles.since(connection, "binance", START, [60])
+    assert [row for row in rows if row[0] == key[0]] == [(*key, whole)]
 
 
 def test_merge_takes_many_candles_at_once_and_passes_over_empty_ones(
@@ -261,12 +261,12 @@ def test_since_gives_only_the_intervals_and_times_asked_for(connection: Connecti
     store(connection, made)
     begin = START + 2 * 86_400_000_000
     expected = [
-        ("binance", "ETH-USDT", interval_s, ts_open, candle)
+        ("ETH-USDT", interval_s, ts_open, candle)
         for interval_s in (60, 86400)
         for ts_open, candle in grouped(made, opening(interval_s)).items()
         if ts_open >= begin
     ]
-    assert list(candles.since(connection, begin, [60, 86400])) == expected
+    assert list(candles.since(connection, "binance", begin, [60, 86400])) == expected
 
 
 def test_snapshot_does_not_see_what_is_committed_meanwhile(
@@ -276,7 +276,7 @@ def test_snapshot_does_not_see_what_is_committed_meanwhile(
     candles.merge(connection, "binance", {("A-USD", 60, START): candle})
     with psycopg.connect(database, autocommit=True) as other:
         with snapshot(connection):
-            before = list(candles.since(connection, 0, [60]))
+            before = list(candles.since(connection, "binance", 0, [60]))
             candles.merge(other, "binance", {("B-USD", 60, START): candle})
-            assert list(candles.since(connection, 0, [60])) == before
-        assert len(list(candles.since(connection, 0, [60]))) == 2
+            assert list(candles.since(connection, "binance", 0, [60])) == before
+        assert len(list(candles.since(connection, "binance", 0, [60]))) == 2

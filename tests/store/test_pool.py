@@ -5,6 +5,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from bus.errors import SettingError
 from store.pool import Connection, Pool, connect, is_waitable, open_pool
 from tests.fix_postgres import Server
 
@@ -125,3 +126,10 @@ def test_pool_replaces_a_connection_that_was_cut(connection: Connection, databas
             await pool.close()
 
     asyncio.run(main())
+
+
+def test_an_address_that_cannot_be_read_is_refused_without_its_password() -> None:
+    with pytest.raises(SettingError) as refused:
+        connect("postgresql://user:secret%zz@host/name", program="test")
+    assert "secret" not in str(refused.value)
+    assert refused.value.__suppress_context__
