@@ -187,6 +187,17 @@ def test_the_24_hours_equal_a_brute_force_count_at_every_moment() -> None:
     assert shown > 50
 
 
+def test_a_late_trade_is_in_the_24_hours_at_once() -> None:
+    memory = empty()
+    memory.fold([trade(1, -DAY_US, "10"), trade(2, 0, "11")], 1)
+    assert memory.ticker("ETH-USDT").volume_24h == "1"
+    memory.fold([trade(3, -2 * HOUR_US, "99")], 1)
+    ticker = memory.ticker("ETH-USDT")
+    assert (ticker.volume_24h, ticker.high_24h) == ("2", "99")
+    memory.fold([trade(4, 1, "12")], 1)
+    assert memory.ticker("ETH-USDT").volume_24h == "3"
+
+
 def test_the_running_hours_average_is_in_the_ticker() -> None:
     memory = empty()
     memory.fold([trade(1, 0, "10"), trade(2, HOUR_US, "11"), trade(3, HOUR_US + 5, "12")], 1)

@@ -134,3 +134,20 @@ def test_an_announced_shutdown_is_a_hand_over_that_doubles_no_trade(
     assert sorted(found) == [1, 2, 3, 4, 5]
     assert line.reconnects == 0
     feed.on_drain(driving.now())
+
+
+def test_a_hand_over_that_has_begun_is_not_begun_again(serve: Serve, drive: Drive) -> None:
+    server = serve()
+    driving = drive(server, BINANCE)
+    line = line_of(driving)
+    line.replace("nothing to replace yet")
+    old = connected(driving, server)
+    for _ in range(3):
+        line.replace("said three times")
+    connected(driving, server, 2)
+    line.replace("and once more")
+    server.peers[1].send(b"1")
+    driving.until(lambda: driving.messages == [b"1"])
+    driving.push(OVERLAP_US / 1e6)
+    driving.until(old.closed.is_set)
+    assert (line.handovers, server.asked, driving.most_sockets) == (1, 2, 2)
