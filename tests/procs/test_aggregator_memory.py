@@ -189,13 +189,13 @@ def test_the_24_hours_equal_a_brute_force_count_at_every_moment() -> None:
 
 def test_a_late_trade_is_in_the_24_hours_at_once() -> None:
     memory = empty()
-    memory.fold([trade(1, -DAY_US, "10"), trade(2, 0, "11")], 1)
-    assert memory.ticker("ETH-USDT", 1).volume_24h == "1"
+    memory.fold([trade(1, -DAY_US, "10"), trade(2, 0, "11"), trade(5, 1, "11")], 1)
+    assert memory.ticker("ETH-USDT", 1).volume_24h == "2"
     memory.fold([trade(3, -2 * HOUR_US, "99")], 1)
     ticker = memory.ticker("ETH-USDT", 1)
-    assert (ticker.volume_24h, ticker.high_24h) == ("2", "99")
-    memory.fold([trade(4, 1, "12")], 1)
-    assert memory.ticker("ETH-USDT", 1).volume_24h == "3"
+    assert (ticker.volume_24h, ticker.high_24h) == ("3", "99")
+    memory.fold([trade(6, 2, "12")], 1)
+    assert memory.ticker("ETH-USDT", 1).volume_24h == "4"
 
 
 def test_the_running_hours_average_is_in_the_ticker() -> None:
