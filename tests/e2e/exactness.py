@@ -258,6 +258,9 @@ def _agrees(
     average = averages.get((*where, message["hour_start"]))
     if message["type"] == "average":
         return average == (Decimal(message["avg"]), message["count"])
-    return (message["price"], message["ts_event"]) == (last.price, last.ts_event) and (
-        average == (Decimal(message["hour_avg"]), message["hour_count"])
-    )
+    if (message["price"], message["ts_event"]) != (last.price, last.ts_event):
+        return False
+    if average is None:  # the market's clock has gone on into an hour without trades
+        empty = (message["hour_avg"], message["hour_count"]) == (None, 0)
+        return empty and message["hour_start"] > last.ts_event
+    return average == (Decimal(message["hour_avg"]), message["hour_count"])
