@@ -49,8 +49,8 @@ class Row(msgspec.Struct):
 async def candles(services: Services, query: CandlesQuery) -> list[Row]:
     """Return the newest ``limit`` candles that open in [from, to), in rising order.
 
-    Without ``limit`` it is the whole range, the newest 10,000 of it. Of a stored candle and the live
-    one the one with more trades is answered.
+    Without ``limit`` it is the whole range, the newest 10,000 of it. Of a stored candle and the
+    live one the one with more trades is answered.
     """
     exchange, symbol = services.directory.resolve(query.symbol, query.exchange)
     interval_s = intervals.parse(query.interval)
