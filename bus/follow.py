@@ -8,12 +8,13 @@ keep.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from bus.errors import JournalCorrupt, JournalDamaged
 from bus.journal import JournalReader, path_of
 from bus.log import Log
-from bus.messages import JournalRecord, TradeBatch, decode_record
+from bus.messages import Heartbeat, JournalRecord, TradeBatch, decode, decode_record
 
 READ_MAX = 512
 """Records that are read in one go, so that a long way to catch up does not stop the loop."""
@@ -131,6 +132,15 @@ class Follower:
     def close(self) -> None:
         """Close the journal."""
         self._reader.close()
+
+
+def tell(followers: Mapping[str, Follower], payload: bytes) -> None:
+    """Let followers know where a feed's heartbeat says that their journals end."""
+    beat = decode(payload)
+    if isinstance(beat, Heartbeat):
+        for exchange, (epoch, last_seq) in beat.positions.items():
+            if exchange in followers:
+                followers[exchange].heard(epoch, last_seq)
 
 
 def journals(folder: Path) -> list[str]:

@@ -14,14 +14,13 @@ import msgspec
 
 from bus import topics
 from bus.actor import Idle, Instant, Send
-from bus.follow import Follower, journals
+from bus.follow import Follower, journals, tell
 from bus.heartbeat import Health
 from bus.held import Held
 from bus.log import Log
 from bus.messages import (
     Average,
     CandleUpdate,
-    Heartbeat,
     JournalRecord,
     Ticker,
     TradeBatch,
@@ -83,11 +82,7 @@ class Aggregator(Idle):
         if source == "corrected":
             return self._corrected(decode(frames[1]))
         if source == "heartbeats":
-            beat = decode(frames[1])
-            if isinstance(beat, Heartbeat):
-                for exchange, (epoch, last_seq) in beat.positions.items():
-                    if exchange in self._followers:
-                        self._followers[exchange].heard(epoch, last_seq)
+            tell(self._followers, frames[1])
             return ()
         record = decode_record(frames[1])
         follower = self._followers.get(record.exchange)

@@ -14,10 +14,10 @@ import psycopg
 from bus import topics
 from bus.actor import Idle, Instant, Send
 from bus.errors import SchemaNewer, SettingError, WrongDatabaseKind
-from bus.follow import Follower, journals
+from bus.follow import Follower, journals, tell
 from bus.heartbeat import Health
 from bus.log import Log
-from bus.messages import Heartbeat, JournalRecord, Stored, TradeBatch, decode, decode_record, encode
+from bus.messages import JournalRecord, Stored, TradeBatch, decode_record, encode
 from procs.persister.ledger import Ledger
 from store import quarantine
 from store.pool import Connection, is_waitable
@@ -59,11 +59,7 @@ class Persister(Idle):
     def on_message(self, source: str, frames: list[bytes], now: Instant) -> Sequence[Send]:
         """Take a batch, or a feed's heartbeat that says where its journal ends."""
         if source == "heartbeats":
-            beat = decode(frames[1])
-            if isinstance(beat, Heartbeat):
-                for exchange, (epoch, last_seq) in beat.positions.items():
-                    if exchange in self._followers:
-                        self._followers[exchange].heard(epoch, last_seq)
+            tell(self._followers, frames[1])
             return ()
         record = decode_record(frames[0])
         follower = self._followers.get(record.exchange)
