@@ -51,7 +51,8 @@ def main() -> None:
     decimals.install()
     recording = load({}).recordings_dir / RECORDING
     if not recording.exists():
-        sys.exit(f"bench_parse needs the recording {RECORDING}")
+        print(f"bench_parse: skipped, there is no {recording}", file=sys.stderr)
+        return
     frames = [frame.encode() for _, frame in lines(recording) if '@trade"' in frame]
     kept = ROOT / "data" / "bench" / "frames.txt"
     kept.parent.mkdir(parents=True, exist_ok=True)

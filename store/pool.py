@@ -36,7 +36,7 @@ _TCP = {
 # Set by a statement, not in the start-up packet, which poolers such as PgBouncer would refuse. A
 # server that does not wait for its disk would lose what was acknowledged.
 _SESSION = """
-SELECT set_config('statement_timeout', '30s', false),
+SELECT set_config('statement_timeout', '15s', false),
        set_config('lock_timeout', '5s', false),
        set_config('idle_in_transaction_session_timeout', '60s', false),
        set_config('timezone', 'UTC', false),
