@@ -24,13 +24,15 @@ CONNECT_TIMEOUT_S = 5
 ACQUIRE_TIMEOUT_S = 2.0
 """How long a request waits for a connection of the pool."""
 
+# A peer that has silently gone is noticed after 14 s: before the watchdog takes who waits for it
+# for hung.
 _TCP = {
     "connect_timeout": CONNECT_TIMEOUT_S,
     "keepalives": 1,
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 3,
     "keepalives_count": 3,
-    "tcp_user_timeout": 25_000,  # ms
+    "tcp_user_timeout": 14_000,  # ms
 }
 
 # Set by a statement, not in the start-up packet, which poolers such as PgBouncer would refuse. A

@@ -22,7 +22,7 @@ def test_connection_has_its_limits_and_waits_for_the_disk(database: str) -> None
         assert row is not None
         owner.execute(f"ALTER DATABASE {row[0]} SET synchronous_commit = off")
     with connect(database, program="persister") as made:
-        assert setting(made, "statement_timeout") == "30s"
+        assert setting(made, "statement_timeout") == "15s"
         assert setting(made, "lock_timeout") == "5s"
         assert setting(made, "synchronous_commit") == "on"
         assert setting(made, "application_name") == "tickwire-persister"
