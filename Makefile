@@ -31,7 +31,7 @@ run: install ## run with live exchanges; reads .env
 start: install ## run in the background (DEMO=1: the demo)
 	@exec $(PY) -m procs start
 
-.PHONY: stop status logs clean-demo
+.PHONY: stop status logs psql clean-demo
 stop: install ## end what runs in the background
 	@exec $(PY) -m procs stop
 
@@ -40,6 +40,9 @@ status: install ## print the table of programs
 
 logs: install ## follow the logs
 	@exec $(PY) -m procs logs
+
+psql: install ## open a psql on the database
+	@exec $(PY) -m procs psql
 
 clean-demo: install ## delete the demo's data
 	@exec $(PY) -m procs clean-demo

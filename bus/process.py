@@ -58,6 +58,7 @@ def run(
         die_with_parent()
         raise_file_limit()
         lock = take_lock(settings, program, lock_wait_s)
+        stamp_folder(settings)
     except SettingError as error:
         print(f"tickwire: {error}", file=sys.stderr, flush=True)
         sys.exit(EXIT_MISCONFIGURED)
@@ -142,6 +143,29 @@ def data_folder(settings: Settings, name: str = "") -> Path:
             "DATA_DIR", f"{folder} cannot be written ({error.strerror})", advice
         ) from None
     return folder
+
+
+def stamp_folder(settings: Settings) -> None:
+    """Write down, once, whether DATA_DIR is for simulated or for live data.
+
+    Raises:
+        SettingError: it is for the other kind: their journals must never meet.
+    """
+    kind = "simulated" if settings.simulated else "live"
+    path = data_folder(settings) / "kind"
+    try:
+        with path.open("x", encoding="ascii") as file:
+            file.write(kind + "\n")
+            return
+    except FileExistsError:
+        pass  # who wrote it is right
+    found = path.read_text(encoding="ascii").strip()
+    if found and found != kind:
+        raise SettingError(
+            "DATA_DIR",
+            f"{settings.data_dir} holds {found} data",
+            f"give {kind} data a folder of their own",
+        )
 
 
 def take_lock(settings: Settings, program: str, wait_s: float = 0.0) -> "Lock":

@@ -8,7 +8,9 @@ missed something.
 """
 
 import argparse
+import re
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,7 +23,8 @@ from bus.messages import Average, CandleUpdate, FeedStatus, SymbolStatus, Ticker
 from bus.sockets import Socket
 from bus.wiring import TAP
 
-RECV_TIMEOUT_MS = 1_000
+SILENT_S = 3.0
+"""So long nothing may come before a word is said about it."""
 
 
 def _map_of(struct: type[msgspec.Struct], tag: str | None) -> type[msgspec.Struct]:
@@ -136,10 +139,21 @@ def _print(message: dict[str, Any], topic: str, *, as_json: bool) -> int:
     return len(rows)
 
 
+def _say_silent(endpoint: str) -> None:
+    print(f"nothing yet under that topic from {endpoint}; still listening", file=sys.stderr)
+
+
 def main() -> int:
     """Print the feed until interrupted, or until ``--count`` lines."""
-    parser = argparse.ArgumentParser(prog="python -m bus.tap", description=__doc__)
-    parser.add_argument("prefix", nargs="*", default=[""], help="topics or their beginnings")
+    parser = argparse.ArgumentParser(
+        prog="python -m bus.tap", description="Print what tickwire's ZeroMQ feed says, as it comes."
+    )
+    parser.add_argument(
+        "prefix",
+        nargs="*",
+        default=[""],
+        help="topics or their beginnings: trade.binance. ticker. candle.1m. (all)",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("--count", type=int, default=0, help="stop after so many lines")
     parser.add_argument("--endpoint", help="the tap's address (TAP_ENDPOINT)")
@@ -149,9 +163,16 @@ def main() -> int:
     except SettingError as error:
         print(f"tickwire: {error}", file=sys.stderr)
         return 2
+    if not re.fullmatch(r"tcp://[^:/]+:[0-9]{1,5}|ipc://.+", endpoint):
+        print(f"tickwire: --endpoint: {endpoint!r}; give tcp://ADDRESS:PORT", file=sys.stderr)
+        return 2
     lines = 0
+    silent = threading.Timer(SILENT_S, _say_silent, [endpoint])
+    silent.daemon = True
+    silent.start()
     try:
         for topic, message in subscribe(endpoint, chosen.prefix):
+            silent.cancel()
             lines += _print(message, topic, as_json=chosen.json)
             sys.stdout.flush()
             if 0 < chosen.count <= lines:

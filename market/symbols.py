@@ -98,7 +98,7 @@ class Directory:
     def _nearest(self, wanted: str, exchange: str | None) -> str | None:
         names = {name: found for (where, name), found in self._found.items() if where == exchange}
         names = names or {name: found for (where, name), found in self._found.items()}
-        close = difflib.get_close_matches(wanted[:64], list(names), n=1, cutoff=0.5)
+        close = difflib.get_close_matches(wanted[:64], list(names), n=1, cutoff=0.6)
         return ":".join(names[close[0]]) if close else None
 
 

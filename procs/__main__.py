@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[Callable[[], int], str]] = {
     "stop": (background.stop, "end what runs in the background"),
     "status": (background.status, "print the table of programs"),
     "logs": (background.logs, "follow the logs"),
+    "psql": (background.psql, "open a psql on the database"),
     "clean-demo": (background.clean_demo, "delete the demo's data"),
 }
 

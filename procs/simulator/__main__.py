@@ -99,6 +99,7 @@ def seeded(process: Process, arguments: argparse.Namespace, known: Exchanges) ->
             "FEEDS", "no exchange that can be simulated", f"name one of {', '.join(sorted(known))}"
         )
     path = data_folder(process.settings) / "simulator.json"
+    state.check_source(path.parent, (), "--recording")
     kept = state.load(path, arguments.seed, arguments.rate)
     schedule = Schedule(kept.rate_milli, kept.segments)
     if schedule.trading and schedule.symbols != tuple(names):
@@ -123,6 +124,9 @@ def seeded(process: Process, arguments: argparse.Namespace, known: Exchanges) ->
 def played(process: Process, arguments: argparse.Namespace, known: Exchanges) -> list[Playback]:
     """Return the recordings as sources, one per exchange."""
     paths = recording.find(arguments.recording, process.settings.recordings_dir)
+    folder = data_folder(process.settings)
+    state.check_source(folder, paths, "--recording")
+    state.remember_recording(folder, paths)
     seed = state.DEFAULT_SEED if arguments.seed is None else arguments.seed
     clock = wall if arguments.shift_time else None
     return [

@@ -18,7 +18,7 @@ import zmq
 from bus import sockets
 from bus.errors import AnotherInstance, SettingError
 from bus.messages import Heartbeat, decode
-from bus.process import Lock, data_folder, is_locked, run_folder, take_lock
+from bus.process import Lock, data_folder, is_locked, run_folder, stamp_folder, take_lock
 from bus.settings import ROOT, Settings
 from bus.wiring import BATCHES
 from tests.eventually import eventually
@@ -248,3 +248,25 @@ def test_the_folder_of_the_sockets_is_ours_alone_and_short(tmp_path: Path) -> No
     with pytest.raises(SettingError, match="DATA_DIR"):
         data_folder(Settings(data_dir=tmp_path / "file"), "logs")
     assert tempfile.gettempdir() in str(folder)
+
+
+def test_a_folder_of_live_data_takes_no_simulated_ones_and_the_other_way_round(
+    tmp_path: Path,
+) -> None:
+    for first, second in ((True, False), (False, True)):
+        folder = tmp_path / str(first)
+        stamp_folder(Settings(data_dir=folder, simulated=first))
+        stamp_folder(Settings(data_dir=folder, simulated=first))
+        with pytest.raises(SettingError) as refused:
+            stamp_folder(Settings(data_dir=folder, simulated=second))
+        assert refused.value.key == "DATA_DIR"
+
+
+def test_a_program_on_a_folder_of_the_other_kind_does_not_begin(start: Start) -> None:
+    one = start("idle")
+    one.until("ready")
+    one.stop()
+    code, error = start("idle", SIMULATED="1").ended()
+    assert code == 2
+    assert error.startswith("tickwire: DATA_DIR: ")
+    assert "holds live data; give simulated data a folder of their own" in error

@@ -96,7 +96,7 @@ class Stack:
 
         def open_said() -> bool:
             assert self._running().poll() is None, self.said()
-            return "\nOpen http://" in self.said()
+            return "\nReady after " in self.said() and "\nOpen http://" in self.said()
 
         eventually(open_said, within=READY_WITHIN_S)
 

@@ -1,12 +1,15 @@
 """Attempts to connect that fail, in every way a server can let them fail."""
 
 import logging
+import socket
 import ssl
+import urllib.error
 from pathlib import Path
 
 import pytest
+import websocket
 
-from procs.feed.attempt import RETRY_AFTER_S_MAX, retry_after_s
+from procs.feed.attempt import RETRY_AFTER_S_MAX, retry_after_s, sentence
 from procs.feed.connection import ATTEMPT_US_MAX
 from tests.procs.exchange_server import http
 from tests.procs.fix_connection import (
@@ -133,5 +136,21 @@ def test_a_certificate_that_nobody_has_signed_is_refused(
     driving = drive(server)
     line = line_of(driving)
     driving.until(lambda: line.attempt == 1)
-    assert "CERTIFICATE_VERIFY_FAILED" in (line.reason or "")
+    assert "certificate is not to be trusted" in (line.reason or "")
     assert server.peers == []
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (socket.gaierror(-2, "Name or service not known"), "its name cannot be resolved"),
+        (websocket.WebSocketAddressException("[Errno -2]"), "its name cannot be resolved"),
+        (urllib.error.URLError(socket.gaierror(-2, "no")), "its name cannot be resolved"),
+        (ConnectionRefusedError(111, "refused"), "it refuses connections"),
+        (urllib.error.URLError(TimeoutError()), "it does not answer"),
+        (websocket.WebSocketTimeoutException("t"), "it does not answer"),
+        (OSError(113, "No route to host"), "OSError: [Errno 113] No route to host"),
+    ],
+)
+def test_what_the_network_says_is_said_to_a_person(error: Exception, said: str) -> None:
+    assert sentence(error).startswith(said)

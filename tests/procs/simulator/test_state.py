@@ -40,3 +40,25 @@ def test_a_file_that_is_no_state_is_refused(tmp_path: Path) -> None:
     path.write_text('{"seed": "x"}')
     with pytest.raises(SettingError):
         state.load(path, None, None)
+
+
+def test_one_folder_takes_either_invented_trades_or_one_recording(tmp_path: Path) -> None:
+    monday, tuesday = [tmp_path / "monday.txt.zst"], [tmp_path / "tuesday.txt.zst"]
+    assert state.check_source(tmp_path, (), "RECORDING") is None
+    assert state.check_source(tmp_path, monday, "RECORDING") is None
+    state.remember_recording(tmp_path, monday)
+    again = state.check_source(tmp_path, monday, "RECORDING")
+    assert again is not None
+    assert again.startswith("monday.txt.zst is stored here already")
+    for other in (tuesday, [*monday, *tuesday], []):
+        with pytest.raises(SettingError) as refused:
+            state.check_source(tmp_path, other, "RECORDING")
+        assert refused.value.key == "RECORDING"
+        assert "make clean-demo" in refused.value.advice
+
+
+def test_a_recording_is_not_played_over_invented_trades(tmp_path: Path) -> None:
+    state.save(tmp_path / "simulator.json", state.State(1, 50_000, ()))
+    with pytest.raises(SettingError):
+        state.check_source(tmp_path, [tmp_path / "monday.txt.zst"], "RECORDING")
+    assert state.check_source(tmp_path, [], "RECORDING") is None
