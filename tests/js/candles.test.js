@@ -4,6 +4,7 @@ import {
   CANDLES_MAX,
   changesToDraw,
   epochMs,
+  follow,
   hasLooseEnd,
   merge,
   mergeAll,
@@ -24,6 +25,8 @@ function candle(time, revision, closed = false) {
     trades: revision,
     closed,
     revision,
+    epoch: null,
+    seq: null,
   };
 }
 /** @param {readonly Candle[]} candles */
@@ -41,7 +44,11 @@ test("a candle of the wire is read, with its time in whole seconds", () => {
     trades: 4,
     closed: true,
     revision: 4,
+    epoch: null,
+    seq: null,
   });
+  const live = readCandle({ ...wire, epoch: 7, seq: 12 });
+  assert.deepEqual([live?.epoch, live?.seq], [7, 12]);
   assert.equal(epochMs(1723125780000), 1723125780000);
 });
 
@@ -68,6 +75,51 @@ test("a newer revision replaces, an older or equal one changes nothing", () => {
 
 test("a candle that closed without another trade is news", () => {
   assert.equal(merge([candle(60, 5)], candle(60, 5, true))[0]?.closed, true);
+});
+
+test("the same candle with a place in the stream takes the place of one without", () => {
+  const live = { ...candle(60, 5), epoch: 7, seq: 12 };
+  assert.equal(merge([candle(60, 5)], live)[0], live);
+  assert.equal(merge([live], candle(60, 5))[0], live);
+  assert.equal(mergeAll([candle(60, 5)], [live])[0], live);
+  const later = { ...live, epoch: 8, seq: 1 };
+  assert.equal(merge([live], later)[0], later);
+});
+
+test("the last candle follows a price of its minute that is newer in its stream", () => {
+  const candles = [candle(60, 5), { ...candle(120, 3), epoch: 7, seq: 12 }];
+  const ticker = { price: 2.5, ts: 179_999, epoch: 7, seq: 13 };
+  const followed = follow(candles, ticker);
+  assert.deepEqual(followed[1], { ...candles[1], close: 2.5, high: 2.5 });
+  assert.equal(followed[0], candles[0]);
+  assert.deepEqual(follow(candles, { ...ticker, price: 0.5 })[1], {
+    ...candles[1],
+    close: 0.5,
+    low: 0.5,
+  });
+});
+
+test("a price that is not newer, not comparable or of another minute moves no candle", () => {
+  const candles = [candle(60, 5), { ...candle(120, 3), epoch: 7, seq: 12 }];
+  const ticker = { price: 2.5, ts: 120_000, epoch: 7, seq: 13 };
+  assert.notEqual(follow(candles, ticker), candles);
+  for (const other of [
+    { seq: 12 },
+    { seq: 11 },
+    { seq: null },
+    { epoch: 8 },
+    { epoch: null },
+    { ts: 119_999 },
+    { ts: 180_000 },
+    { ts: null },
+    { price: null },
+    { price: 1.5 },
+  ]) {
+    assert.equal(follow(candles, { ...ticker, ...other }), candles, JSON.stringify(other));
+  }
+  const stored = [candle(120, 3)];
+  assert.equal(follow(stored, ticker), stored);
+  assert.deepEqual(follow([], ticker), []);
 });
 
 test("a late candle goes to its own place, once", () => {

@@ -9,6 +9,12 @@ test("a price needs as many decimals as it has, in exponent notation too", () =>
   assert.deepEqual(needed, [0, 1, 5, 8, 11, 0, format.DECIMALS_MAX]);
 });
 
+test("as many decimals are needed as any price has had", () => {
+  assert.equal(format.mostDecimals(2, [1.869, 1.8691, null, 2]), 4);
+  assert.equal(format.mostDecimals(6, [1.869]), 6);
+  assert.equal(format.mostDecimals(2, []), 2);
+});
+
 test("a price is shown in full, small ones included", () => {
   assert.equal(format.price(77302.9, 2, "en-US"), "77,302.90");
   assert.equal(format.price(0.00000123, 8, "en-US"), "0.00000123");

@@ -49,10 +49,13 @@ const heard = (type, payload, at = 5000) => ({
   frame: { type, payload, timestamp: null },
   at,
 });
-/** @param {any} status @returns {Change} */
-const answered = (status) => ({ type: "status", status });
+/** @param {any} status @param {number} [at] @returns {Change} */
+const answered = (status, at = 5000) => ({ type: "status", status, at });
 /** @param {Change[]} changes @returns {State} */
 const after = (...changes) => changes.reduce(reduce, EMPTY);
+/** @param {string} state of the one who writes to the database @param {number} at */
+const looked = (state, at, uptime_s = 60) =>
+  answered({ ...STATUS, processes: [{ name: "persister", state, uptime_s }] }, at);
 /** @param {State} state */
 const cardOf = (state, key = KEY) => {
   const card = state.cards[key];
@@ -114,6 +117,65 @@ test("a changed price remembers the one before it; an equal one moves nothing", 
   const two = reduce(one, heard("batch_update", { updates: [{ ...TICKER, price: 61838 }] }));
   assert.equal(cardOf(two).previous, 61837.63);
   assert.equal(cardOf(two).moves, 1);
+});
+
+test("a price has the decimals that any of its tickers or candles has had, never fewer", () => {
+  const ticker = { ...TICKER, price: 1.869 };
+  const stored = { ...CANDLE, o: 1.87, h: 1.8712, l: 1.86, c: 1.87 };
+  const loaded = reduce(after(heard("price_update", ticker)), {
+    type: "candles_loaded",
+    key: KEY,
+    candles: [stored],
+  });
+  assert.equal(cardOf(loaded).decimals, 4);
+  assert.equal(cardOf(reduce(loaded, heard("price_update", ticker))).decimals, 4);
+  const live = heard("candle_update", { ...CANDLE, l: 0.12345 });
+  assert.equal(cardOf(reduce(loaded, live)).decimals, 5);
+  assert.equal(cardOf(after(live)).decimals, 5);
+  const ranged = heard("price_update", { ...ticker, high_24h: 1.9, low_24h: 1.8001 });
+  assert.equal(cardOf(after(ranged)).decimals, 4);
+});
+
+test("an hour whose first trades are missing is partial until one is whole", () => {
+  const state = after(heard("price_update", { ...TICKER, partial: true }));
+  assert.equal(cardOf(state).partial, true);
+  assert.equal(
+    cardOf(reduce(state, heard("price_update", { ...TICKER, partial: false }))).partial,
+    false,
+  );
+  assert.equal(cardOf(reduce(state, heard("price_update", TICKER))).partial, false);
+});
+
+test("the database is away from the first look that finds it so until one finds it back", () => {
+  const away = after(looked("ready", 1000), looked("waiting: database", 2000));
+  assert.deepEqual(away.database, { since: 2000, seenGo: true });
+  const still = reduce(away, looked("waiting: database", 3000));
+  assert.equal(still.database, away.database);
+  assert.equal(reduce(still, looked("ready", 4000)).database, "present");
+});
+
+test("a database that was away at the first look is not known since when", () => {
+  const state = after(looked("waiting: database", 2000));
+  assert.deepEqual(state.database, { since: 2000, seenGo: false });
+});
+
+test("a persister that is starting or says nothing leaves what was known of the database", () => {
+  const present = after(looked("ready", 1000));
+  for (const change of [
+    looked("waiting: database", 2000, 4.9),
+    looked("late", 2000),
+    answered(STATUS),
+    answered({ ...STATUS, processes: [null, { name: "web-1", state: "waiting: database" }] }),
+  ]) {
+    assert.equal(reduce(present, change).database, "present");
+  }
+  const away = after(looked("waiting: database", 2000));
+  assert.equal(reduce(away, looked("waiting: database", 3000, 1)).database, away.database);
+});
+
+test("a status that changes nothing leaves the order the same object", () => {
+  const before = after(answered(STATUS));
+  assert.equal(reduce(before, answered(STATUS)).order, before.order);
 });
 
 test("what one symbol says leaves the others the same objects", () => {

@@ -21,6 +21,8 @@ export const CANDLES_MAX = 600;
  * @property {number} trades
  * @property {boolean} closed
  * @property {number} revision
+ * @property {number | null} epoch of the stream that it came by; null where it is a stored one
+ * @property {number | null} seq its place there
  */
 
 /**
@@ -55,13 +57,17 @@ export function readCandle(wire) {
     trades,
     closed: wire.closed === true,
     revision: Number.isFinite(wire.revision) ? wire.revision : trades,
+    epoch: Number.isFinite(wire.epoch) ? wire.epoch : null,
+    seq: Number.isFinite(wire.seq) ? wire.seq : null,
   };
 }
 
 /** @param {Candle} present @param {Candle} update */
 function isNewer(present, update) {
   if (update.revision !== present.revision) return update.revision > present.revision;
-  return update.closed && !present.closed;
+  if (update.closed !== present.closed) return update.closed;
+  // The same candle, but of the stream that now tells its place.
+  return update.epoch !== null && update.epoch !== present.epoch;
 }
 
 /**
@@ -97,6 +103,26 @@ export function mergeAll(some, others) {
     if (present === undefined || isNewer(present, candle)) byTime.set(candle.time, candle);
   }
   return [...byTime.values()].sort((a, b) => a.time - b.time).slice(-CANDLES_MAX);
+}
+
+/**
+ * Return `candles` with the last one's close at `ticker`'s price, where that is news: later in the
+ * same stream, and traded in the same minute. A candle is announced less often than a price, so
+ * without this a page that is cut off would show two last prices.
+ *
+ * @param {readonly Candle[]} candles
+ * @param {Pick<import("./store.js").Card, "price" | "ts" | "epoch" | "seq">} ticker
+ * @returns {readonly Candle[]} the same array where there is nothing to change
+ */
+export function follow(candles, { price, ts, epoch, seq }) {
+  const last = candles.at(-1);
+  if (last === undefined || price === null || ts === null || price === last.close) return candles;
+  const sameMinute = Math.floor(ts / 60_000) * 60 === last.time;
+  if (!sameMinute || epoch === null || epoch !== last.epoch) return candles;
+  if (seq === null || last.seq === null || seq <= last.seq) return candles;
+  const high = Math.max(last.high, price);
+  const low = Math.min(last.low, price);
+  return candles.with(-1, { ...last, close: price, high, low });
 }
 
 /**

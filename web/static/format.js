@@ -5,6 +5,12 @@
  * @module
  */
 
+/**
+ * @typedef {object} Place whose numbers and times; default the user's
+ * @property {string} [locale]
+ * @property {string} [timeZone]
+ */
+
 export const DASH = "–";
 const THIN = "\u202f";
 /** Prices are shown with at least and at most so many decimals. */
@@ -51,6 +57,24 @@ export function decimalsOf(value) {
   const [mantissa = "", exponent = "0"] = String(value).split("e");
   const decimals = (mantissa.split(".")[1] ?? "").length - Number(exponent);
   return Math.min(DECIMALS_MAX, Math.max(0, decimals));
+}
+
+/**
+ * Return how many decimals these prices need together, never fewer than `before`.
+ *
+ * A JSON number has lost its trailing zeros, so what one price of a market shows says little about
+ * the next one: 1.869 may have been 1.8690.
+ *
+ * @param {number} before
+ * @param {readonly (number | null)[]} values
+ * @returns {number}
+ */
+export function mostDecimals(before, values) {
+  return values.reduce(
+    (/** @type {number} */ most, value) =>
+      value === null ? most : Math.max(most, decimalsOf(value)),
+    before,
+  );
 }
 
 /**
@@ -135,10 +159,7 @@ export function age(ms) {
  *
  * @param {number} ms epoch
  * @param {number} now ms epoch
- * @param {object} [options]
- * @param {boolean} [options.seconds] default true
- * @param {string} [options.locale]
- * @param {string} [options.timeZone] default the user's
+ * @param {Place & {seconds?: boolean}} [options] `seconds`: default true
  * @returns {string}
  */
 export function time(ms, now, { seconds = true, locale, timeZone } = {}) {

@@ -1,6 +1,6 @@
 /**
- * Fetches what the page begins with, and fetches it again after every reconnect: the status once,
- * the stored candles per symbol.
+ * Fetches what the page begins with, and fetches it again after every reconnect: the status, which
+ * is also looked at now and then, and the stored candles per symbol.
  *
  * A failed request is said on its chart and tried again by itself, with back-off; one request per
  * symbol at a time. Answers go to the reducers, nowhere else.
@@ -16,8 +16,8 @@ import { chartOf, connected, dispatch, order } from "./state.js";
 
 /** A failed request is not repeated sooner than this. */
 const RETRY_MS_MIN = 2_000;
-/** How often charts are looked over for candles that never closed. */
-const LOOSE_ENDS_MS = 10_000;
+/** How often the status is asked for, and charts are looked over for candles that never closed. */
+const LOOK_MS = 10_000;
 
 /**
  * @typedef {object} Job
@@ -83,12 +83,12 @@ export function loadCandles(key) {
   );
 }
 
-/** Fetch the status: which symbols there are, and whether they are simulated. */
+/** Fetch the status: which symbols there are, if they are simulated, how the database is. */
 export function loadStatus() {
   void run(
     "status",
     fetchStatus,
-    (status) => dispatch({ type: "status", status }),
+    (status) => dispatch({ type: "status", status, at: Date.now() }),
     () => {}, // nothing is shown: the tickers name their symbols too
   );
 }
@@ -114,9 +114,14 @@ function mendLooseEnds() {
   }
 }
 
-/** Begin to look after the charts, for the life of the page. */
+function look() {
+  mendLooseEnds();
+  if (connected.value && document.visibilityState === "visible") loadStatus();
+}
+
+/** Begin to look after the status and the charts, for the life of the page. */
 export function watch() {
-  setInterval(mendLooseEnds, LOOSE_ENDS_MS);
+  setInterval(look, LOOK_MS);
   effect(() => {
     if (!connected.value) return;
     for (const key of order.value) if (!jobs.has(key)) loadCandles(key);

@@ -24,9 +24,11 @@
  * @property {string | null} [hour_start] the hour's first instant: ISO-8601
  * @property {number | null} [hour_avg]
  * @property {number | null} [hour_count]
+ * @property {boolean} [partial] the hour's first trades are missing from its average
  * @property {number | null} [age_ms] by the server's clock, at the moment of sending
  * @property {boolean} [stale]
- * @property {number | null} [seq]
+ * @property {number} [epoch] of the stream that counts `seq`
+ * @property {number} [seq] its place there
  */
 
 /**
@@ -45,7 +47,10 @@
  * @property {number} [revision] strictly rising; equals `n`
  */
 
-/** @typedef {WireCandle & {exchange: string, symbol: string, interval: string}} CandleUpdate */
+/**
+ * @typedef {WireCandle & {exchange: string, symbol: string, interval: string,
+ *   epoch?: number, seq?: number}} CandleUpdate
+ */
 
 /**
  * @typedef {object} SymbolStatus
@@ -59,10 +64,19 @@
  * @typedef {object} FeedStatus
  * @property {string} exchange
  * @property {"idle" | "connecting" | "connected" | "reconnecting" | "disconnected"} state
+ * @property {number} [since] when this state began: epoch ms
  * @property {number} [attempt]
  * @property {string | null} [reason]
+ * @property {boolean} [journal_ok] false while trades cannot be recorded
  * @property {boolean} [silent] the feed's process gives no sign of life
  * @property {SymbolStatus[]} [symbols]
+ */
+
+/**
+ * @typedef {object} ProcessStatus
+ * @property {string} name
+ * @property {string} state `ready`, `waiting: …`, or the supervisor's word
+ * @property {number | null} uptime_s
  */
 
 /**
@@ -73,6 +87,7 @@
  * @property {boolean} simulated
  * @property {{exchange: string, symbol: string}[]} symbols in the configured order
  * @property {FeedStatus[]} [feeds]
+ * @property {ProcessStatus[]} [processes]
  */
 
 /**

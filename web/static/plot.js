@@ -9,7 +9,7 @@
  */
 
 import { CandlestickSeries, LineSeries, LineStyle, createChart } from "lightweight-charts";
-import { changesToDraw } from "./candles.js";
+import { changesToDraw, follow } from "./candles.js";
 import { DECIMALS_MIN, price, time } from "./format.js";
 
 /** @typedef {import("./candles.js").Candle} Candle */
@@ -187,7 +187,7 @@ export function makePlot(container, onPoint) {
      */
     draw(state, card) {
       setDecimals(card.decimals);
-      drawCandles(state.candles, state.loaded);
+      drawCandles(follow(state.candles, card), state.loaded);
       drawAverage(card.hourAverage, card.hourStart, state.candles);
     },
     /** Take the chart away, with everything that listens for it. */

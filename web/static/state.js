@@ -23,6 +23,7 @@ export const order = signal(EMPTY.order);
 export const version = signal(EMPTY.version);
 export const simulated = signal(EMPTY.simulated);
 export const feeds = signal(EMPTY.feeds);
+export const database = signal(EMPTY.database);
 /** The moment of the last frame, ms of this machine's clock. */
 export const heardAt = signal(EMPTY.heardAt);
 /** @type {Signal<import("./session.js").Session | null>} */
@@ -61,6 +62,7 @@ export function dispatch(change) {
     version.value = state.version;
     simulated.value = state.simulated;
     feeds.value = state.feeds;
+    database.value = state.database;
     heardAt.value = state.heardAt;
   });
 }

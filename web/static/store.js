@@ -10,7 +10,10 @@
  */
 
 import { epochMs, merge, mergeAll, readCandle } from "./candles.js";
-import { decimalsOf, DECIMALS_MIN } from "./format.js";
+import { DECIMALS_MIN, mostDecimals } from "./format.js";
+
+/** A process that has run for less than this is still finding what it needs. */
+const STARTING_S = 5;
 
 /**
  * @typedef {object} Card what is known of one symbol
@@ -28,8 +31,11 @@ import { decimalsOf, DECIMALS_MIN } from "./format.js";
  * @property {number | null} hourStart ms UTC
  * @property {number | null} hourAverage
  * @property {number} hourCount trades
+ * @property {boolean} partial the hour's first trades are missing from its average
  * @property {boolean} stale the server's judgement: old, and there should be a newer one
  * @property {boolean} quiet no trade for long, and nothing says that there should be one
+ * @property {number | null} epoch of the stream that the ticker came by
+ * @property {number | null} seq its place there
  *
  * @typedef {object} Chart the one-minute candles of one symbol
  * @property {string} key
@@ -39,6 +45,12 @@ import { decimalsOf, DECIMALS_MIN } from "./format.js";
  * @property {"loading" | "ready" | "failed"} load
  * @property {string | null} error a sentence
  *
+ * @typedef {object} Outage
+ * @property {number} since ms of this machine's clock: the first look that found it
+ * @property {boolean} seenGo false where it was away at the first look
+ *
+ * @typedef {"unknown" | "present" | Outage} Database
+ *
  * @typedef {object} State
  * @property {string | null} version
  * @property {boolean | null} simulated null until it is known
@@ -46,10 +58,11 @@ import { decimalsOf, DECIMALS_MIN } from "./format.js";
  * @property {Readonly<Record<string, Card>>} cards
  * @property {Readonly<Record<string, Chart>>} charts
  * @property {Readonly<Record<string, import("./messages.js").FeedStatus>>} feeds
+ * @property {Database} database as the one who writes to it says
  * @property {number | null} heardAt ms of the last frame
  *
  * @typedef {{type: "frame", frame: import("./messages.js").Frame, at: number}
- *   | {type: "status", status: import("./messages.js").Status}
+ *   | {type: "status", status: import("./messages.js").Status, at: number}
  *   | {type: "opened"}
  *   | {type: "candles_loading", key: string}
  *   | {type: "candles_loaded", key: string, candles: unknown}
@@ -64,6 +77,7 @@ export const EMPTY = {
   cards: {},
   charts: {},
   feeds: {},
+  database: "unknown",
   heardAt: null,
 };
 
@@ -77,7 +91,7 @@ export function reduce(state, change) {
     case "frame":
       return { ...frame(state, change.frame, change.at), heardAt: change.at };
     case "status":
-      return status(state, change.status);
+      return status(state, change.status, change.at);
     case "opened":
       return mapCharts(state, (chart) => ({ ...chart, live: [] }));
     case "candles_loading":
@@ -91,7 +105,8 @@ export function reduce(state, change) {
     case "candles_loaded": {
       const rows = Array.isArray(change.candles) ? change.candles : [];
       const stored = rows.map(readCandle).filter((candle) => candle !== null);
-      return setChart(state, change.key, (chart) => ({
+      const next = needDecimals(state, change.key, stored.flatMap(pricesOf));
+      return setChart(next, change.key, (chart) => ({
         ...chart,
         candles: mergeAll(stored, chart.live),
         loaded: chart.loaded + 1,
@@ -173,8 +188,11 @@ function withSymbol(state, key) {
     hourStart: null,
     hourAverage: null,
     hourCount: 0,
+    partial: false,
     stale: false,
     quiet: false,
+    epoch: null,
+    seq: null,
   };
   /** @type {Chart} */
   const chart = { key, candles: [], live: [], loaded: 0, load: "loading", error: null };
@@ -202,15 +220,18 @@ function ticker(state, row, at) {
     price,
     previous: moved ? before.price : before.previous,
     moves: moved ? before.moves + 1 : before.moves,
-    decimals: Math.max(before.decimals, decimalsOf(price)),
+    decimals: mostDecimals(before.decimals, [price, number(row.high_24h), number(row.low_24h)]),
     ts: epochMs(row.ts),
     bornAt: age === null ? at : at - Math.max(0, age),
     changePercent: number(row.change_24h_pct),
     hourStart: epochMs(row.hour_start),
     hourAverage: number(row.hour_avg),
     hourCount: number(row.hour_count) ?? 0,
+    partial: row.partial === true,
     stale: row.stale === true,
     quiet: moved ? false : before.quiet,
+    epoch: number(row.epoch),
+    seq: number(row.seq),
   };
   return { ...state, cards: { ...state.cards, [key]: card } };
 }
@@ -220,12 +241,33 @@ function candle(state, row) {
   const key = keyOf(row);
   const update = readCandle(row);
   if (key === null || update === null || (row.interval ?? "1m") !== "1m") return state;
-  state = withSymbol(state, key);
+  state = needDecimals(withSymbol(state, key), key, pricesOf(update));
   return setChart(state, key, (chart) => {
     const candles = merge(chart.candles, update);
     const live = merge(chart.live, update);
     return candles === chart.candles && live === chart.live ? chart : { ...chart, candles, live };
   });
+}
+
+/** @param {import("./candles.js").Candle} candle */
+function pricesOf({ open, high, low, close }) {
+  return [open, high, low, close];
+}
+
+/**
+ * Show a symbol's prices with as many decimals as these have.
+ *
+ * @param {State} state
+ * @param {string} key
+ * @param {readonly number[]} prices
+ * @returns {State}
+ */
+function needDecimals(state, key, prices) {
+  const card = state.cards[key];
+  if (card === undefined) return state;
+  const decimals = mostDecimals(card.decimals, prices);
+  if (decimals === card.decimals) return state;
+  return { ...state, cards: { ...state.cards, [key]: { ...card, decimals } } };
 }
 
 /** @param {State} state @param {any} row a `FeedStatus`, hopefully @returns {State} */
@@ -242,20 +284,44 @@ function feed(state, row) {
   return { ...state, cards, feeds: { ...state.feeds, [row.exchange]: row } };
 }
 
-/** @param {State} state @param {any} answer a `Status`, hopefully @returns {State} */
-function status(state, answer) {
+/**
+ * @param {State} state
+ * @param {any} answer a `Status`, hopefully
+ * @param {number} at
+ * @returns {State}
+ */
+function status(state, answer, at) {
   const configured = (Array.isArray(answer?.symbols) ? answer.symbols : [])
     .map(keyOf)
     .filter((/** @type {string | null} */ key) => key !== null);
   const others = state.order.filter((key) => !configured.includes(key));
+  const order = [...configured, ...others];
   let next = configured.reduce(withSymbol, state);
   next = (Array.isArray(answer?.feeds) ? answer.feeds : []).reduce(feed, next);
   return {
     ...next,
     version: typeof answer?.version === "string" ? answer.version : state.version,
     simulated: typeof answer?.simulated === "boolean" ? answer.simulated : state.simulated,
-    order: [...configured, ...others],
+    order: order.join() === state.order.join() ? state.order : order,
+    database: database(state.database, answer, at),
   };
+}
+
+/**
+ * The persister says whether it has the database. What it does not say leaves what was known.
+ *
+ * @param {Database} before
+ * @param {any} answer
+ * @param {number} at
+ * @returns {Database}
+ */
+function database(before, answer, at) {
+  const processes = Array.isArray(answer?.processes) ? answer.processes : [];
+  const found = processes.find((/** @type {any} */ one) => one?.name === "persister");
+  if (found?.state === "ready") return "present";
+  if (found?.state !== "waiting: database" || typeof before === "object") return before;
+  if ((number(found.uptime_s) ?? 0) < STARTING_S) return before;
+  return { since: at, seenGo: before === "present" };
 }
 
 /**

@@ -1,19 +1,25 @@
 /**
- * The one banner that says what is wrong, since when and what happens next: the backend first, then
- * the exchanges. It lies over the page's lower edge, so that nothing moves when it comes.
+ * The banners that say what is wrong, since when and what happens next: the backend, without which
+ * nothing else is known; else the exchanges, and milder the database. They lie over the page's
+ * lower edge, so that nothing moves when they come.
  *
  * @module
  */
 
 import { html } from "htm/preact";
 import { time } from "../format.js";
-import { clock, feeds, heardAt, unreachable } from "../state.js";
+import { databaseTrouble, exchangesTrouble } from "../health.js";
+import { clock, database, feeds, heardAt, unreachable } from "../state.js";
 
 /** The alert region; empty while all is well. */
 export function Alert() {
-  const sentence = unreachable.value ? backend() : exchanges();
+  const away = unreachable.value;
+  const now = clock.value;
+  const severe = away ? backend() : exchangesTrouble(feeds.value, now);
+  const mild = away ? null : databaseTrouble(database.value, feeds.value, now);
   return html`<div class="alert-region" role="alert">
-    ${sentence !== null && html`<p class="alert">${sentence}</p>`}
+    ${severe !== null && html`<p class="alert">${severe}</p>`}
+    ${mild !== null && html`<p class="alert mild">${mild}</p>`}
   </div>`;
 }
 
@@ -21,13 +27,4 @@ function backend() {
   const at = heardAt.peek();
   const values = at === null ? "" : `, showing values of ${time(at, clock.value)}`;
   return `Backend unreachable${values}. Trying again until it answers.`;
-}
-
-function exchanges() {
-  const sentences = Object.values(feeds.value).flatMap(({ exchange, state, silent, reason }) => {
-    if (silent === true) return [`${exchange}: its feed gives no sign of life.`];
-    if (state !== "reconnecting" && state !== "disconnected") return [];
-    return [`${exchange} is ${state}${reason ? `: ${reason}` : ""}.`];
-  });
-  return sentences.length === 0 ? null : sentences.join(" ");
 }

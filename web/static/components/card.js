@@ -14,6 +14,7 @@ import { Chart } from "./chart.js";
 /** @typedef {import("../store.js").Card} CardState */
 
 const DAY = "24\u202fh";
+const NO_CHANGE = "24-hour change: not enough data yet";
 
 /** @param {{name: string}} props the symbol's key */
 export function Card({ name }) {
@@ -75,7 +76,13 @@ function Price({ name }) {
 function Change({ name }) {
   const card = cardOf(name);
   const percent = useComputed(() => card.value.changePercent).value;
-  const direction = percent === null ? "" : percent > 0 ? "up" : percent < 0 ? "down" : "";
+  if (percent === null) {
+    return html`<p class="change" title=${NO_CHANGE}>
+      <span aria-hidden="true">${format.DASH} <span class="label">${DAY}</span></span>
+      <span class="unseen">${NO_CHANGE}</span>
+    </p>`;
+  }
+  const direction = percent > 0 ? "up" : percent < 0 ? "down" : "";
   return html`<p class="change">
     <span class=${direction}>${format.change(percent)}</span>${" "}
     <span class="label">${DAY}</span>
@@ -115,13 +122,18 @@ function HourAverage({ name }) {
     return `${format.count(hourCount)} ${hourCount === 1 ? "trade" : "trades"}`;
   });
   const hour = useComputed(() => {
-    const { hourStart } = card.value;
-    return hourStart === null ? "" : `Average price of the trades of ${format.utcHour(hourStart)}`;
+    const { hourStart, partial } = card.value;
+    if (hourStart === null) return "";
+    const all = `Average price of the trades of ${format.utcHour(hourStart)}`;
+    return partial ? `${all}; this hour's first trades are missing` : all;
   });
+  const partial = useComputed(() => card.value.partial && card.value.hourAverage !== null);
   return html`<p class="hour" title=${hour}>
     <span class="label">Hour avg</span>
     <span class="value">${shown}</span>
     <span class="quote">${card.peek().quote}</span>
-    <span class="label count">${trades}</span>
+    <span class="label count">
+      ${trades}${partial.value && html`<span class="partial"> · partial</span>`}
+    </span>
   </p>`;
 }

@@ -14,7 +14,7 @@ import * as format from "../format.js";
 import { drawNever, drawSoon } from "../frames.js";
 import { loadCandles } from "../loader.js";
 import { makePlot } from "../plot.js";
-import { cardOf, chartOf, clock } from "../state.js";
+import { cardOf, chartOf, clock, connected } from "../state.js";
 
 /** A chart this near to what can be seen is drawn, so that scrolling finds it ready. */
 const NEAR = "200px";
@@ -28,6 +28,7 @@ export function Chart({ name }) {
   const pointed = useSignal(/** @type {Candle | null} */ (null));
   const error = useComputed(() => chart.value.error);
   const since = useComputed(() => sinceOf(chart.value));
+  const title = useComputed(() => `1-minute ${since.value}`);
   const container = useRef(/** @type {HTMLDivElement | null} */ (null));
 
   useEffect(() => {
@@ -45,7 +46,9 @@ export function Chart({ name }) {
       <p class="legend">
         ${
           pointed.value === null
-            ? html`<span>1 min ${since}</span><span class="average-key">hour average</span>`
+            ? html`<span class="since" title=${title}
+                  ><span class="long">1-minute </span>${since}</span
+                ><span class="average-key">hour average</span>`
             : html`<span>${describe(pointed.value, card.peek().decimals)}</span>`
         }
       </p>
@@ -53,7 +56,7 @@ export function Chart({ name }) {
         class="plot"
         ref=${container}
         role="img"
-        aria-label=${`One-minute candles of ${symbol} on ${exchange}, ${since.value}`}
+        aria-label=${`Chart of ${symbol} on ${exchange}: 1-minute ${since.value}`}
       ></div>
       ${
         error.value !== null &&
@@ -86,11 +89,16 @@ function keepDrawn(name, element, onPoint) {
     { rootMargin: NEAR },
   );
   watcher.observe(element);
-  // A price that moves needs no drawing of its own: its candle comes right after it.
+  // A price that moves needs no drawing of its own: its candle comes right after it. But when no
+  // more may come, the last candle is drawn with the last price.
   const averaged = computed(() => cardOf(name).value.hourAverage !== null);
+  const frozen = computed(() => cardOf(name).value.stale || !connected.value);
+  const decimals = computed(() => cardOf(name).value.decimals);
   const stop = effect(() => {
     void chartOf(name).value;
     void averaged.value;
+    void frozen.value;
+    void decimals.value;
     if (seen) drawSoon(draw);
   });
   return () => {
@@ -106,7 +114,7 @@ function sinceOf({ candles, load }) {
   const first = candles[0];
   if (first === undefined)
     return load === "loading" ? "candles are loading" : "candles begin with the next trade";
-  return `since ${format.time(first.time * 1000, clock.value, { seconds: false })}`;
+  return `candles since ${format.time(first.time * 1000, clock.value, { seconds: false })}`;
 }
 
 /** @param {Candle} candle @param {number} decimals */

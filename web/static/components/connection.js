@@ -1,16 +1,18 @@
 /**
- * The connection chip: a dot and a word, the count-down to the next try, and the way to try now.
+ * The connection chip: a dot and a word, the count-down to the next try, and the way to try now. It
+ * says "live" only while an exchange is connected too.
  *
  * @module
  */
 
 import { html } from "htm/preact";
 import { ordinal } from "../format.js";
-import { clock, session } from "../state.js";
+import { marketOf } from "../health.js";
+import { clock, feeds, session } from "../state.js";
 
 const WORDS = {
   connecting: "connecting",
-  connected: "live",
+  connected: "connected",
   reconnecting: "reconnecting",
   disconnected: "offline",
 };
@@ -20,10 +22,14 @@ export function ConnectionChip({ retry }) {
   const now = session.value;
   if (now === null) return null;
   const waiting = now.nextTryAt !== null;
+  const market = now.state === "connected" ? marketOf(feeds.value) : null;
   return html`
-    <div class="connection" data-state=${now.state}>
+    <div class="connection" data-state=${now.state} data-market=${market}>
       <span class="dot" aria-hidden="true"></span>
-      <span class="word" role="status">${WORDS[now.state]}</span>
+      <span role="status">
+        <span class="word">${market === "live" ? "live" : WORDS[now.state]}</span>
+        ${market === "none" && html`<span class="detail">, no exchange</span>`}
+      </span>
       ${now.state === "reconnecting" && html`<span class="detail">${detail(now)}</span>`}
       ${
         waiting &&

@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { databaseTrouble, exchangesTrouble, marketOf } from "../../web/static/health.js";
+
+/** @typedef {import("../../web/static/messages.js").FeedStatus} FeedStatus */
+
+const PLACE = { locale: "en-GB", timeZone: "UTC" };
+const AT = Date.UTC(2026, 10, 20, 12, 3, 11);
+const NOW = AT + 90_000;
+const REASON = "the name stream.binance.com cannot be resolved";
+
+/** @param {string} exchange @param {Partial<FeedStatus>} [rest] @returns {FeedStatus} */
+const up = (exchange, rest) => ({ exchange, state: "connected", since: AT, ...rest });
+/** @param {string} exchange @param {Partial<FeedStatus>} [rest] @returns {FeedStatus} */
+const down = (exchange, rest) => up(exchange, { state: "reconnecting", reason: REASON, ...rest });
+/** @param {FeedStatus[]} feeds */
+const feedsOf = (...feeds) => Object.fromEntries(feeds.map((feed) => [feed.exchange, feed]));
+/** @param {FeedStatus[]} feeds */
+const trouble = (...feeds) => exchangesTrouble(feedsOf(...feeds), NOW, PLACE);
+
+test("the market is live with one exchange connected whose feed is alive, and not before", () => {
+  assert.equal(marketOf({}), "unknown");
+  assert.equal(marketOf(feedsOf(down("binance"), up("coinbase"))), "live");
+  assert.equal(marketOf(feedsOf(down("binance"), up("coinbase", { silent: true }))), "none");
+  assert.equal(marketOf(feedsOf(up("binance", { state: "connecting" }))), "none");
+  assert.equal(marketOf(feedsOf(up("binance", { state: "idle" }))), "none");
+});
+
+test("nothing is said while every exchange is connected, idle or connecting at first", () => {
+  const idle = up("b", { state: "idle", silent: true });
+  assert.equal(trouble(up("a"), idle, up("c", { state: "connecting" })), null);
+});
+
+test("a lost exchange is said with its reason, since when, and what happens next", () => {
+  assert.equal(
+    trouble(down("binance"), up("coinbase")),
+    `binance cannot be reached since 12:03:11: ${REASON}. Trying again.`,
+  );
+  assert.equal(
+    trouble(down("binance", { state: "disconnected", reason: null })),
+    "binance cannot be reached since 12:03:11. Trying again.",
+  );
+});
+
+test("exchanges that were lost together for one reason share a sentence", () => {
+  assert.equal(
+    trouble(down("coinbase", { since: AT + 60_000 }), down("binance")),
+    `binance and coinbase cannot be reached since 12:03:11: ${REASON}. Trying again.`,
+  );
+  assert.equal(
+    trouble(down("kraken"), down("coinbase", { since: AT + 2000 }), down("binance")),
+    `binance, coinbase and kraken cannot be reached since 12:03:11: ${REASON}. Trying again.`,
+  );
+});
+
+test("exchanges that were lost at other times or for other reasons share no sentence", () => {
+  assert.equal(
+    trouble(down("coinbase"), down("binance", { since: AT - 3_600_000 })),
+    `binance cannot be reached since 11:03:11: ${REASON}. ` +
+      `coinbase cannot be reached since 12:03:11: ${REASON}. Trying again.`,
+  );
+  assert.equal(
+    trouble(down("binance"), down("coinbase", { reason: "no sign of life for 8 s" })),
+    `binance cannot be reached since 12:03:11: ${REASON}. ` +
+      "coinbase cannot be reached since 12:03:11: no sign of life for 8 s. Trying again.",
+  );
+});
+
+test("feeds without a sign of life are said to be waited for", () => {
+  assert.equal(
+    trouble(down("binance", { silent: true })),
+    "binance: the feed gives no sign of life. Waiting for its restart.",
+  );
+  assert.equal(
+    trouble(up("coinbase", { silent: true }), up("binance", { silent: true })),
+    "binance and coinbase: the feed gives no sign of life. Waiting for its restart.",
+  );
+});
+
+test("a database that is away is said with what still works", () => {
+  const away = { since: AT, seenGo: true };
+  /** @param {import("../../web/static/store.js").Database} database @param {FeedStatus[]} feeds */
+  const said = (database, ...feeds) => databaseTrouble(database, feedsOf(...feeds), NOW, PLACE);
+  assert.equal(said("present", up("binance")), null);
+  assert.equal(said("unknown", up("binance")), null);
+  assert.equal(
+    said(away, up("binance")),
+    "The database is away since 12:03:11: prices are live and are recorded, " +
+      "history is not available.",
+  );
+  assert.match(said({ ...away, seenGo: false }, up("binance")) ?? "", /since before 12:03:11:/);
+  assert.match(
+    said(away, up("binance", { journal_ok: false })) ?? "",
+    /: prices are live and are not recorded, /,
+  );
+  assert.match(said(away, up("binance"), down("coinbase")) ?? "", /: what comes is recorded, /);
+  assert.match(said(away) ?? "", /: what comes is recorded, /);
+});

@@ -1,0 +1,108 @@
+/**
+ * What the states of the exchanges and of the database mean for whoever reads the page, in words.
+ *
+ * In come what the reducers keep and the moment (ms of this machine's clock); out go sentences that
+ * say what is wrong, since when and what happens next. Several exchanges with one trouble share a
+ * sentence. Pure; nothing is claimed that has not been heard.
+ *
+ * @module
+ */
+
+import { time } from "./format.js";
+
+/** Exchanges lost for one reason within this time were lost together. */
+const TOGETHER_MS = 60_000;
+
+/** @typedef {import("./messages.js").FeedStatus} FeedStatus */
+/** @typedef {Readonly<Record<string, FeedStatus>>} Feeds by exchange */
+
+/** @param {FeedStatus} feed */
+const isAway = ({ state, silent }) =>
+  silent !== true && (state === "reconnecting" || state === "disconnected");
+/** @param {FeedStatus} feed */
+const isSilent = ({ state, silent }) => silent === true && state !== "idle";
+
+/**
+ * Return whether market data can flow: `live` with at least one exchange connected, `none` without,
+ * `unknown` before the first word of any.
+ *
+ * @param {Feeds} feeds
+ * @returns {"live" | "none" | "unknown"}
+ */
+export function marketOf(feeds) {
+  const all = Object.values(feeds);
+  if (all.length === 0) return "unknown";
+  const live = all.some(({ state, silent }) => state === "connected" && silent !== true);
+  return live ? "live" : "none";
+}
+
+/**
+ * Return what is wrong with the exchanges, or null.
+ *
+ * @param {Feeds} feeds
+ * @param {number} now ms
+ * @param {import("./format.js").Place} [place]
+ * @returns {string | null}
+ */
+export function exchangesTrouble(feeds, now, place) {
+  const all = Object.values(feeds);
+  const sentences = together(all.filter(isAway)).map((group) => {
+    const [{ since, reason }] = group;
+    const from = since ? ` since ${time(since, now, place)}` : "";
+    return `${names(group)} cannot be reached${from}${reason ? `: ${reason}` : ""}.`;
+  });
+  if (sentences.length > 0) sentences.push("Trying again.");
+  const silent = all.filter(isSilent);
+  if (silent.length > 0)
+    sentences.push(`${names(silent)}: the feed gives no sign of life. Waiting for its restart.`);
+  return sentences.length === 0 ? null : sentences.join(" ");
+}
+
+/**
+ * Return what it means that the database is away, or null while it is not known to be.
+ *
+ * @param {import("./store.js").Database} database
+ * @param {Feeds} feeds
+ * @param {number} now ms
+ * @param {import("./format.js").Place} [place]
+ * @returns {string | null}
+ */
+export function databaseTrouble(database, feeds, now, place) {
+  if (typeof database === "string") return null;
+  const all = Object.values(feeds);
+  const live = marketOf(feeds) === "live" && !all.some((feed) => isAway(feed) || isSilent(feed));
+  const recorded = all.every((feed) => feed.journal_ok !== false);
+  const since = `since ${database.seenGo ? "" : "before "}${time(database.since, now, place)}`;
+  const rest = live
+    ? `prices are live and are ${recorded ? "" : "not "}recorded`
+    : `what comes is ${recorded ? "" : "not "}recorded`;
+  return `The database is away ${since}: ${rest}, history is not available.`;
+}
+
+/**
+ * Group feeds that were lost for the same reason at about the same time, the longest lost first.
+ *
+ * @param {FeedStatus[]} feeds
+ * @returns {[FeedStatus, ...FeedStatus[]][]}
+ */
+function together(feeds) {
+  /** @type {[FeedStatus, ...FeedStatus[]][]} */
+  const groups = [];
+  const inTime = feeds.toSorted((one, other) => (one.since ?? 0) - (other.since ?? 0));
+  for (const feed of inTime) {
+    const { reason, since = 0 } = feed;
+    const group = groups.find(
+      ([first]) => first.reason === reason && since - (first.since ?? 0) <= TOGETHER_MS,
+    );
+    if (group === undefined) groups.push([feed]);
+    else group.push(feed);
+  }
+  return groups;
+}
+
+/** Return `a`, `a and b`, `a, b and c`. @param {FeedStatus[]} feeds */
+function names(feeds) {
+  const all = feeds.map(({ exchange }) => exchange).sort();
+  const last = all.pop() ?? "";
+  return all.length === 0 ? last : `${all.join(", ")} and ${last}`;
+}
