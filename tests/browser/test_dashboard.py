@@ -1,7 +1,10 @@
 """The dashboard in a real Chromium, before the real pipeline with simulated exchanges."""
 
+import json
 import re
+from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -142,6 +145,116 @@ def test_a_chart_says_since_when_in_the_zone_of_the_user(demo: Demo, pages: Page
     first = datetime.fromisoformat(rows[0]["t"]).astimezone(ZoneInfo("Asia/Kolkata"))
     expect(card.locator(".legend")).to_contain_text(f"{first:%H:%M}")
     expect(card.locator(".plot canvas").first).to_be_visible()
+
+
+def rewritten(page: Page, change: Callable[[dict[str, Any]], None]) -> None:
+    """Let ``change`` edit every frame of the page's WebSocket."""
+
+    def wire(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+
+        def heard(text: str | bytes) -> None:
+            frame = json.loads(text)
+            change(frame)
+            socket.send(json.dumps(frame))
+
+        server.on_message(heard)
+
+    page.route_web_socket("**/ws", wire)
+
+
+def test_it_is_not_live_while_no_exchange_is_connected(demo: Demo, pages: Pages) -> None:
+    page = pages()
+    away = True
+
+    def lose(feed: dict[str, Any]) -> None:
+        if away:
+            feed |= {"state": "reconnecting", "reason": "it refuses connections", "since": 0}
+
+    def change(frame: dict[str, Any]) -> None:
+        if frame["type"] == "status":
+            lose(frame["payload"])
+        elif frame["type"] == "snapshot" and frame["payload"]["channel"] == "status":
+            for feed in frame["payload"]["updates"]:
+                lose(feed)
+
+    def answer(route: Route) -> None:
+        response = route.fetch()
+        status = response.json()
+        for feed in status["feeds"]:
+            lose(feed)
+        route.fulfill(response=response, json=status)
+
+    rewritten(page, change)
+    page.route("**/api/status", answer)
+    shown(page, demo.url)
+    expect(page.locator(".connection")).to_have_text("connected, no exchange")
+    expect(page.get_by_role("alert")).to_have_text(
+        "binance and coinbase cannot be reached: it refuses connections. Trying again."
+    )
+    away = False
+    live(page)
+    expect(page.get_by_role("alert")).to_have_text("")
+
+
+def test_a_database_that_is_away_is_said_until_it_is_back(demo: Demo, pages: Pages) -> None:
+    page = pages()
+    away = True
+
+    def answer(route: Route) -> None:
+        response = route.fetch()
+        status = response.json()
+        for process in status["processes"]:
+            if away and process["name"] == "persister":
+                process |= {"state": "waiting: database", "uptime_s": 60}
+        route.fulfill(response=response, json=status)
+
+    def refuse(route: Route) -> None:
+        route.fulfill(status=503, json={"success": False, "error": {"message": "It is away."}})
+
+    page.route("**/api/status", answer)
+    page.route("**/api/candles*", refuse)
+    shown(page, demo.url)
+    live(page)
+    said = re.compile(
+        r"^The database is away since before \d\d:\d\d:\d\d: prices are live and are recorded, "
+        r"history is not available\.$"
+    )
+    expect(page.get_by_role("alert")).to_have_text(said)
+    expect(page.locator(".chart-error span").first).to_have_text("No stored candles")
+    page.unroute("**/api/candles*")
+    away = False
+    expect(page.get_by_role("alert")).to_have_text("", timeout=BACK_MS)
+    expect(page.locator(".chart-error")).to_have_count(0, timeout=BACK_MS)
+
+
+def test_an_hour_whose_first_trades_are_missing_is_marked(demo: Demo, pages: Pages) -> None:
+    page = pages(viewport={"width": 320, "height": 900})
+    partial = True
+
+    def change(frame: dict[str, Any]) -> None:
+        for row in frame["payload"].get("updates", [frame["payload"]]):
+            if "hour_avg" in row:
+                row["partial"] = partial
+
+    rewritten(page, change)
+    shown(page, demo.url)
+    hour = page.locator(".card .hour").first
+    expect(hour).to_have_text(re.compile(r"trades? · partial$"))
+    expect(hour).to_have_attribute("title", re.compile("this hour's first trades are missing$"))
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    partial = False
+    expect(hour).to_have_text(re.compile(r"trades?$"))
+
+
+@pytest.mark.parametrize(("width", "text"), [(320, "candles since"), (768, "1-minute candles")])
+def test_a_legend_fits_its_card(demo: Demo, pages: Pages, width: int, text: str) -> None:
+    page = pages(viewport={"width": width, "height": 900})
+    shown(page, demo.url)
+    legend = page.locator(".legend .since").first
+    expect(legend).to_have_text(re.compile("1-minute candles since"))
+    assert legend.evaluate("one => one.innerText.toLowerCase()").startswith(text)
+    assert legend.evaluate("one => one.scrollWidth <= one.clientWidth")
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])

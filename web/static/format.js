@@ -60,21 +60,15 @@ export function decimalsOf(value) {
 }
 
 /**
- * Return how many decimals these prices need together, never fewer than `before`.
- *
- * A JSON number has lost its trailing zeros, so what one price of a market shows says little about
- * the next one: 1.869 may have been 1.8690.
+ * Return how many decimals these prices need together, never fewer than `before`: a JSON number has
+ * lost its trailing zeros, 1.869 may have been 1.8690.
  *
  * @param {number} before
  * @param {readonly (number | null)[]} values
  * @returns {number}
  */
 export function mostDecimals(before, values) {
-  return values.reduce(
-    (/** @type {number} */ most, value) =>
-      value === null ? most : Math.max(most, decimalsOf(value)),
-    before,
-  );
+  return Math.max(before, ...values.map((value) => (value === null ? 0 : decimalsOf(value))));
 }
 
 /**

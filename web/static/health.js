@@ -55,7 +55,7 @@ export function exchangesTrouble(feeds, now, place) {
   const silent = all.filter(isSilent);
   if (silent.length > 0)
     sentences.push(`${names(silent)}: the feed gives no sign of life. Waiting for its restart.`);
-  return sentences.length === 0 ? null : sentences.join(" ");
+  return sentences.join(" ") || null;
 }
 
 /**
@@ -71,12 +71,10 @@ export function databaseTrouble(database, feeds, now, place) {
   if (typeof database === "string") return null;
   const all = Object.values(feeds);
   const live = marketOf(feeds) === "live" && !all.some((feed) => isAway(feed) || isSilent(feed));
-  const recorded = all.every((feed) => feed.journal_ok !== false);
   const since = `since ${database.seenGo ? "" : "before "}${time(database.since, now, place)}`;
-  const rest = live
-    ? `prices are live and are ${recorded ? "" : "not "}recorded`
-    : `what comes is ${recorded ? "" : "not "}recorded`;
-  return `The database is away ${since}: ${rest}, history is not available.`;
+  const what = live ? "prices are live and are" : "what comes is";
+  const not = all.every((feed) => feed.journal_ok !== false) ? "" : "not ";
+  return `The database is away ${since}: ${what} ${not}recorded, history is not available.`;
 }
 
 /**
@@ -102,7 +100,5 @@ function together(feeds) {
 
 /** Return `a`, `a and b`, `a, b and c`. @param {FeedStatus[]} feeds */
 function names(feeds) {
-  const all = feeds.map(({ exchange }) => exchange).sort();
-  const last = all.pop() ?? "";
-  return all.length === 0 ? last : `${all.join(", ")} and ${last}`;
+  return new Intl.ListFormat("en-GB").format(feeds.map(({ exchange }) => exchange).sort());
 }

@@ -255,8 +255,6 @@ function pricesOf({ open, high, low, close }) {
 }
 
 /**
- * Show a symbol's prices with as many decimals as these have.
- *
  * @param {State} state
  * @param {string} key
  * @param {readonly number[]} prices

@@ -14,7 +14,7 @@ import * as format from "../format.js";
 import { drawNever, drawSoon } from "../frames.js";
 import { loadCandles } from "../loader.js";
 import { makePlot } from "../plot.js";
-import { cardOf, chartOf, clock, connected } from "../state.js";
+import { cardOf, chartOf, clock, connected, database } from "../state.js";
 
 /** A chart this near to what can be seen is drawn, so that scrolling finds it ready. */
 const NEAR = "200px";
@@ -26,9 +26,10 @@ export function Chart({ name }) {
   const card = cardOf(name);
   const chart = chartOf(name);
   const pointed = useSignal(/** @type {Candle | null} */ (null));
+  // The banner says why where the database is away.
   const error = useComputed(() => chart.value.error);
+  const why = typeof database.value === "object" ? "" : `: ${error.value}`;
   const since = useComputed(() => sinceOf(chart.value));
-  const title = useComputed(() => `1-minute ${since.value}`);
   const container = useRef(/** @type {HTMLDivElement | null} */ (null));
 
   useEffect(() => {
@@ -41,12 +42,13 @@ export function Chart({ name }) {
   }, [name]);
 
   const { symbol, exchange } = card.peek();
+  const whole = `1-minute ${since.value}`;
   return html`
     <div class="chart">
       <p class="legend">
         ${
           pointed.value === null
-            ? html`<span class="since" title=${title}
+            ? html`<span class="since" title=${whole}
                   ><span class="long">1-minute </span>${since}</span
                 ><span class="average-key">hour average</span>`
             : html`<span>${describe(pointed.value, card.peek().decimals)}</span>`
@@ -56,12 +58,12 @@ export function Chart({ name }) {
         class="plot"
         ref=${container}
         role="img"
-        aria-label=${`Chart of ${symbol} on ${exchange}: 1-minute ${since.value}`}
+        aria-label=${`${symbol} on ${exchange}: ${whole}`}
       ></div>
       ${
         error.value !== null &&
         html`<p class="chart-error">
-        <span>No stored candles: ${error.value}</span>
+        <span>No stored candles${why}</span>
         <button type="button" class="quiet-button" onClick=${() => loadCandles(name)}>Retry</button>
       </p>`
       }
