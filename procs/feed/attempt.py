@@ -108,11 +108,11 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, urllib.error.URLError) and isinstance(error.reason, OSError):
         error = error.reason
     if isinstance(error, websocket.WebSocketAddressException | socket.gaierror):
-        return "its name cannot be resolved; is there internet?"
+        return "the name cannot be resolved; is there internet?"
     if isinstance(error, ConnectionRefusedError):
-        return "it refuses connections"
+        return "the connection was refused"
     if isinstance(error, TimeoutError | websocket.WebSocketTimeoutException):
-        return "it does not answer"
+        return "there was no answer"
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not to be trusted: {error.verify_message}"[:200]
     return f"{type(error).__name__}: {error}"[:200]

@@ -143,12 +143,12 @@ def test_a_certificate_that_nobody_has_signed_is_refused(
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (socket.gaierror(-2, "Name or service not known"), "its name cannot be resolved"),
-        (websocket.WebSocketAddressException("[Errno -2]"), "its name cannot be resolved"),
-        (urllib.error.URLError(socket.gaierror(-2, "no")), "its name cannot be resolved"),
-        (ConnectionRefusedError(111, "refused"), "it refuses connections"),
-        (urllib.error.URLError(TimeoutError()), "it does not answer"),
-        (websocket.WebSocketTimeoutException("t"), "it does not answer"),
+        (socket.gaierror(-2, "Name or service not known"), "the name cannot be resolved"),
+        (websocket.WebSocketAddressException("[Errno -2]"), "the name cannot be resolved"),
+        (urllib.error.URLError(socket.gaierror(-2, "no")), "the name cannot be resolved"),
+        (ConnectionRefusedError(111, "refused"), "the connection was refused"),
+        (urllib.error.URLError(TimeoutError()), "there was no answer"),
+        (websocket.WebSocketTimeoutException("t"), "there was no answer"),
         (OSError(113, "No route to host"), "OSError: [Errno 113] No route to host"),
     ],
 )
