@@ -169,7 +169,7 @@ def test_it_is_not_live_while_no_exchange_is_connected(demo: Demo, pages: Pages)
 
     def lose(feed: dict[str, Any]) -> None:
         if away:
-            feed |= {"state": "reconnecting", "reason": "it refuses connections", "since": 0}
+            feed |= {"state": "reconnecting", "reason": "the connection was refused", "since": 0}
 
     def change(frame: dict[str, Any]) -> None:
         if frame["type"] == "status":
@@ -190,7 +190,7 @@ def test_it_is_not_live_while_no_exchange_is_connected(demo: Demo, pages: Pages)
     shown(page, demo.url)
     expect(page.locator(".connection")).to_have_text("connected, no exchange")
     expect(page.get_by_role("alert")).to_have_text(
-        "binance and coinbase cannot be reached: it refuses connections. Trying again."
+        "binance and coinbase cannot be reached: the connection was refused. Trying again."
     )
     away = False
     live(page)
