@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 
 from bus.actor import Instant, instant
 from bus.errors import UnknownSymbol
@@ -22,14 +22,10 @@ from market.symbols import Directory, pair
 from web.codecs import quotes
 from web.codecs.quotes import Link, Status
 from web.hub import Client, Hub
-from web.limits import Bucket
-from web.live import receive
-from web.origin import refusal
-from web.protocol import TOO_MANY
+from web.live import admitted, converse
 from web.schema import Refused
 from web.services import Services
 from web.update import Update, WatchKey
-from web.writer import Writer
 
 RETRY_MS = 2000
 PAIRS_MAX = 200
@@ -65,7 +61,7 @@ class Chosen:
 
     def trade(self, batch: TradeBatch, index: int, now: Instant) -> str:
         """Never asked for: nobody here watches trades."""
-        raise NotImplementedError
+        raise AssertionError("a client of quotes watches no trades")
 
     def choose(self, names: Iterable[str] | None, now: Instant) -> None:
         """Watch the named pairs (None: all), unknown ones aside, and say their present values."""
@@ -145,38 +141,19 @@ def _pairs_of(text: str | bytes) -> tuple[bool, list[str] | None]:
 
 async def serve(websocket: WebSocket, services: Services) -> None:
     """Serve one connection of ``/ws/quotes``."""
-    refused = refusal(websocket, services.settings.cors_origin)
-    if refused is not None:
-        await websocket.send_denial_response(refused)
+    if not await admitted(websocket, services):
         return
-    await websocket.accept()
-    limits, sessions = services.limits, services.sessions
     chosen = Chosen(services.hub, services.directory, as_event=False)
     chosen.choose(None, instant())
-    writer = Writer(services.hub, chosen.client, websocket, limits.slow_after_s)
-    sessions.open(chosen.client, writer.wake, writer.judge)
-    bucket = Bucket(limits.messages_per_minute)
-    services.health.counters["quotes_opened"] += 1
-    try:
-        while True:
-            text = await receive(websocket)
-            now = instant()
-            if not bucket.take(now.mono):
-                writer.close(TOO_MANY, f"more than {limits.messages_per_minute} messages a minute")
-                break
-            readable, wanted = _pairs_of(text)
-            if readable:
-                chosen.choose(wanted, now)
-                writer.wake()
-            else:
-                services.health.counters["quotes_unreadable"] += 1
-    except WebSocketDisconnect:
-        pass
-    finally:
-        sessions.close(chosen.client)
-        chosen.leave()
-        await writer.stop()
-        services.health.counters["quotes_closed"] += 1
+
+    def hear(text: str | bytes, now: Instant) -> None:
+        readable, wanted = _pairs_of(text)
+        if readable:
+            chosen.choose(wanted, now)
+        else:
+            services.health.counters["quotes_unreadable"] += 1
+
+    await converse(websocket, services, "quotes", chosen.client, hear)
 
 
 async def stream(request: Request, services: Services) -> StreamingResponse:

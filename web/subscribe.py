@@ -96,10 +96,6 @@ class Conversation:
         except BadRequest as wrong:
             self._say("error", {"code": wrong.code, "message": wrong.sentence}, now)
 
-    def leave(self) -> None:
-        """The connection has ended."""
-        self._hub.leave(self.client)
-
     def _say(self, kind: str, payload: object, now: Instant) -> None:
         self.client.put(native.message(kind, payload, now.wall))
 
