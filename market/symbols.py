@@ -36,7 +36,15 @@ ASSETS = (
 )
 RENAMED = {"MATIC": "POL", "XBT": "BTC", "XDG": "DOGE"}
 """Codes that were renamed, or that one exchange spells its own way."""
+DOLLARS = frozenset(
+    ("USD", "USDT", "USDC", "FDUSD", "TUSD", "DAI", "USDP", "PYUSD", "BUSD", "USD1", "RLUSD")
+)
+"""Quotes that count as US dollars, where a contract speaks of a price without naming a quote.
+
+The SQL function ``is_dollar`` says the same to the views.
+"""
 _COIN_IDS = {asset.coin_id: asset.code for asset in ASSETS} | {"matic-network": "POL"}
+_IDS = {asset.code: asset.coin_id for asset in ASSETS}
 
 
 def pair(symbol: str) -> str:
@@ -54,6 +62,11 @@ def quote(symbol: str) -> str:
     return symbol.partition("-")[2]
 
 
+def coin_id(symbol: str) -> str:
+    """Return CoinGecko's id of what is traded, ``ethereum``; where that is unknown ``eth``."""
+    return _IDS.get(base(symbol)) or base(symbol).lower()
+
+
 class Directory:
     """The configured symbols, and the one that a text means.
 
@@ -65,6 +78,8 @@ class Directory:
         self.all = [(exchange, symbol) for exchange in feeds for symbol in feeds[exchange]]
         self._exchanges = set(feeds)
         self._found: dict[tuple[str | None, str], tuple[str, str]] = {}
+        self._coins: dict[str, tuple[str, str]] = {}
+        """The first symbol that trades a code for dollars, by that code."""
         for exchange, symbol in self.all:
             for name in (symbol, pair(symbol), base(symbol)):
                 self._know(name, exchange, symbol)
@@ -72,6 +87,10 @@ class Directory:
         for exchange, symbol in self.all:
             for name in _old_names(symbol):
                 self._know(name, exchange, symbol)
+        for exchange, symbol in self.all:
+            if quote(symbol) in DOLLARS:
+                self._coins.setdefault(base(symbol), (exchange, symbol))
+        self._names = {key: self._shortest(*key) for key in self.all}
 
     def _know(self, name: str, exchange: str, symbol: str) -> None:
         for where in (exchange, None):
@@ -88,12 +107,50 @@ class Directory:
         if colon:
             exchange, name = head.strip(), tail.strip()
         where = exchange.lower() if exchange else None
-        code = _COIN_IDS.get(name.lower())
-        wanted = code or name.upper().replace("/", "-").replace("_", "-")
+        wanted = name.upper().replace("/", "-").replace("_", "-")
+        # An id may be spelled like a pair (avalanche-2), or like another coin's code (BITCOIN).
+        if "-" not in wanted or (where, wanted) not in self._found:
+            wanted = _COIN_IDS.get(name.lower(), wanted)
         found = self._found.get((where, wanted))
         if found:
             return found
         raise UnknownSymbol(text[:64], self._nearest(wanted, where))
+
+    def coin(self, text: str) -> tuple[str, str]:
+        """Return the (exchange, symbol) whose price is that of the coin ``text``, in dollars.
+
+        A coin is its id at CoinGecko (``bitcoin``) or its code (``BTC``): the first configured
+        symbol that trades it for dollars, else the first that trades it at all. A text that names
+        a pair or an exchange means that symbol, as for ``resolve``.
+
+        Raises:
+            UnknownSymbol: nothing configured has that name; the error names the nearest that has.
+        """
+        found = self.resolve(text)
+        name = text.strip()
+        traded = base(found[1])
+        if name.upper() in (traded, *_old_codes(traded)) or _COIN_IDS.get(name.lower()) == traded:
+            return self._coins.get(traded, found)
+        return found
+
+    def name_of(self, exchange: str, symbol: str) -> str:
+        """Return the shortest name that ``resolve`` takes back to exactly this configured symbol.
+
+        That is ``BTC``, else ``BTC-USDT``, else ``binance:BTC-USDT``.
+
+        Raises:
+            KeyError: it is not configured.
+        """
+        return self._names[exchange, symbol]
+
+    def _shortest(self, exchange: str, symbol: str) -> str:
+        for name in (base(symbol), symbol):
+            try:
+                if self.resolve(name) == (exchange, symbol):
+                    return name
+            except UnknownSymbol:
+                pass  # the code is another coin's id
+        return f"{exchange}:{symbol}"
 
     def _nearest(self, wanted: str, exchange: str | None) -> str | None:
         names = {name: found for (where, name), found in self._found.items() if where == exchange}
@@ -102,9 +159,12 @@ class Directory:
         return ":".join(names[close[0]]) if close else None
 
 
+def _old_codes(code: str) -> list[str]:
+    return [old for old, new in RENAMED.items() if new == code]
+
+
 def _old_names(symbol: str) -> list[str]:
     """Return what the symbol is also called, ``MATIC-USDT``, ``MATICUSDT`` and ``MATIC``."""
-    bases = [old for old, new in RENAMED.items() if new == base(symbol)]
-    quotes = [old for old, new in RENAMED.items() if new == quote(symbol)]
+    bases, quotes = _old_codes(base(symbol)), _old_codes(quote(symbol))
     pairs = [f"{one}-{two}" for one in [base(symbol), *bases] for two in [quote(symbol), *quotes]]
     return [*pairs, *map(pair, pairs), *bases]

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bus.errors import UnknownSymbol
-from market.symbols import Directory, base, pair, quote
+from market.symbols import ASSETS, DOLLARS, Directory, base, coin_id, pair, quote
 
 DIRECTORY = Directory(
     {
@@ -83,3 +83,106 @@ def test_any_text_finds_a_symbol_or_raises_that_it_is_unknown(text: str) -> None
 
 def test_the_parts_of_a_symbol() -> None:
     assert (pair("ETH-USDT"), base("ETH-USDT"), quote("ETH-USDT")) == ("ETHUSDT", "ETH", "USDT")
+
+
+@pytest.mark.parametrize(
+    ("symbol", "name"),
+    [
+        ("coinbase:BTC-USD", "BTC"),
+        ("binance:BTC-USDT", "BTC-USDT"),
+        ("binance:ETH-BTC", "ETH-BTC"),
+        ("binance:DOGE-USDT", "DOGE"),
+        ("kraken:BTC-USD", "kraken:BTC-USD"),
+    ],
+)
+def test_a_symbol_is_named_as_shortly_as_can_be(symbol: str, name: str) -> None:
+    directory = Directory(
+        {
+            "coinbase": ("BTC-USD", "ETH-USD"),
+            "binance": ("BTC-USDT", "ETH-BTC", "DOGE-USDT"),
+            "kraken": ("BTC-USD",),
+        }
+    )
+    exchange, _, wanted = symbol.partition(":")
+    assert directory.name_of(exchange, wanted) == name
+
+
+def test_a_symbol_that_is_not_configured_has_no_name() -> None:
+    with pytest.raises(KeyError):
+        DIRECTORY.name_of("coinbase", "DOGE-USD")
+
+
+_CODES = st.sampled_from(
+    [asset.code for asset in ASSETS]
+    + [asset.coin_id.upper() for asset in ASSETS if "-" not in asset.coin_id]
+    + ["MATIC", "XBT", "AVALANCHE", "2", "BTCUSD", "USDT", "USD", "EUR"]
+)
+_SYMBOLS = st.builds("{}-{}".format, _CODES, _CODES)
+_FEEDS = st.dictionaries(
+    st.sampled_from(["coinbase", "binance", "kraken"]),
+    st.lists(_SYMBOLS, max_size=12, unique=True).map(tuple),
+)
+
+
+@given(_FEEDS)
+def test_every_name_means_the_symbol_it_was_given_to(feeds: dict[str, tuple[str, ...]]) -> None:
+    directory = Directory(feeds)
+    names = [directory.name_of(*key) for key in directory.all]
+    assert [directory.resolve(name) for name in names] == directory.all
+
+
+@given(_FEEDS, _CODES)
+def test_a_coin_is_a_symbol_in_dollars_where_there_is_one(
+    feeds: dict[str, tuple[str, ...]], code: str
+) -> None:
+    directory = Directory(feeds)
+    try:
+        traded = base(directory.resolve(code)[1])
+    except UnknownSymbol:
+        return
+    symbols = [key for key in directory.all if base(key[1]) == traded]
+    in_dollars = [key for key in symbols if quote(key[1]) in DOLLARS]
+    found = directory.coin(code)
+    if pair(found[1]) == code:  # it was a pair's name
+        assert found == directory.resolve(code)
+    else:
+        assert found == (in_dollars or symbols)[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("ethereum", "coinbase:ETH-USD"),
+        ("Ethereum", "coinbase:ETH-USD"),
+        ("eth", "coinbase:ETH-USD"),
+        ("dogecoin", "binance:DOGE-BTC"),
+        ("matic", "binance:POL-USDC"),
+        ("matic-network", "binance:POL-USDC"),
+        ("polygon-ecosystem-token", "binance:POL-USDC"),
+        ("solana", "coinbase:SOL-EUR"),
+        ("pepe", "binance:PEPE-USDT"),
+        ("ETH-BTC", "binance:ETH-BTC"),
+        ("ethbtc", "binance:ETH-BTC"),
+        ("binance:ETH", "binance:ETH-BTC"),
+    ],
+)
+def test_a_coin_is_priced_in_dollars_first(text: str, found: str) -> None:
+    directory = Directory(
+        {
+            "binance": ("ETH-BTC", "DOGE-BTC", "POL-BTC", "POL-USDC", "PEPE-USDT"),
+            "coinbase": ("ETH-EUR", "ETH-USD", "SOL-EUR", "POL-USD"),
+        }
+    )
+    assert ":".join(directory.coin(text)) == found
+
+
+@pytest.mark.parametrize("text", ["monero", "BTC", "", ":"])
+def test_a_coin_that_nothing_trades_is_unknown(text: str) -> None:
+    with pytest.raises(UnknownSymbol):
+        Directory({"binance": ("ETH-BTC",)}).coin(text)
+
+
+def test_a_symbols_coin_is_known_by_its_id() -> None:
+    assert coin_id("ETH-BTC") == "ethereum"
+    assert coin_id("AVAX-USDT") == "avalanche-2"
+    assert coin_id("PEPE-USDT") == "pepe"
