@@ -54,7 +54,7 @@ class Attempt:
     def _run(self) -> None:
         try:
             self._read_clock()
-            made = self._connect()
+            made = connect(self._exchange, self._websocket_url)
             if self.clock_us is None:
                 self._read_clock()  # it answers now; at a start it may not have before
             with self._lock:
@@ -63,34 +63,13 @@ class Attempt:
                     made.shutdown()
         except websocket.WebSocketBadStatusException as error:
             self.status = error.status_code
-            self.error = f"the exchange answered HTTP {error.status_code}"
+            self.error = sentence(error)
             after = (error.resp_headers or {}).get("retry-after", "")
             self.retry_after_s = retry_after_s(str(after), time.time())
         except Exception as error:  # whatever a network can bring: this attempt has failed
             self.error = sentence(error)
         finally:
             self.done.set()
-
-    def _connect(self) -> websocket.WebSocket:
-        made = websocket.create_connection(
-            self._exchange.connect_url(self._websocket_url),
-            timeout=CONNECT_TIMEOUT_S,
-            sockopt=((6, 1, 1),),  # TCP_NODELAY
-            skip_utf8_validation=True,
-            enable_multithread=False,
-            redirect_limit=0,
-            suppress_origin=True,
-            header=[f"User-Agent: {USER_AGENT}"],
-        )
-        try:
-            for text in self._exchange.subscribe():
-                made.send(text)
-            assert made.sock is not None
-            made.sock.setblocking(False)
-        except Exception:
-            made.shutdown()
-            raise
-        return made
 
     def _read_clock(self) -> None:
         """Ask for the exchange's time. Without an answer our own clock has to do."""
@@ -103,10 +82,39 @@ class Attempt:
             self.clock_error = sentence(error)
 
 
+def connect(exchange: Exchange, websocket_url: str) -> websocket.WebSocket:
+    """Return an open, subscribed, non-blocking socket.
+
+    Raises:
+        Exception: whatever a network can bring up; ``sentence`` says it to a person.
+    """
+    made = websocket.create_connection(
+        exchange.connect_url(websocket_url),
+        timeout=CONNECT_TIMEOUT_S,
+        sockopt=((6, 1, 1),),  # TCP_NODELAY
+        skip_utf8_validation=True,
+        enable_multithread=False,
+        redirect_limit=0,
+        suppress_origin=True,
+        header=[f"User-Agent: {USER_AGENT}"],
+    )
+    try:
+        for text in exchange.subscribe():
+            made.send(text)
+        assert made.sock is not None
+        made.sock.setblocking(False)
+    except Exception:
+        made.shutdown()
+        raise
+    return made
+
+
 def sentence(error: BaseException) -> str:
     """Return what an error of the network means, for a person."""
     if isinstance(error, urllib.error.URLError) and isinstance(error.reason, OSError):
         error = error.reason
+    if isinstance(error, websocket.WebSocketBadStatusException):
+        return f"the exchange answered HTTP {error.status_code}"
     if isinstance(error, websocket.WebSocketAddressException | socket.gaierror):
         return "the name cannot be resolved; is there internet?"
     if isinstance(error, ConnectionRefusedError):
