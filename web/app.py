@@ -1,38 +1,52 @@
-"""The application: every route of every file in ``api/``, the live routes, the dashboard.
+"""The application: every route of ``api/``, every stream of ``streams/``, the dashboard.
 
 In come the shared parts; out goes an ASGI application. A new subject is a new file in ``api/``
-with its endpoints; nothing is to be added here.
+with its endpoints, a new protocol one in ``streams/``; nothing is to be added here.
 """
 
 import importlib
 import pkgutil
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
 import web.api
+import web.streams
 from bus.log import Log
-from web import live, quotes
+from web.answers import failure
 from web.assets import Assets
 from web.envelope import Caught, Marked, request_id_of
-from web.schema import Endpoint, failure
+from web.schema import Endpoint
 from web.services import Services
+from web.stream import Stream
 
 STATIC = Path(__file__).resolve().parent / "static"
 
 
 def endpoints() -> list[Endpoint]:
     """Return every endpoint in ``web/api``."""
-    found = []
-    for module in pkgutil.iter_modules(web.api.__path__):
-        loaded = importlib.import_module(f"web.api.{module.name}")
-        found += [value for value in vars(loaded).values() if isinstance(value, Endpoint)]
+    found = [value for value in _in_folder(web.api) if isinstance(value, Endpoint)]
     return sorted(found, key=lambda endpoint: endpoint.path)
+
+
+def streams() -> list[Stream]:
+    """Return every stream in ``web/streams``."""
+    found = [value for value in _in_folder(web.streams) if isinstance(value, Stream)]
+    return sorted(found, key=lambda stream: stream.path)
+
+
+def _in_folder(package: ModuleType) -> Iterator[Any]:
+    for module in pkgutil.iter_modules(package.__path__):
+        loaded = importlib.import_module(f"{package.__name__}.{module.name}")
+        yield from vars(loaded).values()
 
 
 def build(services: Services, log: Log) -> ASGIApp:
@@ -45,20 +59,9 @@ def build(services: Services, log: Log) -> ASGIApp:
     async def static(request: Request) -> Response:
         return assets.file(request)
 
-    async def sse_quotes(request: Request) -> StreamingResponse:
-        return await quotes.stream(request, services)
-
-    async def ws(websocket: WebSocket) -> None:
-        await live.serve(websocket, services)
-
-    async def ws_quotes(websocket: WebSocket) -> None:
-        await quotes.serve(websocket, services)
-
     routes: list[BaseRoute] = [
         *(endpoint.on(services) for endpoint in endpoints()),
-        Route("/sse/quotes", sse_quotes),
-        WebSocketRoute("/ws", ws),
-        WebSocketRoute("/ws/quotes", ws_quotes),
+        *(stream.on(services) for stream in streams()),
         WebSocketRoute("/{path:path}", _nothing_here),
         Route("/", page),
         Route("/static/{path:path}", static),
@@ -70,7 +73,7 @@ def build(services: Services, log: Log) -> ASGIApp:
             allow_origins=list(services.settings.cors_origin),
             allow_methods=["GET", "POST", "PUT", "DELETE"],
             allow_headers=["authorization", "content-type", "x-request-id"],
-            expose_headers=["x-request-id", "retry-after"],
+            expose_headers=["x-request-id", "retry-after", "etag", "link", "x-next-cursor"],
         )
     return Marked(app)
 

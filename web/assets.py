@@ -17,7 +17,7 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
-from web.schema import Refused
+from web.answers import Refused, is_known
 
 _importmaps = re.compile(rb'<script type="?importmap"?>(.*?)</script>', re.DOTALL).findall
 _styles_made = re.compile(rb'\.innerText="(a#tv-attr-logo\{[^"\\]*\})"').findall
@@ -59,8 +59,7 @@ class Assets:
         if asset is None:
             raise Refused(404, f"there is nothing at {request.scope['path'][:200]}")
         headers = {"etag": asset.etag, "cache-control": "no-cache", "vary": "accept-encoding"}
-        known = request.headers.get("if-none-match", "")
-        if asset.etag in (tag.strip().removeprefix("W/") for tag in known.split(",")):
+        if is_known(request, asset.etag):
             return Response(status_code=304, headers=headers)
         body = asset.body
         if asset.compressed is not None and _takes_gzip(request):

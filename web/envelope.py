@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bus.log import Log
-from web.schema import Refused, failure
+from web.answers import Refused, failure
 
 _is_id = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII).fullmatch
 

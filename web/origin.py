@@ -2,11 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from starlette.responses import Response
 from starlette.websockets import WebSocket
-
-from web.envelope import request_id_of
-from web.schema import failure
 
 
 def allowed(origin: str | None, host: str | None, others: tuple[str, ...]) -> bool:
@@ -21,14 +17,9 @@ def allowed(origin: str | None, host: str | None, others: tuple[str, ...]) -> bo
     return whole and parts.scheme in ("http", "https") and parts.netloc.lower() == (host or "")
 
 
-def refusal(websocket: WebSocket, others: tuple[str, ...]) -> Response | None:
-    """Return the 403 for a foreign page, None for everybody else."""
+def is_allowed(websocket: WebSocket, others: tuple[str, ...]) -> bool:
+    """True when the page that opens this WebSocket may, or it is no page."""
     headers = websocket.headers
-    if len(headers.getlist("origin")) <= 1:
-        host = headers.get("host", "").lower()
-        if allowed(headers.get("origin"), host, others):
-            return None
-    request_id = request_id_of(websocket.scope)
-    return failure(
-        403, "this origin may not connect", request_id, headers={"x-request-id": request_id}
-    )
+    origins = headers.getlist("origin")
+    host = headers.get("host", "").lower()
+    return len(origins) <= 1 and allowed(headers.get("origin"), host, others)

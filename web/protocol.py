@@ -19,8 +19,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame
 
 from bus.actor import instant
+from web.answers import CODES, Envelope, Problem
 from web.limits import Bucket, Limits
-from web.schema import CODES, Envelope, Problem
 
 EXTENSION = "tickwire.connection"
 GOING_AWAY, NO_TEXT, TOO_BIG, RESTART = 1001, 1007, 1009, 1012

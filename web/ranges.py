@@ -1,7 +1,7 @@
 """The half-open range of time that a query names, checked."""
 
 from web import times
-from web.schema import Refused
+from web.answers import Refused
 
 DAY_US = 86_400_000_000
 MOMENT_MAX = 253_402_300_800_000_000

@@ -1,102 +1,50 @@
-"""Routes that say what they take and what they answer, and the one shape of every error.
+"""Routes that say what they take and what they answer.
 
 A function becomes an ``Endpoint`` by ``route(path, query=Struct, body=Struct, answer=type)``. In
-comes a request; out goes the JSON of what the function returned, or the error envelope with a
-status of its own. A query or body that does not fit is a 400 that names the field; nothing that a
-client sends can make it a 500. The types stay on the ``Endpoint``: the OpenAPI document will be
-made from them.
+comes a request; out goes the JSON of what the function returned (a ``Page`` with where the next one
+is; a list as CSV for ``format=csv``), or the error envelope with a status of its own. Parts of the
+path, ``/prices/{symbol}``, are fields of the query Struct. What does not fit is a 400 that names
+the field; nothing that a client sends can make it a 500. The types stay on the ``Endpoint``: the
+OpenAPI document is made from them.
 """
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 import msgspec
 from psycopg import errors
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bus.errors import TickwireError, UnknownSymbol
+from bus.errors import UnknownSymbol
 from store.pool import is_waitable
+from web import cursors
+from web.answers import Page, Refused, answer, paged, table, tagged
 from web.limits import Limits
 from web.services import Services
 
 RETRY_AFTER_S = 2
+ROUTE = "tickwire.route"
+"""Where a request's scope says which route answers it, for those who count."""
 _VALUE_CHARS_MAX = 256
-_encode = msgspec.json.Encoder(decimal_format="number").encode
 _field_of = re.compile(r"`\$\.([A-Za-z_]+)|field `([A-Za-z_]+)`").search
+_in_path = re.compile(r"{([a-z_]+)(?::[a-z]+)?}").findall
 
 NOT_MIGRATED = (errors.UndefinedTable, errors.UndefinedColumn, errors.UndefinedFunction)
 """At the very first start the database answers before its tables are made."""
 
-CODES = {
-    400: "BAD_REQUEST",
-    401: "UNAUTHORIZED",
-    403: "FORBIDDEN",
-    404: "RESOURCE_NOT_FOUND",
-    405: "METHOD_NOT_ALLOWED",
-    409: "CONFLICT",
-    413: "PAYLOAD_TOO_LARGE",
-    415: "UNSUPPORTED_MEDIA_TYPE",
-    429: "RATE_LIMITED",
-    431: "HEADERS_TOO_LARGE",
-    500: "INTERNAL_ERROR",
-    503: "SERVICE_UNAVAILABLE",
-}
-
-
-class Refused(TickwireError):
-    """The request cannot be answered: a status, a sentence, and the field that is to blame."""
-
-    def __init__(
-        self, status: int, sentence: str, *, field: str | None = None, retry_after_s: int = 0
-    ) -> None:
-        super().__init__(sentence)
-        self.status = status
-        self.sentence = sentence
-        self.field = field
-        self.headers = {"retry-after": str(retry_after_s)} if retry_after_s else {}
-
-
-class Problem(msgspec.Struct):
-    """What went wrong."""
-
-    code: str
-    message: str
-    field: str | None
-    request_id: str
-
-
-class Envelope(msgspec.Struct):
-    """The body of every error."""
-
-    success: bool
-    error: Problem
-
-
-def failure(
-    status: int,
-    sentence: str,
-    request_id: str,
-    *,
-    field: str | None = None,
-    headers: Mapping[str, str] | None = None,
-) -> Response:
-    """Return the error envelope as a response."""
-    code = CODES.get(status, CODES[500] if status >= 500 else CODES[400])
-    body = Envelope(success=False, error=Problem(code, sentence, field, request_id))
-    return answer(body, status=status, headers=headers)
-
-
-def answer(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Return any value as JSON; Decimals are written as numbers."""
-    all_headers = {"cache-control": "no-store", **(headers or {})}
-    return Response(_encode(value), status, all_headers, "application/json")
-
-
+Format = Literal["json", "csv"]
 Handler = Callable[..., Awaitable[Any]]
+
+
+class Paging(msgspec.Struct, kw_only=True):
+    """The fields of a query for a list: how many at most, and where to go on."""
+
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
+    cursor: Annotated[str, msgspec.Meta(max_length=cursors.CHARS_MAX)] | None = None
 
 
 @dataclass(frozen=True)
@@ -110,28 +58,65 @@ class Endpoint:
     body: type[msgspec.Struct] | None
     answer: Any
     errors: tuple[int, ...]
+    etag: bool
+
+    @property
+    def template(self) -> str:
+        """The path as documents write it, ``/api/prices/{symbol}/history``."""
+        return re.sub(r"{([a-z_]+):[a-z]+}", r"{\1}", self.path)
+
+    @property
+    def in_path(self) -> tuple[str, ...]:
+        """The names of the fields that stand in the path."""
+        return tuple(_in_path(self.path))
+
+    @property
+    def has_csv(self) -> bool:
+        """True when ``format=csv`` can be asked for."""
+        return self.query is not None and "format" in self.query.__struct_encode_fields__
 
     def on(self, services: Services) -> Route:
         """Return the route as Starlette takes it."""
         decoder = msgspec.json.Decoder(self.body) if self.body is not None else None
 
         async def endpoint(request: Request) -> Response:
+            request.scope[ROUTE] = self.template
             arguments: dict[str, Any] = {}
             if self.query is not None:
-                arguments["query"] = _query(request, self.query, services.limits)
+                arguments["query"] = query_of(request, self.query, services.limits)
             if decoder is not None:
                 arguments["body"] = await _body(request, decoder, services.limits)
             try:
-                return answer(await self.handler(services, **arguments))
+                value = await self.handler(services, **arguments)
             except UnknownSymbol as unknown:
-                raise Refused(404, str(unknown), field="symbol") from None
+                raise Refused(404, str(unknown), field=self._field_of_symbol(request)) from None
             except Exception as error:
                 if not is_waitable(error) and not isinstance(error, NOT_MIGRATED):
                     raise
                 sentence = "the database does not answer; live data is not affected"
                 raise Refused(503, sentence, retry_after_s=RETRY_AFTER_S) from error
+            return self._respond(request, value, arguments.get("query"))
 
         return Route(self.path, endpoint, methods=[self.method])
+
+    def _respond(self, request: Request, value: Any, query: Any) -> Response:
+        cursor = None
+        if isinstance(value, Page):
+            value, cursor = value.rows, value.cursor
+        if self.has_csv and query.format == "csv":
+            name = self.path.rpartition("/")[2]
+            response = table(value, get_args(self.answer)[0], name)
+        else:
+            response = answer(value)
+        if self.etag:
+            response = tagged(request, response)
+        return paged(request, response, cursor)
+
+    def _field_of_symbol(self, request: Request) -> str:
+        """Return which field named a symbol, for the error that says that there is none."""
+        given = {*request.query_params, *request.path_params}
+        names = ("symbol", "pair", "coin_id", "symbols", "coins")
+        return next((name for name in names if name in given), "symbol")
 
 
 def route(
@@ -142,28 +127,40 @@ def route(
     body: type[msgspec.Struct] | None = None,
     answer: Any = None,
     errors: tuple[int, ...] = (),
+    etag: bool = False,
 ) -> Callable[[Handler], Endpoint]:
-    """Make a function of (services[, query][, body]) an ``Endpoint``."""
+    """Make a function of (services[, query][, body]) an ``Endpoint``.
+
+    ``etag``: the answer carries one, and who has it already gets a 304.
+    """
 
     def decorate(handler: Handler) -> Endpoint:
-        return Endpoint(path, method, handler, query, body, answer, errors)
+        return Endpoint(path, method, handler, query, body, answer, errors, etag)
 
     return decorate
 
 
-def _query(request: Request, wanted: type[msgspec.Struct], limits: Limits) -> msgspec.Struct:
+def query_of(request: HTTPConnection, wanted: type[msgspec.Struct], limits: Limits) -> Any:
+    """Return the query of a request (or WebSocket) and the parts of its path as a Struct.
+
+    An empty value is as good as none.
+
+    Raises:
+        Refused: 400, it is too long or does not fit; the field is named.
+    """
     if len(request.scope["query_string"]) > limits.query_chars:
         raise Refused(400, f"the query is longer than {limits.query_chars} characters")
-    given = {key: value for key, value in request.query_params.items() if value != ""}
+    given: dict[str, Any] = {k: v for k, v in request.query_params.items() if v != ""}
+    given |= request.path_params
     for key, value in given.items():
-        if len(value) > _VALUE_CHARS_MAX and key != "symbols":
+        if len(value) > _VALUE_CHARS_MAX and key not in ("symbols", "coins", "pairs", "cursor"):
             raise Refused(
                 400, f"{key[:64]} is longer than {_VALUE_CHARS_MAX} characters", field=key[:64]
             )
     try:
         return msgspec.convert(given, wanted, strict=False)
     except msgspec.ValidationError as wrong:
-        raise _refused(wrong) from None
+        raise _refused(wrong, wanted, given) from None
 
 
 async def _body(
@@ -180,12 +177,33 @@ async def _body(
     try:
         decoded: msgspec.Struct = decoder.decode(received)
     except msgspec.ValidationError as wrong:
-        raise _refused(wrong) from None
+        raise _refused(wrong, decoder.type, {}) from None
     except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError):
         raise Refused(400, "the body is not JSON") from None
     return decoded
 
 
-def _refused(wrong: msgspec.ValidationError) -> Refused:
+def _refused(
+    wrong: msgspec.ValidationError, wanted: type[msgspec.Struct], given: Mapping[str, Any]
+) -> Refused:
+    """Return the refusal: which field, what was found, and where there are few, the choices."""
     found = _field_of(str(wrong))
-    return Refused(400, str(wrong), field=(found[1] or found[2]) if found else None)
+    name = str(found[1] or found[2]) if found else None
+    sentence = str(wrong)
+    choices = _choices(wanted).get(name or "")
+    if name is not None and choices and name in given:
+        sentence = f"{name} was {str(given[name])[:64]!r}, must be one of {', '.join(choices)}"
+    return Refused(400, sentence, field=name)
+
+
+def _choices(wanted: type[msgspec.Struct]) -> dict[str, tuple[str, ...]]:
+    """Return the fields that are one of some words, with these words."""
+    hints = get_type_hints(wanted)
+    found = {}
+    for field in msgspec.structs.fields(wanted):
+        literals = [hints[field.name], *get_args(hints[field.name])]
+        words = [get_args(one) for one in literals if get_args(one)]
+        words = [choices for choices in words if all(isinstance(each, str) for each in choices)]
+        if words:
+            found[field.encode_name] = words[0]
+    return found

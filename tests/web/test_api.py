@@ -165,15 +165,15 @@ def test_an_hour_that_began_before_the_data_is_partial(api: Api, records: Connec
     ("query", "status", "field"),
     [
         ({}, 400, "pair"),
-        ({"pair": "NOPE"}, 404, "symbol"),
+        ({"pair": "NOPE"}, 404, "pair"),
         ({"pair": "ETHUSDT", "from": "yesterday"}, 400, "from"),
         ({"pair": "ETHUSDT", "to": "9" * 200}, 400, "to"),
         ({"pair": "ETHUSDT", "from": "1900-01-01T00:00Z"}, 400, "from"),
         ({"pair": "ETHUSDT", "from": "2025-10-02T00:00Z", "to": "2025-10-02T00:00Z"}, 400, "from"),
         ({"pair": "ETHUSDT", "from": "2025-09-01T00:00Z", "to": "2025-10-02T00:01Z"}, 400, "from"),
-        ({"pair": "ETHUSDT'; DROP TABLE candle; --"}, 404, "symbol"),
-        ({"pair": "ETHUSDT\0"}, 404, "symbol"),
-        ({"pair": "ETHUSDT", "exchange": "nowhere"}, 404, "symbol"),
+        ({"pair": "ETHUSDT'; DROP TABLE candle; --"}, 404, "pair"),
+        ({"pair": "ETHUSDT\0"}, 404, "pair"),
+        ({"pair": "ETHUSDT", "exchange": "nowhere"}, 404, "pair"),
     ],
 )
 def test_averages_refuse_what_they_cannot_answer(

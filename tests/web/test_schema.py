@@ -14,9 +14,10 @@ from starlette.routing import Router
 from bus.errors import UnknownSymbol
 from bus.log import Log
 from tests.web.asgi import Answer, ask
+from web.answers import Refused
 from web.envelope import Caught, Marked
 from web.limits import Limits
-from web.schema import Refused, route
+from web.schema import route
 from web.services import Services
 
 

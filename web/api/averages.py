@@ -10,8 +10,9 @@ from bus.messages import Average
 from market.symbols import pair as pair_of
 from store import candles
 from web import times
+from web.answers import Refused
 from web.ranges import DAY_US, moment, ordered
-from web.schema import Refused, route
+from web.schema import route
 from web.services import Services
 
 SPAN_MAX_US = 31 * DAY_US

@@ -8,7 +8,8 @@ import msgspec
 from bus.actor import instant
 from bus.heartbeat import rss_bytes
 from store.pool import is_waitable
-from web.schema import NOT_MIGRATED, RETRY_AFTER_S, Refused, route
+from web.answers import Refused
+from web.schema import NOT_MIGRATED, RETRY_AFTER_S, route
 from web.services import Services
 
 

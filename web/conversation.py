@@ -1,7 +1,7 @@
-"""The WebSocket ``/ws``: bytes in and out. What is said is decided in ``subscribe`` and ``hub``.
+"""One accepted WebSocket, whatever it speaks: hears its client, writes to it, and ends.
 
-In come a client's frames, at most ``messages_per_minute``; out go the answers and the updates, by
-one writer. Every way of ending ends the writer and leaves the hub.
+In come a client's messages, at most ``messages_per_minute``; out go the texts that the hub has for
+it, by one writer. Every way of ending ends the writer and leaves the hub.
 """
 
 from collections.abc import Callable
@@ -9,40 +9,13 @@ from collections.abc import Callable
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bus.actor import Instant, instant
-from web.codecs import native
 from web.hub import Client
 from web.limits import Bucket
-from web.origin import refusal
 from web.protocol import TOO_MANY
 from web.services import Services
-from web.subscribe import Conversation
 from web.writer import Writer
 
 Hear = Callable[[str | bytes, Instant], None]
-
-
-async def serve(websocket: WebSocket, services: Services) -> None:
-    """Serve one connection of ``/ws``."""
-    if not await admitted(websocket, services):
-        return
-    conversation = Conversation(services.hub, services.directory, services.limits)
-    greeting = {
-        "status": "connected",
-        "process": services.health.program,
-        "version": services.version,
-    }
-    conversation.client.put(native.message("connection_status", greeting, instant().wall))
-    await converse(websocket, services, "ws", conversation.client, conversation.hear)
-
-
-async def admitted(websocket: WebSocket, services: Services) -> bool:
-    """Accept a connection, or refuse it before that when a foreign page asks for it."""
-    refused = refusal(websocket, services.settings.cors_origin)
-    if refused is None:
-        await websocket.accept()
-    else:
-        await websocket.send_denial_response(refused)
-    return refused is None
 
 
 async def converse(

@@ -19,12 +19,13 @@ from bus.actor import Instant, instant
 from bus.errors import UnknownSymbol
 from bus.messages import Average, FeedStatus, Ticker, TradeBatch
 from market.symbols import Directory, pair
+from web.answers import Refused
 from web.codecs import quotes
 from web.codecs.quotes import Link, Status
+from web.conversation import converse
 from web.hub import Client, Hub
-from web.live import admitted, converse
-from web.schema import Refused
 from web.services import Services
+from web.stream import events, wanted, websocket
 from web.update import Update, WatchKey
 
 RETRY_MS = 2000
@@ -139,10 +140,9 @@ def _pairs_of(text: str | bytes) -> tuple[bool, list[str] | None]:
     return True, wanted[:PAIRS_MAX] if wanted is not None else None
 
 
-async def serve(websocket: WebSocket, services: Services) -> None:
-    """Serve one connection of ``/ws/quotes``."""
-    if not await admitted(websocket, services):
-        return
+@websocket("/ws/quotes")
+async def ws_quotes(websocket: WebSocket, services: Services) -> None:
+    """Be sent ticks and averages of all pairs, or of those that a ``hello`` names."""
     chosen = Chosen(services.hub, services.directory, as_event=False)
     chosen.choose(None, instant())
 
@@ -156,18 +156,23 @@ async def serve(websocket: WebSocket, services: Services) -> None:
     await converse(websocket, services, "quotes", chosen.client, hear)
 
 
-async def stream(request: Request, services: Services) -> StreamingResponse:
-    """Answer ``/sse/quotes``; an unknown pair is a 404 here, where there is a way to say so."""
-    wanted = [name for name in request.query_params.get("pairs", "").split(",") if name.strip()]
-    if len(request.scope["query_string"]) > services.limits.query_chars:
-        raise Refused(400, f"the query is longer than {services.limits.query_chars} characters")
+class QuotesQuery(msgspec.Struct):
+    """``pairs``: a comma list; all by default."""
+
+    pairs: str | None = None
+
+
+@events("/sse/quotes", query=QuotesQuery)
+async def sse_quotes(request: Request, services: Services, query: QuotesQuery) -> StreamingResponse:
+    """Be sent the same as on ``/ws/quotes``; an unknown pair is a 404, as one can be said here."""
+    names = wanted(query.pairs)
     try:
-        for name in wanted:
+        for name in names:
             services.directory.resolve(name)
     except UnknownSymbol as unknown:
         raise Refused(404, str(unknown), field="pairs") from None
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    body = _events(services, wanted or None)
+    body = _events(services, names or None)
     return StreamingResponse(body, headers=headers, media_type="text/event-stream")
 
 

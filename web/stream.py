@@ -1,0 +1,114 @@
+"""Live streams that say what they take and what they send, as routes do.
+
+A function becomes a ``Stream`` by ``websocket(path, …)`` or ``events(path, …)``: a conversation
+over a WebSocket, or server-sent events. A WebSocket is refused before it is accepted, with the
+error envelope, when a foreign page asks for it or its query does not fit. The types stay on the
+``Stream``: the AsyncAPI document is made from them.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from web.answers import Refused, failure
+from web.envelope import request_id_of
+from web.origin import is_allowed
+from web.schema import ROUTE, query_of
+from web.services import Services
+
+Handler = Callable[..., Awaitable[Any]]
+Frames = tuple[type[msgspec.Struct], ...]
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One stream: where, what its query is, what it sends and hears, and who serves it.
+
+    The handler of a WebSocket is a function of (websocket, services[, query]) and gets it accepted;
+    that of events one of (request, services[, query]) which returns the response.
+    """
+
+    path: str
+    kind: Literal["websocket", "events"]
+    handler: Handler
+    query: type[msgspec.Struct] | None
+    sends: Frames
+    hears: Frames
+
+    def on(self, services: Services) -> BaseRoute:
+        """Return the route as Starlette takes it."""
+        if self.kind == "events":
+
+            async def begin(request: Request) -> Response:
+                request.scope[ROUTE] = self.path
+                response: Response = await self.handler(
+                    request, services, **self._query(request, services)
+                )
+                return response
+
+            return Route(self.path, begin)
+
+        async def serve(websocket: WebSocket) -> None:
+            try:
+                if not is_allowed(websocket, services.settings.cors_origin):
+                    raise Refused(403, "this origin may not connect")
+                query = self._query(websocket, services)
+            except Refused as refused:
+                await deny(websocket, refused)
+                return
+            await websocket.accept()
+            await self.handler(websocket, services, **query)
+
+        return WebSocketRoute(self.path, serve)
+
+    def _query(self, connection: WebSocket | Request, services: Services) -> dict[str, Any]:
+        if self.query is None:
+            return {}
+        return {"query": query_of(connection, self.query, services.limits)}
+
+
+def websocket(
+    path: str,
+    *,
+    query: type[msgspec.Struct] | None = None,
+    sends: Frames = (),
+    hears: Frames = (),
+) -> Callable[[Handler], Stream]:
+    """Make a function of (websocket, services[, query]) a ``Stream``."""
+
+    def decorate(handler: Handler) -> Stream:
+        return Stream(path, "websocket", handler, query, sends, hears)
+
+    return decorate
+
+
+def events(
+    path: str, *, query: type[msgspec.Struct] | None = None, sends: Frames = ()
+) -> Callable[[Handler], Stream]:
+    """Make a function of (request, services[, query]) a ``Stream`` of server-sent events."""
+
+    def decorate(handler: Handler) -> Stream:
+        return Stream(path, "events", handler, query, sends, ())
+
+    return decorate
+
+
+async def deny(websocket: WebSocket, refused: Refused) -> None:
+    """Refuse a WebSocket before it is accepted, with the error envelope."""
+    request_id = request_id_of(websocket.scope)
+    headers = {**refused.headers, "x-request-id": request_id}
+    response = failure(
+        refused.status, refused.sentence, request_id, field=refused.field, headers=headers
+    )
+    await websocket.send_denial_response(response)
+
+
+def wanted(text: str | None) -> list[str]:
+    """Return the names of a comma list, none for None."""
+    return [name.strip() for name in (text or "").split(",") if name.strip()]
