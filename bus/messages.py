@@ -180,6 +180,12 @@ class SymbolStatus(msgspec.Struct, frozen=True, array_like=True):
     """``quiet``: no trade for long, and none is to be expected; ``stale``: one is."""
     last_recv: int | None
     trades: int
+    listed: bool | None = None
+    """Whether the exchange lists it; ``None`` while that is not known."""
+    tick_size: str | None = None
+    """The smallest step of the price as plain decimal text, ``"0.01"``; ``None``: not known."""
+    size_step: str | None = None
+    """The smallest step of the size, likewise."""
 
 
 class FeedStatus(msgspec.Struct, frozen=True, array_like=True, tag="status"):

@@ -24,13 +24,11 @@ def test_the_last_match_on_subscribing_is_a_trade_like_any() -> None:
     assert EXCHANGE.parse(frame, 7) == (coinbase.expected,)
 
 
-def test_the_request_names_every_symbol_and_both_channels() -> None:
-    (text,) = EXCHANGE.subscribe()
-    assert json.loads(text) == {
-        "type": "subscribe",
-        "product_ids": ["BTC-USD", "ETH-USD"],
-        "channels": ["matches", "heartbeat"],
-    }
+def test_each_symbol_has_a_request_of_its_own_for_both_channels() -> None:
+    assert [json.loads(text) for text in EXCHANGE.subscribe()] == [
+        {"type": "subscribe", "product_ids": [symbol], "channels": ["matches", "heartbeat"]}
+        for symbol in ("BTC-USD", "ETH-USD")
+    ]
     kinds = [json.loads(text)["type"] for text in EXCHANGE.resubscribe("BTC-USD")]
     assert kinds == ["unsubscribe", "subscribe"]
 

@@ -7,6 +7,7 @@ import pytest
 
 from bus.errors import BadFrame
 from bus.messages import QuarantineBatch, Quarantined, Trade, encode
+from market.decimals import check
 from procs.feed import exchanges
 from procs.feed.exchanges import FRAME_KEPT, ID_MAX, Beat, Closing, Exchange, Refused
 from tests.exchanges import garbage
@@ -132,6 +133,81 @@ def test_the_clock_is_read_to_the_microsecond(name: str) -> None:
     body, ts = known.clock
     assert exchange.parse_time(body) == ts
     assert exchange.time_url("http://h/rest").startswith("http://h/rest/")
+
+
+def test_a_listing_is_read_as_plain_text_and_its_address_names_the_symbol(name: str) -> None:
+    exchange, known = made(name)
+    body, listing = known.listed
+    assert exchange.parse_listing(200, body) == listing
+    url = exchange.listing_url("http://h/rest", known.symbols[1])
+    assert url.startswith("http://h/rest/")
+    assert known.symbols[1].replace("-", "") in url.replace("-", "")
+
+
+def test_a_symbol_is_not_listed_only_when_the_exchange_says_so_in_its_own_way(name: str) -> None:
+    exchange, known = made(name)
+    right, body = known.unlisted
+    assert exchange.parse_listing(right, body) is None
+    for status in (200, 400, 403, 404, 418, 429, 451, 500, 503):
+        for answer in (b"<html>404 Not Found</html>", b"{}", b'{"code":-1003}', known.listed[0]):
+            if status != 200 or answer != known.listed[0]:
+                with pytest.raises(BadFrame):
+                    exchange.parse_listing(status, answer)
+        if status != right:
+            with pytest.raises(BadFrame):
+                exchange.parse_listing(status, body)
+
+
+@pytest.mark.parametrize("body", garbage.BYTES, ids=range(len(garbage.BYTES)))
+def test_a_listing_that_is_garbage_is_a_bad_frame_and_nothing_else(name: str, body: bytes) -> None:
+    exchange, known = made(name)
+    for status in (200, known.unlisted[0], 500):
+        with pytest.raises(BadFrame):
+            exchange.parse_listing(status, body)
+
+
+def test_a_listing_with_wrong_values_gives_plain_steps_or_is_bad(name: str) -> None:
+    exchange, known = made(name)
+    read = bad = 0
+    wrong = [*garbage.mistyped(known.listed[0]), *garbage.truncated(known.listed[0])]
+    for text in [*BAD, "1e-2", "-0.01", "0.00"]:
+        quoted = json.dumps(text).encode()
+        wrong += [known.listed[0].replace(b'"0.01000000"', quoted)]
+    for body in wrong:
+        try:
+            listing = exchange.parse_listing(200, body)
+        except BadFrame:
+            bad += 1
+            continue
+        assert listing is not None
+        read += 1
+        for found in listing:
+            assert found is None or check(found) == found
+    assert read > 10
+    assert bad > 10
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("0.01000000", "0.01"),
+        ("0.00000001", "0.00000001"),
+        ("1.00000000", "1"),
+        ("100", "100"),
+        ("10.0", "10"),
+        ("0.00000000", None),
+        ("0", None),
+        (None, None),
+    ],
+)
+def test_a_step_is_written_without_needless_zeros(
+    name: str, text: str | None, plain: str | None
+) -> None:
+    exchange, known = made(name)
+    body = known.listed[0].replace(b'"0.01000000"', json.dumps(text).encode())
+    listing = exchange.parse_listing(200, body)
+    assert listing is not None
+    assert listing.tick_size == plain
 
 
 def test_the_texts_to_send_are_json_and_name_the_symbol(name: str) -> None:

@@ -158,12 +158,20 @@ def test_candles_averages_and_the_feeds_state_are_maps_too() -> None:
     assert (found[1]["type"], found[1]["count"]) == ("average", 5)
     status = FeedStatus(
         *("binance", "connected", "closed", START, 0, None, None, True),
-        [SymbolStatus("A-USD", "live", START, 3)],
+        [SymbolStatus("A-USD", "live", START, 3, True, "0.01", "0.5")],
     )
     (found,) = bus(tap, b"status.binance.", status)
     assert found[1]["type"] == "status"
     assert found[1]["symbols"] == [
-        {"symbol": "A-USD", "state": "live", "last_recv": START, "trades": 3}
+        {
+            "symbol": "A-USD",
+            "state": "live",
+            "last_recv": START,
+            "trades": 3,
+            "listed": True,
+            "tick_size": "0.01",
+            "size_step": "0.5",
+        }
     ]
 
 

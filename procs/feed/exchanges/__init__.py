@@ -9,8 +9,9 @@ import importlib
 import pkgutil
 from typing import NamedTuple, Protocol, cast
 
-from bus.errors import BadFrame
+from bus.errors import BadDecimal, BadFrame
 from bus.messages import Quarantined, Trade
+from market.decimals import check
 
 FRAME_KEPT = 4096
 """Characters of a raw frame that are kept with a quarantined trade."""
@@ -38,6 +39,15 @@ class Refused(NamedTuple):
 
 
 Event = Trade | Quarantined | Beat | Closing | Refused
+
+
+class Listing(NamedTuple):
+    """What the exchange says of a symbol that it lists, plain decimal text; None: it is silent."""
+
+    tick_size: str | None
+    """The smallest step of the price, ``0.01``."""
+    size_step: str | None
+    """The smallest step of the size."""
 
 
 class Exchange(Protocol):
@@ -75,6 +85,16 @@ class Exchange(Protocol):
             BadFrame: the answer is not that of a clock.
         """
 
+    def listing_url(self, base: str, symbol: str) -> str:
+        """Return the address of what the exchange says of one symbol."""
+
+    def parse_listing(self, status: int, body: bytes) -> Listing | None:
+        """Return what an answer with that HTTP status says; None: the symbol is not listed.
+
+        Raises:
+            BadFrame: it says neither.
+        """
+
     def parse(self, frame: bytes, ts_recv: int) -> tuple[Event, ...]:
         """Return what one WebSocket message says; nothing for acknowledgements and their like.
 
@@ -109,3 +129,18 @@ def quarantined(
         raise BadFrame("a trade id out of range")
     text = frame[:FRAME_KEPT].decode("utf-8", "replace").replace("\x00", "�")
     return Quarantined(symbol, trade_id, ts_recv, reason, text)
+
+
+def step(text: str | None) -> str | None:
+    """Return a step of price or size without needless zeros, ``0.01``; None where there is none.
+
+    Raises:
+        BadFrame: it is not a plain decimal.
+    """
+    if text is None or not text.strip("0."):
+        return None
+    try:
+        checked = check(text)
+    except BadDecimal as bad:
+        raise BadFrame(f"not a step: {bad.reason}") from None
+    return checked.rstrip("0").rstrip(".") if "." in checked else checked

@@ -8,7 +8,16 @@ A trade, as received (the wrapper ``stream``/``data`` is absent on the raw strea
 ``t`` is consecutive per symbol. ``T`` is milliseconds. ``m`` says that the buyer was the maker, so
 the taker sold. Futures carry records whose ``X`` is not ``MARKET``: their id counts, their trade
 does not. Every connection is cut after 24 hours. Unknown symbols are accepted without a word.
-(Source: Binance's public documentation, "WebSocket Streams" and "General endpoints".)
+
+What it says of a symbol (cut), and of one that it does not list, with HTTP 400. A step of 0 means
+that there is no such rule::
+
+    {"symbols":[{"symbol":"BTCUSDT","status":"TRADING","filters":[
+     {"filterType":"PRICE_FILTER","minPrice":"0.01000000","tickSize":"0.01000000"},
+     {"filterType":"LOT_SIZE","minQty":"0.00001000","stepSize":"0.00001000"}]}]}
+    {"code":-1121,"msg":"Invalid symbol."}
+
+(Source: Binance's public documentation, "WebSocket Streams", "General endpoints", "Filters".)
 """
 
 import json
@@ -20,7 +29,7 @@ from bus.errors import BadDecimal, BadFrame
 from bus.messages import Trade
 from market.decimals import check
 from market.symbols import pair
-from procs.feed.exchanges import Closing, Event, Refused, quarantined
+from procs.feed.exchanges import Closing, Event, Listing, Refused, quarantined, step
 
 
 class _Trade(msgspec.Struct, tag_field="e", tag="trade"):
@@ -41,9 +50,30 @@ class _Time(msgspec.Struct):
     serverTime: int  # noqa: N815 (Binance's word)
 
 
+class _Filter(msgspec.Struct):
+    filterType: str  # noqa: N815
+    tickSize: str | None = None  # noqa: N815
+    stepSize: str | None = None  # noqa: N815
+
+
+class _Symbol(msgspec.Struct):
+    filters: list[_Filter]
+
+
+class _Info(msgspec.Struct):
+    symbols: list[_Symbol]
+
+
+class _Failure(msgspec.Struct):
+    code: int
+
+
+_NO_SUCH_SYMBOL = -1121
 _combined = msgspec.json.Decoder(_Combined).decode
 _raw = msgspec.json.Decoder(_Trade).decode
 _time = msgspec.json.Decoder(_Time).decode
+_info = msgspec.json.Decoder(_Info).decode
+_failure = msgspec.json.Decoder(_Failure).decode
 
 
 class Exchange:
@@ -90,6 +120,26 @@ class Exchange:
             return _time(body).serverTime * 1000
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
             raise BadFrame(f"not a time: {error}") from None
+
+    def listing_url(self, base: str, symbol: str) -> str:
+        """Return the address of one symbol's rules."""
+        return f"{base}/api/v3/exchangeInfo?symbol={pair(symbol)}"
+
+    def parse_listing(self, status: int, body: bytes) -> Listing | None:
+        """Return the symbol's steps. One whose trading is halted is listed all the same."""
+        try:
+            if status == 400 and _failure(body).code == _NO_SUCH_SYMBOL:
+                return None
+            if status == 200:
+                (found,) = _info(body).symbols
+                rules = {rule.filterType: rule for rule in found.filters}
+                price, size = rules.get("PRICE_FILTER"), rules.get("LOT_SIZE")
+                return Listing(
+                    step(price.tickSize if price else None), step(size.stepSize if size else None)
+                )
+        except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+            raise BadFrame(f"not a listing: {str(error)[:120]}") from None
+        raise BadFrame(f"not a listing: HTTP {status}")
 
     def parse(self, frame: bytes, ts_recv: int) -> tuple[Event, ...]:
         """Return the trade in ``frame``."""

@@ -11,7 +11,14 @@ A trade, and the heartbeat that tells a quiet market from a dead feed, as receiv
 ``trade_id`` is consecutive per product, ``sequence`` only rises. ``side`` is the maker's. On
 subscribing one ``last_match`` per product comes: a real trade, often one we have. The ``ticker``
 channel is not used: it merges cascaded fills. A connection that does not subscribe within five
-seconds is cut. (Source: Coinbase Exchange's public documentation, "WebSocket Channels".)
+seconds is cut. A request that names one unknown symbol is refused for all that it names.
+
+What it says of a symbol (cut), and of one that it does not list, with HTTP 404::
+
+    {"id":"BTC-USD","quote_increment":"0.01","base_increment":"0.00000001","status":"online"}
+    {"message":"NotFound"}
+
+(Source: Coinbase Exchange's public documentation, "WebSocket Channels", "Get single product".)
 """
 
 import datetime
@@ -22,7 +29,7 @@ import msgspec
 from bus.errors import BadDecimal, BadFrame
 from bus.messages import Trade
 from market.decimals import check
-from procs.feed.exchanges import Beat, Event, Refused, quarantined
+from procs.feed.exchanges import Beat, Event, Listing, Refused, quarantined, step
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MICROSECOND = datetime.timedelta(microseconds=1)
@@ -60,8 +67,20 @@ class _Time(msgspec.Struct):
     iso: datetime.datetime
 
 
+class _Product(msgspec.Struct):
+    id: str
+    quote_increment: str | None = None
+    base_increment: str | None = None
+
+
+class _Failure(msgspec.Struct):
+    message: str
+
+
 _message = msgspec.json.Decoder(_Match | _LastMatch | _Heartbeat | _Subscriptions | _Error).decode
 _time = msgspec.json.Decoder(_Time).decode
+_product = msgspec.json.Decoder(_Product).decode
+_failure = msgspec.json.Decoder(_Failure).decode
 _TAKER = {"buy": "sell", "sell": "buy"}
 
 
@@ -82,15 +101,15 @@ class Exchange:
         return base
 
     def subscribe(self) -> list[str]:
-        """Return the request for both channels of all symbols."""
-        return [self._request("subscribe", sorted(self._symbols))]
+        """Return a request for each symbol: an unknown one spoils its own request alone."""
+        return [self._request("subscribe", symbol) for symbol in sorted(self._symbols)]
 
     def resubscribe(self, symbol: str) -> list[str]:
         """Return the requests that leave and take up one symbol."""
-        return [self._request("unsubscribe", [symbol]), self._request("subscribe", [symbol])]
+        return [self._request("unsubscribe", symbol), self._request("subscribe", symbol)]
 
-    def _request(self, kind: str, symbols: list[str]) -> str:
-        return json.dumps({"type": kind, "product_ids": symbols, "channels": _CHANNELS})
+    def _request(self, kind: str, symbol: str) -> str:
+        return json.dumps({"type": kind, "product_ids": [symbol], "channels": _CHANNELS})
 
     def time_url(self, base: str) -> str:
         """Return the address of the clock."""
@@ -102,6 +121,22 @@ class Exchange:
             return _microseconds(_time(body).iso)
         except (msgspec.MsgspecError, TypeError, RecursionError, UnicodeDecodeError) as error:
             raise BadFrame(f"not a time: {error}") from None
+
+    def listing_url(self, base: str, symbol: str) -> str:
+        """Return the address of one product."""
+        return f"{base}/products/{symbol}"
+
+    def parse_listing(self, status: int, body: bytes) -> Listing | None:
+        """Return the product's steps; None for a 404 in Coinbase's own form, and no other's."""
+        try:
+            if status == 404 and _failure(body).message:
+                return None
+            if status == 200:
+                found = _product(body)
+                return Listing(step(found.quote_increment), step(found.base_increment))
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+            raise BadFrame(f"not a listing: {str(error)[:120]}") from None
+        raise BadFrame(f"not a listing: HTTP {status}")
 
     def parse(self, frame: bytes, ts_recv: int) -> tuple[Event, ...]:
         """Return the trade or the heartbeat in ``frame``."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple, cast
 
 from bus.messages import Side, Trade
+from procs.feed.exchanges import Listing
 
 Read = tuple[str, int, int, str, str, Side]
 """(symbol, trade_id, ts_event, price, size, the taker's side)."""
@@ -37,6 +38,10 @@ class Sample:
     """Frames that are none of ours: of channels or symbols not asked for."""
     clock: tuple[bytes, int]
     """An answer of the exchange's clock, and its time."""
+    listed: tuple[bytes, Listing]
+    """An answer, with HTTP 200, to what the exchange lists, and what it says."""
+    unlisted: tuple[int, bytes]
+    """HTTP status and body of the answer for a symbol that it does not list."""
     recordings: tuple[Recording, ...]
     read: Callable[[bytes], Read | None]
     """Return the trade in a recorded frame, None where there is none, by ``json`` alone."""

@@ -3,6 +3,7 @@
 import json
 
 from bus.messages import Trade
+from procs.feed.exchanges import Listing
 from tests.exchanges.samples import Read, Recording
 
 symbols = ("BTC-USDT", "ETH-USDT")
@@ -29,6 +30,16 @@ unknown = (
     b'{"e":"trade"}',
 )
 clock = (b'{"serverTime":1723161255343}', 1723161255343000)
+listed = (
+    b'{"timezone":"UTC","serverTime":1723161255343,"rateLimits":[],"exchangeFilters":[],'
+    b'"symbols":[{"symbol":"ETHUSDT","status":"BREAK","baseAsset":"ETH","quoteAsset":"USDT",'
+    b'"filters":[{"filterType":"PRICE_FILTER","minPrice":"0.01000000","maxPrice":"1000000.00",'
+    b'"tickSize":"0.01000000"},{"filterType":"LOT_SIZE","minQty":"0.00010000",'
+    b'"maxQty":"9000.00000000","stepSize":"0.00010000"},'
+    b'{"filterType":"ICEBERG_PARTS","limit":10}]}]}',
+    Listing("0.01", "0.0001"),
+)
+unlisted = (400, b'{"code":-1121,"msg":"Invalid symbol."}')
 recordings = (
     Recording("binance/spot_btcusdt_20240808.txt.zst", ("BTC-USDT",), 9757),
     Recording("binance/spot_btcusdt_20240809.txt.zst", ("BTC-USDT",), 10147),

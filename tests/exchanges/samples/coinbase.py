@@ -4,6 +4,7 @@ import json
 from datetime import datetime
 
 from bus.messages import Trade
+from procs.feed.exchanges import Listing
 from tests.exchanges.samples import Read, Recording
 
 symbols = ("BTC-USD", "ETH-USD")
@@ -32,6 +33,13 @@ unknown = (
     b'{"type":"match","product_id":"BTC-USD","trade_id":true}',
 )
 clock = (b'{"iso":"2026-08-25T03:35:57.198Z","epoch":1787628957.198}', 1787628957198000)
+listed = (
+    b'{"id":"ETH-USD","base_currency":"ETH","quote_currency":"USD","quote_increment":"0.01000000",'
+    b'"base_increment":"0.00000001","display_name":"ETH-USD","min_market_funds":"1",'
+    b'"margin_enabled":false,"status":"online","status_message":"","trading_disabled":false}',
+    Listing("0.01", "0.00000001"),
+)
+unlisted = (404, b'{"message":"NotFound"}')
 recordings = (
     Recording(
         "coinbase/ws_feed_20210417.txt.zst",
