@@ -1,23 +1,51 @@
-"""Recorded frames of real exchanges, where there are any."""
+"""Recordings: our own, which are always there, and those of real exchanges, where there are any.
+
+Their format and how to make one: docs/recordings.md. What ``real`` does not find is the one reason
+for which a test may be skipped that needs other people's data.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import zstandard
 
 from bus import settings
 
+OWN = Path(__file__).parent / "recordings"
+SUFFIX = ".txt.zst"
 
-@pytest.fixture(scope="session")
-def recordings() -> Path:
-    """The folder of the recordings; without it a loud skip. The format: docs/recordings.md."""
+
+class Recording(NamedTuple):
+    """One of our own. Its file is named after its symbols."""
+
+    exchange: str
+    symbols: tuple[str, ...]
+    path: Path
+
+    def __str__(self) -> str:
+        """Return a name for a test."""
+        return f"{self.exchange}/{self.path.name.removesuffix(SUFFIX)}"
+
+
+def own(exchange: str = "*") -> list[Recording]:
+    """Return our own recordings, of one exchange or of all."""
+    return [
+        Recording(path.parent.name, tuple(path.name.split(".")[0].split("_")), path)
+        for path in sorted(OWN.glob(f"{exchange}/*{SUFFIX}"))
+    ]
+
+
+def real(*names: str) -> list[Path]:
+    """Return files below RECORDINGS_DIR; where one is missing the test is skipped, and says so."""
     folder = settings.load().recordings_dir
-    if (folder / "binance").is_dir() and (folder / "coinbase").is_dir():
-        return folder
-    pytest.skip(
-        "no recordings in RECORDINGS_DIR: the exchanges were tested on hand-made frames only"
-    )
+    for name in names:
+        if not (folder / name).is_file():
+            pytest.skip(
+                f"no {name} in RECORDINGS_DIR: this was NOT tested on a real exchange's data"
+            )
+    return [folder / name for name in names]
 
 
 def frames(path: Path) -> Iterator[tuple[int, bytes]]:

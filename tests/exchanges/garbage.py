@@ -31,9 +31,22 @@ def truncated(frame: bytes) -> Iterator[bytes]:
         yield frame[:end]
 
 
+def damaged(frame: bytes) -> Iterator[bytes]:
+    """Yield the frame with each of its bytes replaced by some others, and without it."""
+    for at in range(len(frame)):
+        for wrong in (b"", b"\x00", b"\xff", b"-", b"e", b'"', b"9", b"]"):
+            yield frame[:at] + wrong + frame[at + 1 :]
+
+
 def mistyped(frame: bytes) -> Iterator[bytes]:
-    """Yield the frame with each of its values replaced by each wrong one, and without it."""
-    whole = json.loads(frame)
+    """Yield the frame with each of its values replaced by each wrong one, and without it.
+
+    A frame that is not JSON as a whole yields nothing.
+    """
+    try:
+        whole = json.loads(frame)
+    except ValueError:
+        return
     for path in _paths(whole):
         for wrong in WRONG:
             copied = json.loads(frame)
@@ -48,10 +61,11 @@ def _dumped(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode()
 
 
-def _paths(value: object, before: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield (*before, key)
+def _paths(value: Any, before: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    pairs = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, inner in pairs:
+        yield (*before, key)
+        if isinstance(inner, dict | list):
             yield from _paths(inner, (*before, key))
 
 

@@ -1,7 +1,6 @@
 """What only Coinbase does."""
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -9,7 +8,7 @@ from bus.messages import Quarantined, Trade
 from procs.feed.exchanges import Beat
 from procs.feed.exchanges.coinbase import Exchange
 from tests.exchanges.samples import coinbase
-from tests.fix_recordings import frames
+from tests.fix_recordings import frames, real
 
 EXCHANGE = Exchange(("BTC-USD", "ETH-USD"))
 
@@ -59,12 +58,12 @@ def test_a_side_that_is_none_is_quarantined() -> None:
     assert isinstance(EXCHANGE.parse(frame, 7)[0], Quarantined)
 
 
-def test_the_side_is_the_takers_as_the_recorded_tickers_say(recordings: Path) -> None:
+def test_the_side_is_the_takers_as_the_recorded_tickers_say() -> None:
     recording = coinbase.recordings[0]
     exchange = Exchange(recording.symbols)
     ours: dict[tuple[str, int], str | None] = {}
     takers: dict[tuple[str, int], str] = {}
-    for _, frame in frames(recordings / recording.path):
+    for _, frame in frames(*real(recording.path)):
         found = json.loads(frame)
         if found["type"] == "ticker":
             takers[found["product_id"], found["trade_id"]] = found["side"]

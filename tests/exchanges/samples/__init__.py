@@ -1,9 +1,11 @@
 """Frames of each exchange, made by hand: one file for each, named as the exchange's own.
 
-A file offers what ``Sample`` lists, written down without any of the code that it tests.
+A file offers what ``Sample`` lists, written down without any of the code that it tests. An exchange
+need not have one: they are for what its recordings do not show.
 """
 
 import importlib
+import pkgutil
 from collections.abc import Callable
 from typing import NamedTuple, cast
 
@@ -14,8 +16,8 @@ Read = tuple[str, int, int, str, str, Side]
 """(symbol, trade_id, ts_event, price, size, the taker's side)."""
 
 
-class Recording(NamedTuple):
-    """A recorded file, the symbols to ask for, and how many trades of them it holds."""
+class RealRecording(NamedTuple):
+    """A file below RECORDINGS_DIR, the symbols to ask for, and how many trades of them it holds."""
 
     path: str
     symbols: tuple[str, ...]
@@ -42,15 +44,20 @@ class Sample:
     """An answer, with HTTP 200, to what the exchange lists, and what it says."""
     unlisted: tuple[int, bytes]
     """HTTP status and body of the answer for a symbol that it does not list."""
-    recordings: tuple[Recording, ...]
+    recordings: tuple[RealRecording, ...]
     read: Callable[[bytes], Read | None]
     """Return the trade in a recorded frame, None where there is none, by ``json`` alone."""
+
+
+def names() -> list[str]:
+    """Return the names of the exchanges that have a file here."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
 def sample(name: str) -> Sample:
     """Return what is known of an exchange.
 
     Raises:
-        ModuleNotFoundError: it has no file here, and is not tested.
+        ModuleNotFoundError: it has no file here.
     """
     return cast(Sample, importlib.import_module(f"{__name__}.{name}"))

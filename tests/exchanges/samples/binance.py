@@ -4,7 +4,7 @@ import json
 
 from bus.messages import Trade
 from procs.feed.exchanges import Listing
-from tests.exchanges.samples import Read, Recording
+from tests.exchanges.samples import Read, RealRecording
 
 symbols = ("BTC-USDT", "ETH-USDT")
 
@@ -41,9 +41,9 @@ listed = (
 )
 unlisted = (400, b'{"code":-1121,"msg":"Invalid symbol."}')
 recordings = (
-    Recording("binance/spot_btcusdt_20240808.txt.zst", ("BTC-USDT",), 9757),
-    Recording("binance/spot_btcusdt_20240809.txt.zst", ("BTC-USDT",), 10147),
-    Recording("binance/spot_mixed_20211012.txt.zst", ("NKN-USDT", "LRC-BTC"), 0),
+    RealRecording("binance/spot_btcusdt_20240808.txt.zst", ("BTC-USDT",), 9757),
+    RealRecording("binance/spot_btcusdt_20240809.txt.zst", ("BTC-USDT",), 10147),
+    RealRecording("binance/spot_mixed_20211012.txt.zst", ("NKN-USDT", "LRC-BTC"), 0),
 )
 
 
@@ -51,8 +51,9 @@ def read(frame: bytes) -> Read | None:
     """Return the trade in a frame."""
     found = json.loads(frame)
     one = found.get("data", found)
-    if not isinstance(one, dict) or one.get("e") != "trade":
+    if not isinstance(one, dict) or one.get("e") != "trade" or one.get("X", "MARKET") != "MARKET":
         return None
-    symbol = one["s"].removesuffix("USDT") + "-USDT"
+    quote = next(quote for quote in ("USDT", "BTC") if one["s"].endswith(quote))
+    symbol = one["s"].removesuffix(quote) + "-" + quote
     side = "sell" if one["m"] else "buy"
     return symbol, one["t"], one["T"] * 1000, one["p"], one["q"], side  # type: ignore[return-value]

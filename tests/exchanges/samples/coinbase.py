@@ -5,7 +5,7 @@ from datetime import datetime
 
 from bus.messages import Trade
 from procs.feed.exchanges import Listing
-from tests.exchanges.samples import Read, Recording
+from tests.exchanges.samples import Read, RealRecording
 
 symbols = ("BTC-USD", "ETH-USD")
 
@@ -41,7 +41,7 @@ listed = (
 )
 unlisted = (404, b'{"message":"NotFound"}')
 recordings = (
-    Recording(
+    RealRecording(
         "coinbase/ws_feed_20210417.txt.zst",
         (
             *("SKL-USD", "SKL-BTC", "SKL-GBP", "BAND-GBP", "BAND-BTC"),

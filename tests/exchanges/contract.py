@@ -1,0 +1,239 @@
+"""What every exchange file promises, as checks on nothing but the file and a recording of it.
+
+Each check takes the exchange's class and a recording, and fails where the promise is broken. No
+check knows a vendor: what must be known of one beforehand is in ``samples``.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from bus.errors import BadFrame
+from bus.messages import QuarantineBatch, Quarantined, Trade, TradeBatch, decode, encode
+from market.decimals import check
+from procs.feed.exchanges import ID_MAX, Beat, Closing, Event, Exchange, Refused
+from procs.simulator.exchanges import exchanges as simulated
+from tests.exchanges import garbage
+from tests.fix_recordings import Recording, frames
+
+DAY_US = 86_400_000_000
+BASES = ("ws://127.0.0.1:8900/x/ws", "wss://example.org:9443")
+"""Addresses that somebody might configure."""
+REST_BASE = "http://127.0.0.1:8900/x/rest"
+
+
+class Recorded(NamedTuple):
+    """A recording, read."""
+
+    symbols: tuple[str, ...]
+    """What was asked for, at least two."""
+    frames: tuple[tuple[int, bytes], ...]
+    """(receive time in µs UTC, message)."""
+
+
+Kind = type[Exchange]
+Check = Callable[[Kind, Recorded], None]
+
+
+def read(recording: Recording) -> Recorded:
+    """Return what a recording holds."""
+    return Recorded(recording.symbols, tuple(frames(recording.path)))
+
+
+def understood(exchange: Exchange, frame: bytes, ts_recv: int) -> tuple[Event, ...] | None:
+    """Return what a frame says, None where it is bad; any other exception is the caller's."""
+    try:
+        return exchange.parse(frame, ts_recv)
+    except BadFrame:
+        return None
+
+
+def trades_of(kind: Kind, recorded: Recorded) -> list[Trade]:
+    """Return the recorded trades, as the exchange's file reads them."""
+    exchange = kind(recorded.symbols)
+    events = [event for ts, frame in recorded.frames for event in exchange.parse(frame, ts)]
+    return [event for event in events if isinstance(event, Trade)]
+
+
+def various(kind: Kind, recorded: Recorded) -> Iterator[bytes]:
+    """Yield one recorded frame of each sort: of each combination of events and symbols."""
+    exchange = kind(recorded.symbols)
+    seen = set()
+    for ts, frame in recorded.frames:
+        events = exchange.parse(frame, ts)
+        sort = tuple((type(event), getattr(event, "symbol", None)) for event in events)
+        if sort not in seen:
+            seen.add(sort)
+            yield frame
+
+
+def it_says_who_it_is(kind: Kind, recorded: Recorded) -> None:
+    """Name and addresses are there, and the name is the file's."""
+    exchange = kind(recorded.symbols)
+    assert exchange.name == kind.__module__.rpartition(".")[2]
+    assert exchange.websocket_url.startswith("wss://")
+    assert exchange.rest_url.startswith("https://")
+    assert exchange.lifetime_s is None or exchange.lifetime_s > 0
+    assert isinstance(exchange.gapless, bool)
+
+
+def it_stays_with_the_host_that_was_configured(kind: Kind, recorded: Recorded) -> None:
+    """A test or a demo must never reach the real exchange."""
+    exchange = kind(recorded.symbols)
+    for base in (*BASES, exchange.websocket_url):
+        assert urlsplit(exchange.connect_url(base))[:2] == urlsplit(base)[:2]
+    asked = [exchange.listing_url(REST_BASE, symbol) for symbol in recorded.symbols]
+    assert len(set(asked)) == len(recorded.symbols)
+    for url in (*asked, exchange.time_url(REST_BASE)):
+        assert url.startswith(REST_BASE + "/")
+
+
+def it_asks_for_each_symbol(kind: Kind, recorded: Recorded) -> None:
+    """What is sent depends on every symbol, in the exchange's own spelling, whatever that is."""
+
+    def asked(symbols: tuple[str, ...]) -> tuple[str, ...]:
+        exchange = kind(symbols)
+        return (exchange.connect_url(BASES[0]), *exchange.subscribe())
+
+    symbols = recorded.symbols
+    assert len(symbols) > 1
+    whole = asked(symbols)
+    without = [asked(tuple(one for one in symbols if one != left)) for left in symbols]
+    assert len({whole, *without}) == len(symbols) + 1
+    anew = [tuple(kind(symbols).resubscribe(symbol)) for symbol in symbols]
+    assert len(set(anew)) == len(symbols)
+    assert all(anew)
+
+
+def it_understands_every_recorded_frame(kind: Kind, recorded: Recorded) -> None:
+    """Nothing that it is sent is bad, refused or in quarantine, and each symbol trades."""
+    exchange = kind(recorded.symbols)
+    for ts, frame in recorded.frames:
+        for event in exchange.parse(frame, ts):
+            assert isinstance(event, Trade | Beat | Closing), event
+    assert {trade.symbol for trade in trades_of(kind, recorded)} == set(recorded.symbols)
+
+
+def its_trades_can_be_believed(kind: Kind, recorded: Recorded) -> None:
+    """Symbols asked for, checked decimals, plausible ids and times, all of the declared types."""
+    exchange = kind(recorded.symbols)
+    for ts, frame in recorded.frames:
+        for event in exchange.parse(frame, ts):
+            if isinstance(event, Trade):
+                assert believable(event, recorded.symbols), event
+                assert 0 <= event.trade_id <= ID_MAX
+                assert event.ts_recv == ts
+                assert abs(event.ts_event - ts) < DAY_US
+                batch = TradeBatch(exchange.name, 1, 1, [event], {event.symbol: None})
+                assert decode(encode(batch)) == batch
+            elif isinstance(event, Beat):
+                assert event.symbol in recorded.symbols
+                assert 0 <= event.last_trade_id <= ID_MAX
+
+
+def believable(trade: Trade, symbols: tuple[str, ...]) -> bool:
+    """Return whether a trade's symbol was asked for and its decimals are checked ones."""
+    size = trade.size
+    exact = check(trade.price) == trade.price and (size is None or check(size) == size)
+    return exact and trade.symbol in symbols and trade.side in ("buy", "sell", None)
+
+
+def its_ids_have_no_hole_where_it_says_so(kind: Kind, recorded: Recorded) -> None:
+    """Each symbol's ids rise one by one in an unbroken recording; one id twice counts once."""
+    ids: dict[tuple[str, int], dict[int, None]] = {}
+    for trade in trades_of(kind, recorded):
+        ids.setdefault((trade.symbol, trade.series), {})[trade.trade_id] = None
+    for found in map(list, ids.values()):
+        if kind.gapless:
+            assert found == list(range(found[0], found[0] + len(found)))
+
+
+def it_remembers_nothing(kind: Kind, recorded: Recorded) -> None:
+    """The same frames give the same events: again, from a new one, and in another order."""
+    exchange = kind(recorded.symbols)
+    first = [exchange.parse(frame, ts) for ts, frame in recorded.frames]
+    again = [exchange.parse(frame, ts) for ts, frame in recorded.frames]
+    fresh = kind(recorded.symbols)
+    backwards = [fresh.parse(frame, ts) for ts, frame in reversed(recorded.frames)]
+    assert first == again == backwards[::-1]
+
+
+def its_trades_are_those_that_another_reader_finds(kind: Kind, recorded: Recorded) -> None:
+    """The simulator's own reader where there is one; else every digit must stand in the frame."""
+    found = trades_of(kind, recorded)
+    reader = simulated().get(kind.name)
+    if reader is None:
+        exchange = kind(recorded.symbols)
+        for ts, frame in recorded.frames:
+            for event in exchange.parse(frame, ts):
+                if isinstance(event, Trade):
+                    for text in (str(event.trade_id), event.price, event.size or ""):
+                        assert text.encode() in frame, f"{text} is not in {frame!r}"
+        return
+    read_there = [reader.recorded_trade(frame.decode()) for _, frame in recorded.frames]
+    assert [
+        (one.symbol, one.trade_id, one.ts_event, one.price, one.size, one.side) for one in found
+    ] == [(reader.symbol_of(native), *trade) for native, trade in filter(None, read_there)]
+
+
+def garbage_is_bad_or_counted(kind: Kind, recorded: Recorded) -> None:
+    """BadFrame, or an event that is counted; no trade, no silence, and no other exception."""
+    exchange = kind(recorded.symbols)
+    for frame in (*garbage.BYTES, *garbage.unknown_kinds(1000)):
+        events = understood(exchange, frame, 7)
+        if events is not None:
+            assert events, f"silently taken: {frame[:80]!r}"
+            assert all(isinstance(event, Quarantined | Refused) for event in events)
+    for body in garbage.BYTES:
+        assert bad(partial(exchange.parse_time, body)), f"taken for a time: {body[:80]!r}"
+        for status in (200, 500):
+            assert bad(partial(exchange.parse_listing, status, body))
+
+
+def bad(read: Callable[[], object]) -> bool:
+    """Return whether it raises BadFrame; any other exception is the caller's."""
+    try:
+        read()
+    except BadFrame:
+        return True
+    return False
+
+
+def a_torn_frame_says_no_trade_that_the_whole_does_not(kind: Kind, recorded: Recorded) -> None:
+    """Every beginning of a frame: bad, or a part of what it says; never a shorter number."""
+    exchange = kind(recorded.symbols)
+    for frame in various(kind, recorded):
+        whole = exchange.parse(frame, 7)
+        for torn in garbage.truncated(frame):
+            for event in understood(exchange, torn, 7) or ():
+                assert not isinstance(event, Trade) or event in whole, torn
+
+
+def a_damaged_frame_is_bad_counted_or_believable(kind: Kind, recorded: Recorded) -> None:
+    """Whatever is changed in a frame: only BadFrame is raised, and no bad decimal passes."""
+    exchange = kind(recorded.symbols)
+    for frame in various(kind, recorded):
+        for damaged in (*garbage.damaged(frame), *garbage.mistyped(frame)):
+            for event in understood(exchange, damaged, 7) or ():
+                if isinstance(event, Trade):
+                    assert believable(event, recorded.symbols), damaged
+                elif isinstance(event, Quarantined):
+                    assert event.trade_id is None or 0 <= event.trade_id <= ID_MAX
+                    batch = QuarantineBatch(exchange.name, 1, 1, [event])
+                    assert decode(encode(batch)) == batch
+
+
+CHECKS: tuple[Check, ...] = (
+    it_says_who_it_is,
+    it_stays_with_the_host_that_was_configured,
+    it_asks_for_each_symbol,
+    it_understands_every_recorded_frame,
+    its_trades_can_be_believed,
+    its_ids_have_no_hole_where_it_says_so,
+    it_remembers_nothing,
+    its_trades_are_those_that_another_reader_finds,
+    garbage_is_bad_or_counted,
+    a_torn_frame_says_no_trade_that_the_whole_does_not,
+    a_damaged_frame_is_bad_counted_or_believable,
+)

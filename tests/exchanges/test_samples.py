@@ -1,0 +1,200 @@
+"""What each exchange makes of frames that no recording has: made by hand, and of real days.
+
+Only exchanges with a file in ``samples`` are here; what all must keep is in ``contract``.
+"""
+
+import json
+
+import pytest
+
+from bus.errors import BadFrame
+from bus.messages import Quarantined, Trade
+from market.decimals import check
+from procs.feed import exchanges
+from procs.feed.exchanges import FRAME_KEPT, Exchange, Refused
+from tests.exchanges import garbage
+from tests.exchanges.samples import Sample, names, sample
+from tests.fix_recordings import frames, real
+from tests.market.test_decimals import BAD
+
+pytestmark = pytest.mark.parametrize("name", names())
+
+
+def made(name: str) -> tuple[Exchange, Sample]:
+    known = sample(name)
+    return exchanges.load(name)(known.symbols), known
+
+
+def events_or_bad(exchange: Exchange, frame: bytes) -> tuple[exchanges.Event, ...]:
+    """Return what a frame says; nothing else than BadFrame may be raised."""
+    try:
+        return exchange.parse(frame, 7)
+    except BadFrame:
+        return ()
+
+
+def test_a_trade_is_read_to_the_last_digit(name: str) -> None:
+    exchange, known = made(name)
+    assert exchange.parse(known.trade('"12.50"', '"0.001"'), 7) == (known.expected,)
+
+
+def test_real_frames_give_exactly_their_trades(name: str) -> None:
+    _, known = made(name)
+    for recording in known.recordings:
+        exchange = exchanges.load(name)(recording.symbols)
+        found: list[Trade] = []
+        wanted = []
+        for ts_recv, frame in frames(*real(recording.path)):
+            found += [event for event in events_or_bad(exchange, frame) if isinstance(event, Trade)]
+            one = known.read(frame)
+            wanted += [one] if one is not None else []
+            assert ts_recv > 0
+        assert [
+            (trade.symbol, trade.trade_id, trade.ts_event, trade.price, trade.size, trade.side)
+            for trade in found
+        ] == wanted
+        assert len(wanted) == recording.trades
+
+
+@pytest.mark.parametrize("text", [text for text in BAD if "\ud800" not in text])
+def test_a_bad_price_or_size_is_quarantined_with_its_id(name: str, text: str) -> None:
+    exchange, known = made(name)
+    quoted = json.dumps(text)
+    for frame in (known.trade(quoted, '"1"'), known.trade('"1"', quoted)):
+        (item,) = exchange.parse(frame, 7)
+        assert isinstance(item, Quarantined)
+        assert (item.symbol, item.trade_id) == (known.expected.symbol, 77)
+        assert (item.ts_recv, item.series) == (7, 0)
+        assert item.reason
+        assert item.frame == frame.decode()[:FRAME_KEPT]
+
+
+@pytest.mark.parametrize("value", ["5", "1e5", "null", "[]", "{}", "true"])
+def test_a_price_of_another_type_is_quarantined_with_its_id(name: str, value: str) -> None:
+    exchange, known = made(name)
+    (item,) = exchange.parse(known.trade(value, '"1"'), 7)
+    assert isinstance(item, Quarantined)
+    assert item.trade_id == 77
+
+
+@pytest.mark.parametrize("frame", garbage.BYTES, ids=range(len(garbage.BYTES)))
+def test_garbage_is_a_bad_frame_and_nothing_else(name: str, frame: bytes) -> None:
+    exchange, _ = made(name)
+    with pytest.raises(BadFrame):
+        exchange.parse(frame, 7)
+    with pytest.raises(BadFrame):
+        exchange.parse_time(frame)
+
+
+def test_ten_thousand_unknown_kinds_are_bad(name: str) -> None:
+    exchange, _ = made(name)
+    for frame in garbage.unknown_kinds(10_000):
+        with pytest.raises(BadFrame):
+            exchange.parse(frame, 7)
+
+
+def test_what_is_not_for_us_is_bad_and_what_says_nothing_says_nothing(name: str) -> None:
+    exchange, known = made(name)
+    for frame in known.silent:
+        assert exchange.parse(frame, 7) == ()
+    for frame in known.unknown:
+        with pytest.raises(BadFrame):
+            exchange.parse(frame, 7)
+    for frame in known.refused:
+        (event,) = exchange.parse(frame, 7)
+        assert isinstance(event, Refused)
+        assert event.reason
+
+
+def test_the_clock_is_read_to_the_microsecond(name: str) -> None:
+    exchange, known = made(name)
+    body, ts = known.clock
+    assert exchange.parse_time(body) == ts
+
+
+def test_a_listing_is_read_as_plain_text_and_its_address_names_the_symbol(name: str) -> None:
+    exchange, known = made(name)
+    body, listing = known.listed
+    assert exchange.parse_listing(200, body) == listing
+    url = exchange.listing_url("http://h/rest", known.symbols[1])
+    assert url.startswith("http://h/rest/")
+    assert known.symbols[1].replace("-", "") in url.replace("-", "")
+
+
+def test_a_symbol_is_not_listed_only_when_the_exchange_says_so_in_its_own_way(name: str) -> None:
+    exchange, known = made(name)
+    right, body = known.unlisted
+    assert exchange.parse_listing(right, body) is None
+    for status in (200, 400, 403, 404, 418, 429, 451, 500, 503):
+        for answer in (b"<html>404 Not Found</html>", b"{}", b'{"code":-1003}', known.listed[0]):
+            if status != 200 or answer != known.listed[0]:
+                with pytest.raises(BadFrame):
+                    exchange.parse_listing(status, answer)
+        if status != right:
+            with pytest.raises(BadFrame):
+                exchange.parse_listing(status, body)
+
+
+@pytest.mark.parametrize("body", garbage.BYTES, ids=range(len(garbage.BYTES)))
+def test_a_listing_that_is_garbage_is_a_bad_frame_and_nothing_else(name: str, body: bytes) -> None:
+    exchange, known = made(name)
+    for status in (200, known.unlisted[0], 500):
+        with pytest.raises(BadFrame):
+            exchange.parse_listing(status, body)
+
+
+def test_a_listing_with_wrong_values_gives_plain_steps_or_is_bad(name: str) -> None:
+    exchange, known = made(name)
+    read = bad = 0
+    wrong = [*garbage.mistyped(known.listed[0]), *garbage.truncated(known.listed[0])]
+    for text in [*BAD, "1e-2", "-0.01", "0.00"]:
+        quoted = json.dumps(text).encode()
+        wrong += [known.listed[0].replace(b'"0.01000000"', quoted)]
+    for body in wrong:
+        try:
+            listing = exchange.parse_listing(200, body)
+        except BadFrame:
+            bad += 1
+            continue
+        assert listing is not None
+        read += 1
+        for found in listing:
+            assert found is None or check(found) == found
+    assert read > 10
+    assert bad > 10
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("0.01000000", "0.01"),
+        ("0.00000001", "0.00000001"),
+        ("1.00000000", "1"),
+        ("100", "100"),
+        ("10.0", "10"),
+        ("0.00000000", None),
+        ("0", None),
+        (None, None),
+    ],
+)
+def test_a_step_is_written_without_needless_zeros(
+    name: str, text: str | None, plain: str | None
+) -> None:
+    exchange, known = made(name)
+    body = known.listed[0].replace(b'"0.01000000"', json.dumps(text).encode())
+    listing = exchange.parse_listing(200, body)
+    assert listing is not None
+    assert listing.tick_size == plain
+
+
+def test_the_texts_to_send_are_json_and_name_the_symbol(name: str) -> None:
+    exchange, known = made(name)
+    for text in exchange.subscribe():
+        assert isinstance(json.loads(text), dict)
+    texts = exchange.resubscribe(known.symbols[1])
+    assert len(texts) == 2
+    for text in texts:
+        assert isinstance(json.loads(text), dict)
+        plain = text.upper().replace("-", "")
+        assert known.symbols[1].replace("-", "") in plain
+        assert known.symbols[0].replace("-", "") not in plain
