@@ -118,6 +118,49 @@ class Settings:
     journal_reserve_mib: int = _setting(
         16, values.integer(1, 1024), "Disk kept in reserve for the day the disk is full, MiB"
     )
+    ws_symbols: int = _setting(
+        50,
+        values.integer(1, 10_000),
+        "Named symbols that one WebSocket may subscribe to; more are `rejected`",
+    )
+    ws_messages_per_minute: int = _setting(
+        100,
+        values.integer(1, 1_000_000),
+        "Messages a minute that one WebSocket may send; more: closed with 4429",
+    )
+    ws_frame_bytes: int = _setting(
+        64 << 10,
+        values.integer(1 << 10, 16 << 20),
+        "Bytes of the largest message that a WebSocket may send; larger: closed with 1009",
+    )
+    ws_slow_after_s: int = _setting(
+        15,
+        values.integer(1, 3600),
+        "Seconds for which a WebSocket may take nothing of what it is sent; then closed with 4408",
+    )
+    ws_ping_every_s: int = _setting(
+        30, values.integer(1, 3600), "Seconds between two pings of the server on a WebSocket"
+    )
+    ws_pong_within_s: int = _setting(
+        60, values.integer(1, 3600), "Seconds that a WebSocket has to answer a ping; then closed"
+    )
+    sse_comment_every_s: int = _setting(
+        15, values.integer(1, 3600), "Seconds after which a quiet event stream is sent a comment"
+    )
+    http_body_bytes: int = _setting(
+        64 << 10,
+        values.integer(1 << 10, 16 << 20),
+        "Bytes of the largest request body; larger: 413",
+    )
+    http_query_chars: int = _setting(
+        2048, values.integer(256, 1 << 20), "Characters of the longest query string; longer: 400"
+    )
+    http_head_bytes: int = _setting(
+        32 << 10, values.integer(4 << 10, 1 << 20), "Bytes of all headers of a request; more: 431"
+    )
+    http_head_within_s: int = _setting(
+        10, values.integer(1, 3600), "Seconds that the headers of a request may take; then cut"
+    )
     addresses: dict[str, str] = dataclasses.field(default_factory=dict)
     """``<EXCHANGE>_WS_URL`` and ``<EXCHANGE>_REST_URL`` that were set, by that name."""
 

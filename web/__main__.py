@@ -39,10 +39,10 @@ def hold(process: Process) -> int:
     return actor.run(process, Idle(), {}, {"out": out})
 
 
-def serve(process: Process, limits: Limits = Limits()) -> int:  # noqa: B008 - it is frozen
-    """Be one of the slots that serve."""
+def serve(process: Process, limits: Limits | None = None) -> int:
+    """Be one of the slots that serve, within ``limits`` or those that the settings ask for."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_serve(process, limits))
+        return runner.run(_serve(process, limits or Limits.of(process.settings)))
 
 
 async def _serve(process: Process, limits: Limits) -> int:

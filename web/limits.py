@@ -1,6 +1,12 @@
-"""The limits of one connection and one request, each with what happens when it is passed."""
+"""The limits of one connection and one request, each with what happens when it is passed.
+
+What an operator may want otherwise is a setting, ``Limits.of(settings)``; the rest is fixed here.
+"""
 
 from dataclasses import dataclass
+from typing import Self
+
+from bus.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,23 @@ class Limits:
     """A comment keeps an event stream alive through proxies."""
     drain_s: float = 3.0
     """What open requests have to finish at shutdown."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return the limits that the settings ask for."""
+        return cls(
+            frame_bytes=settings.ws_frame_bytes,
+            messages_per_minute=settings.ws_messages_per_minute,
+            symbols=settings.ws_symbols,
+            slow_after_s=settings.ws_slow_after_s,
+            ping_every_s=settings.ws_ping_every_s,
+            pong_within_s=settings.ws_pong_within_s,
+            head_bytes=settings.http_head_bytes,
+            head_within_s=settings.http_head_within_s,
+            query_chars=settings.http_query_chars,
+            body_bytes=settings.http_body_bytes,
+            sse_comment_every_s=settings.sse_comment_every_s,
+        )
 
 
 class Bucket:
