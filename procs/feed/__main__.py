@@ -24,6 +24,7 @@ from market import decimals
 from procs.feed import exchanges
 from procs.feed.connection import Connection
 from procs.feed.feed import Feed
+from procs.feed.listing import Listings
 
 
 def main(process: Process, name: str) -> int:
@@ -52,13 +53,15 @@ def main(process: Process, name: str) -> int:
         keep_us=settings.journal_keep_s * 1_000_000,
         keep_bad_frames=partial(_write, data_folder(settings, "logs") / f"bad-frames-{name}.txt"),
     )
+    rest_url = settings.address(name, "REST") or exchange.rest_url
     feed.connection = Connection(
         exchange,
         settings.address(name, "WS") or exchange.websocket_url,
-        settings.address(name, "REST") or exchange.rest_url,
+        rest_url,
         feed.on_frame,
         process.log,
     )
+    feed.listings = Listings(exchange, rest_url, symbols, process.log)
     stored = sockets.Subscriber(context, run_dir, ["persister"], [topics.stored(name)])
     outputs = {"out": out, "persister": sockets.connect(context, BATCHES, run_dir, "persister")}
     return actor.run(process, feed, {"stored": stored}, outputs)

@@ -34,6 +34,7 @@ from market.sequence import IdSet
 from procs.feed.cap import given_up, missing
 from procs.feed.connection import Connection
 from procs.feed.exchanges import ID_MAX, Beat, Closing, Exchange, Refused, quarantined
+from procs.feed.listing import Listings
 from procs.feed.watch import SymbolWatch
 
 DAY_US = 86_400_000_000
@@ -79,6 +80,7 @@ class Feed(Idle):
         self._keep_us = keep_us
         self._keep_bad_frames = keep_bad_frames
         self.connection: Connection | None = None
+        self.listings: Listings | None = None
         self._ids = {key: IdSet(found) for key, found in journal.seen().items()}
         self._symbol_seqs = journal.symbol_seqs()
         self._watches = {symbol: SymbolWatch(symbol) for symbol in symbols}
@@ -317,6 +319,11 @@ class Feed(Idle):
         if self._bad_frames_kept != self._health.counters["bad_frames"]:
             self._bad_frames_kept = self._health.counters["bad_frames"]
             self._keep_bad_frames(self._bad_frames)
+        line, listings = self.connection, self.listings
+        if line is not None and listings is not None:
+            listings.on_second(now, line.since if line.state == "connected" else None)
+            if listings.complaint is not None and self._journal_ok:
+                self._health.last_error = listings.complaint
         for watch in self._watches.values():
             watch.second()
             if self.connection is None or self.connection.state != "connected":
@@ -360,6 +367,10 @@ class Feed(Idle):
         """Return the state of the connection and of each symbol."""
         line = self.connection
         connected = line is not None and line.state == "connected"
+        symbols = [
+            watch.status(now.mono, self._stale_after_us, connected=connected)
+            for watch in self._watches.values()
+        ]
         return FeedStatus(
             exchange=self._exchange.name,
             state=line.state if line else "idle",
@@ -369,10 +380,7 @@ class Feed(Idle):
             next_try=line.next_try if line else None,
             reason=line.reason if line else None,
             gapless=self._exchange.gapless,
-            symbols=[
-                watch.status(now.mono, self._stale_after_us, connected=connected)
-                for watch in self._watches.values()
-            ],
+            symbols=[self.listings.of(one) for one in symbols] if self.listings else symbols,
             journal_ok=self._journal_ok,
             ts=now.wall,
         )
@@ -381,6 +389,8 @@ class Feed(Idle):
         """Close the connection; what had arrived is committed."""
         if self.connection is not None:
             self.connection.close()
+        if self.listings is not None:
+            self.listings.close()
         sends = list(self.on_wake(now))
         self._journal.close()
         return sends

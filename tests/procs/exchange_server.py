@@ -6,6 +6,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from collections import deque
 from contextlib import suppress
 
@@ -103,6 +104,10 @@ class ExchangeServer:
         self.rest_url = f"{'https' if context else 'http'}://127.0.0.1:{port}/rest"
         self.answers: deque[bytes] = deque()
         self.clock = http("200 OK", body=CLOCK)
+        self.rest: dict[str, bytes] = {}
+        """Answers of the REST interface by path; the clock answers to every other."""
+        self.rest_asked: list[tuple[float, str]] = []
+        """When (monotonic seconds) the REST interface was asked for which path."""
         self.asked = 0
         """Requests for an upgrade so far."""
         self.peers: list[Peer] = []
@@ -148,7 +153,8 @@ class ExchangeServer:
         head, _, rest = request.partition(b"\r\n\r\n")
         path = head.split(b" ", 2)[1].decode()
         if path.startswith("/rest"):
-            self._answer(made, self.clock)
+            self.rest_asked.append((time.monotonic(), path))
+            self._answer(made, self.rest.get(path, self.clock))
             return
         with self._lock:
             self.asked += 1

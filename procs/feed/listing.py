@@ -1,0 +1,219 @@
+"""What the exchange lists of our symbols: asked by REST in a helper thread, kept, renewed daily.
+
+Comes in: since when there is a connection, each second. Goes out: for each symbol whether it is
+listed, and its steps of price and size. The loop never waits for an answer, nor does a trade; what
+was learned outlives every reconnect. The exchange is asked at most five times a second; after a
+failure not before a minute has passed, and not before it wants to be asked again.
+"""
+
+import http.client
+import random
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import deque
+from collections.abc import Sequence
+from typing import NamedTuple, cast
+
+import msgspec
+
+from bus.actor import Instant
+from bus.errors import BadFrame
+from bus.log import Log
+from bus.messages import SymbolStatus
+from market.backoff import Backoff
+from procs.feed.attempt import USER_AGENT, retry_after_s, sentence
+from procs.feed.exchanges import Exchange, Listing
+
+PAUSE_S = 0.2
+SILENCE_S_MAX = 5.0
+"""An answer that stands still for so long has failed,"""
+ANSWER_S_MAX = 10.0
+"""and so has one that takes so long altogether,"""
+ANSWER_BYTES_MAX = 1 << 20
+"""and one that is larger."""
+STUCK_US = 60_000_000
+"""A round without an answer for so long (name servers have no time-out) is abandoned."""
+RENEW_US = 86_400_000_000
+RETRY_US_MIN = 60_000_000
+RETRY_BASE_S = 120.0
+RETRY_CAP_S = 3600.0
+
+
+class Answer(NamedTuple):
+    """What came of one question."""
+
+    symbol: str
+    listing: Listing | None
+    """None: the symbol is not listed, unless there was an error."""
+    error: str | None = None
+    retry_after_s: float = 0.0
+    ends_round: bool = False
+    """The exchange cannot be asked at present, not for another symbol either."""
+
+
+class Round:
+    """One question for each of some symbols, in a thread of its own. ``done`` is set last."""
+
+    def __init__(self, exchange: Exchange, rest_url: str, symbols: Sequence[str]) -> None:
+        self.answers: deque[Answer] = deque()
+        self.done = threading.Event()
+        self._exchange = exchange
+        self._rest_url = rest_url
+        self._symbols = symbols
+        self._stop = threading.Event()
+        threading.Thread(target=self._run, name="listing", daemon=True).start()
+
+    def stop(self) -> None:
+        """Ask nothing more."""
+        self._stop.set()
+
+    def _run(self) -> None:
+        try:
+            for symbol in self._symbols:
+                answer = self._ask(symbol)
+                self.answers.append(answer)
+                if answer.ends_round or self._stop.wait(PAUSE_S):
+                    return
+        finally:
+            self.done.set()
+
+    def _ask(self, symbol: str) -> Answer:
+        status, asked_off_s = 200, 0.0
+        try:
+            url = self._exchange.listing_url(self._rest_url, symbol)
+            request = urllib.request.Request(url, headers={"User-Agent": USER_AGENT})  # noqa: S310
+            try:
+                with urllib.request.urlopen(request, timeout=SILENCE_S_MAX) as answer:  # noqa: S310
+                    status, body = answer.status, _body(answer)
+            except urllib.error.HTTPError as refused:
+                with refused:
+                    status = refused.code
+                    asked_off_s = retry_after_s(refused.headers.get("Retry-After", ""), time.time())
+                    body = _body(cast(http.client.HTTPResponse, refused.fp))
+            return Answer(symbol, self._exchange.parse_listing(status, body))
+        except BadFrame as bad:
+            return Answer(symbol, None, str(bad), asked_off_s, ends_round=status != 200)
+        except Exception as error:  # whatever a network can bring: the question has failed
+            return Answer(symbol, None, sentence(error), asked_off_s, ends_round=True)
+
+
+def _body(answer: http.client.HTTPResponse) -> bytes:
+    give_up = time.monotonic() + ANSWER_S_MAX
+    body = b""
+    while piece := answer.read1(1 << 16):
+        body += piece
+        if len(body) > ANSWER_BYTES_MAX:
+            raise BadFrame(f"an answer of more than {ANSWER_BYTES_MAX} bytes")
+        if time.monotonic() > give_up:
+            raise TimeoutError
+    return body
+
+
+class Listings:
+    """What is known of one exchange's symbols. ``on_second`` moves it on.
+
+    Args:
+        exchange: whom to ask.
+        rest_url: and where.
+        symbols: what about.
+        log: one WARNING for each symbol that is not listed, and for each new kind of failure.
+    """
+
+    def __init__(self, exchange: Exchange, rest_url: str, symbols: Sequence[str], log: Log) -> None:
+        self._exchange = exchange
+        self._rest_url = rest_url
+        self._symbols = tuple(symbols)
+        self._log = log
+        self._known: dict[str, Listing | None] = {}
+        self._renew_at: dict[str, int] = {}
+        self._round: Round | None = None
+        self._moved_at = 0
+        self._failures: list[Answer] = []
+        self._backoff = Backoff(RETRY_BASE_S, RETRY_CAP_S)
+        self._retry_at = 0
+        self._not_before = 0
+        """A new connection is a reason to try again earlier, but never before this."""
+        self._connected_since: int | None = None
+        self._warned: dict[tuple[str, str], str | None] = {}
+
+    def of(self, status: SymbolStatus) -> SymbolStatus:
+        """Return a symbol's status with what is known of its listing."""
+        if status.symbol not in self._known:
+            return status
+        listing = self._known[status.symbol]
+        if listing is None:
+            return msgspec.structs.replace(status, listed=False)
+        return msgspec.structs.replace(
+            status, listed=True, tick_size=listing.tick_size, size_step=listing.size_step
+        )
+
+    @property
+    def complaint(self) -> str | None:
+        """One sentence that names the symbols that are not listed; None while there are none."""
+        unlisted = [symbol for symbol, listing in self._known.items() if listing is None]
+        return f"not listed by {self._exchange.name}: {', '.join(unlisted)}" if unlisted else None
+
+    def on_second(self, now: Instant, connected_since: int | None) -> None:
+        """Take the answers that came; ask, while there is a connection, what is to be asked.
+
+        ``connected_since`` changes with each connection and is None without one.
+        """
+        if self._round is not None:
+            self._take(self._round, now)
+        if connected_since is None:
+            return
+        if connected_since != self._connected_since:
+            self._connected_since = connected_since
+            self._retry_at = min(self._retry_at, self._not_before)
+        wanted = [one for one in self._symbols if now.mono >= self._renew_at.get(one, 0)]
+        if wanted and self._round is None and now.mono >= self._retry_at:
+            self._moved_at = now.mono
+            self._round = Round(self._exchange, self._rest_url, wanted)
+
+    def _take(self, asked: Round, now: Instant) -> None:
+        done = asked.done.is_set()
+        while asked.answers:
+            answer = asked.answers.popleft()
+            self._moved_at = now.mono
+            if answer.error is None:
+                self._learn(answer, now)
+            else:
+                self._failures.append(answer)
+        if not done and now.mono - self._moved_at > STUCK_US:
+            asked.stop()
+            self._failures.append(Answer("", None, "there was no answer"))
+            done = True
+        if done:
+            self._round = None
+            self._finish(now)
+
+    def _learn(self, answer: Answer, now: Instant) -> None:
+        self._renew_at[answer.symbol] = now.mono + RENEW_US
+        self._known[answer.symbol] = answer.listing
+        if answer.listing is None:
+            self._warn("feed.not_listed", answer.symbol)
+
+    def _finish(self, now: Instant) -> None:
+        failures, self._failures = self._failures, []
+        if not failures:
+            self._backoff.data_flowed()
+            return
+        asked_off_us = int(max(one.retry_after_s for one in failures) * 1e6)
+        delay_us = int(self._backoff.next_delay_s(random.random()) * 1e6)  # noqa: S311
+        self._not_before = now.mono + max(asked_off_us, RETRY_US_MIN)
+        self._retry_at = max(self._not_before, now.mono + delay_us)
+        for one in failures:
+            self._warn("feed.listing_unknown", one.symbol, one.error)
+
+    def _warn(self, event: str, symbol: str, reason: str | None = None) -> None:
+        """Log it, but not what was said of the symbol before."""
+        if self._warned.get((event, symbol), "") != reason:
+            self._warned[event, symbol] = reason
+            self._log.warning(event, symbol=symbol, **({"reason": reason} if reason else {}))
+
+    def close(self) -> None:
+        """Ask nothing more."""
+        if self._round is not None:
+            self._round.stop()
