@@ -13,6 +13,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from typing import NamedTuple, Protocol
 
 import zmq
@@ -141,6 +142,12 @@ class StopSignal:
         except BlockingIOError:
             pass
 
+    def close(self) -> None:
+        """Let go of the descriptor. A signal still ends nothing abruptly from here on."""
+        signal.set_wakeup_fd(-1)
+        self._read.close()
+        self._write.close()
+
 
 class Outputs:
     """The sockets that a loop sends on. PUB drops and PUSH may be full: nothing here ever waits."""
@@ -182,7 +189,17 @@ def run(
     first heartbeat goes out when the loop starts: the process is ready, unless its actor says in
     ``health.state`` what it waits for.
     """
-    stop = StopSignal()
+    with closing(StopSignal()) as stop:
+        return _run(process, actor, inputs, outputs, stop)
+
+
+def _run(
+    process: Process,
+    actor: Actor,
+    inputs: Mapping[str, Socket | Subscriber],
+    outputs: Mapping[str, Socket],
+    stop: StopSignal,
+) -> int:
     poller = zmq.Poller()
     poller.register(stop.fileno(), zmq.POLLIN)
     named: dict[Socket, str] = {}
