@@ -5,7 +5,8 @@ Whatever the text is, the answer is a frame: an ``error`` has a code and a sente
 stays open.
 """
 
-from typing import Annotated, Any, Literal, get_args
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar, get_args
 
 import msgspec
 
@@ -15,7 +16,20 @@ from bus.messages import TradeBatch
 from market import intervals
 from market.symbols import Directory
 from web.codecs import native
-from web.hub import Client, Hub
+from web.frames.native import (
+    Complaint,
+    ErrorFrame,
+    Nothing,
+    PongFrame,
+    Rejected,
+    Subscribed,
+    SubscribedFrame,
+    Subscription,
+    Unsubscribed,
+    UnsubscribedFrame,
+)
+from web.hub import Client, Codec, Hub
+from web.incoming import BadRequest, read
 from web.limits import Limits
 from web.update import Channel, Update, WatchKey
 
@@ -24,43 +38,16 @@ SNAPSHOT_TRADES = 50
 REPLAY_MAX = 20_000
 """Trades that are replayed at most; a client that missed more is not recovered."""
 _SNAPSHOT_RECORDS = 200
-_RATE_MS_MAX = 60_000
-_UNSIGNED = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
-_SymbolText = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-_decode = msgspec.json.Decoder().decode
+PRIVATE = ("alert", "portfolio")
+"""Channels that are one person's."""
+Payload = TypeVar("Payload")
 
 
-class Subscription(msgspec.Struct):
-    """The fields of ``subscribe`` and ``unsubscribe``."""
+class Shape(Codec, Protocol):
+    """A codec that can also say the present state of what is subscribed to."""
 
-    symbols: Annotated[list[_SymbolText], msgspec.Meta(max_length=1000)] | str = EVERYTHING
-    channel: Channel = "ticker"
-    interval: Literal["1m", "1h", "1d"] = "1m"
-    rate_ms: Annotated[int, msgspec.Meta(ge=50, le=_RATE_MS_MAX)] = 100
-    resume: (
-        dict[str, Annotated[list[_UNSIGNED], msgspec.Meta(min_length=2, max_length=3)]] | None
-    ) = None
-
-
-class BadRequest(Exception):
-    """What a client said cannot be done: a code and a sentence."""
-
-    def __init__(self, code: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.code = code
-        self.sentence = sentence
-
-
-class NativeCodec:
-    """How updates of one connection of ``/ws`` become texts."""
-
-    def updates(self, updates: list[Update], now: Instant) -> list[str]:
-        """Return their frames."""
-        return native.frames(updates, now.wall)
-
-    def trade(self, batch: TradeBatch, index: int, now: Instant) -> str:
-        """Return the frame of one trade."""
-        return native.frame("trade_update", native.trade(batch, index), now.wall)
+    def present(self, channel: Channel, updates: Sequence[Update], now: Instant) -> str:
+        """Return the snapshot of a channel where the newest value wins."""
 
 
 class Conversation:
@@ -70,21 +57,23 @@ class Conversation:
         hub: who is sent what.
         directory: the configured symbols.
         limits: of one connection.
+        shape: how updates look.
     """
 
-    def __init__(self, hub: Hub, directory: Directory, limits: Limits) -> None:
+    def __init__(self, hub: Hub, directory: Directory, limits: Limits, shape: Shape) -> None:
         self._hub = hub
         self._directory = directory
         self._limits = limits
-        self.client: Client = hub.join(NativeCodec())
+        self._shape = shape
+        self.client: Client = hub.join(shape)
         self._named: dict[Channel, set[tuple[str, str]]] = {}
 
     def hear(self, text: str | bytes, now: Instant) -> None:
         """Take one incoming frame; answers go into the client's queue."""
         try:
-            kind, fields = _read(text)
+            kind, fields = read(text, "payload")
             if kind == "ping":
-                self._say("pong", {}, now)
+                self._say(PongFrame, Nothing(), now)
             elif kind == "subscribe":
                 self._subscribe(_convert(fields), now)
             elif kind == "unsubscribe":
@@ -94,9 +83,11 @@ class Conversation:
             else:
                 raise BadRequest("UNKNOWN_TYPE", f"no message type {kind[:64]!r}")
         except BadRequest as wrong:
-            self._say("error", {"code": wrong.code, "message": wrong.sentence}, now)
+            self._say(ErrorFrame, Complaint(wrong.code, wrong.sentence), now)
 
-    def _say(self, kind: str, payload: object, now: Instant) -> None:
+    def _say(
+        self, kind: Callable[[Payload, str], msgspec.Struct], payload: Payload, now: Instant
+    ) -> None:
         self.client.put(native.message(kind, payload, now.wall))
 
     def _subscribe(self, wish: Subscription, now: Instant) -> None:
@@ -106,26 +97,26 @@ class Conversation:
         # told next is the state of this very moment.
         self._hub.watch(self.client, keys, wish.rate_ms * 1000)
         resume, recovered, missed = self._resume(wish, symbols)
-        answer: dict[str, Any] = {
-            "channel": wish.channel,
-            "symbols": [f"{exchange}:{symbol}" for exchange, symbol in symbols],
-            "rejected": rejected,
-            "rate_ms": None if wish.channel == "trade" else wish.rate_ms,
-            "resume": resume,
-            "recovered": recovered,
-        }
-        if wish.channel == "candle":
-            answer["interval"] = wish.interval
-        self._say("subscribed", answer, now)
+        answer = Subscribed(
+            channel=wish.channel,
+            symbols=[f"{exchange}:{symbol}" for exchange, symbol in symbols],
+            rejected=rejected,
+            rate_ms=None if wish.channel == "trade" else wish.rate_ms,
+            resume=resume,
+            recovered=recovered,
+            interval=wish.interval if wish.channel == "candle" else msgspec.UNSET,
+        )
+        self._say(SubscribedFrame, answer, now)
         if missed is not None:
             for batch, index in missed:
-                self.client.put(self.client.codec.trade(batch, index, now))
+                self.client.put(self._shape.trade(batch, index, now))
             return
         if wish.channel == "trade":
-            payloads = [native.trade(*found) for found in self._recent(symbols)]
+            trades = [native.trade(*found) for found in self._recent(symbols)]
+            self.client.put(native.snapshot("trade", trades, now.wall))
         else:
-            payloads = [native.payload(update, now.wall) for update in self._hub.present(keys)]
-        self.client.put(native.snapshot(wish.channel, payloads, now.wall))
+            present = self._hub.present(keys)
+            self.client.put(self._shape.present(wish.channel, present, now))
 
     def _unsubscribe(self, wish: Subscription, now: Instant) -> None:
         if wish.symbols == EVERYTHING:
@@ -139,11 +130,9 @@ class Conversation:
             self._named.get(wish.channel, set()).difference_update(symbols)
         self._hub.unwatch(self.client, gone)
         names = [f"{exchange}:{symbol}" if symbol else exchange for exchange, symbol in symbols]
-        self._say("unsubscribed", {"channel": wish.channel, "symbols": names}, now)
+        self._say(UnsubscribedFrame, Unsubscribed(wish.channel, names), now)
 
-    def _resolve(
-        self, wanted: list[str] | str
-    ) -> tuple[list[tuple[str, str]], list[dict[str, str]]]:
+    def _resolve(self, wanted: list[str] | str) -> tuple[list[tuple[str, str]], list[Rejected]]:
         """Return the symbols that are meant, each once, and those that mean nothing."""
         if wanted == EVERYTHING:
             return list(self._directory.all), []
@@ -153,10 +142,10 @@ class Conversation:
             try:
                 found[self._directory.resolve(text)] = None
             except UnknownSymbol as unknown:
-                rejected.append({"symbol": text[:64], "reason": str(unknown)})
+                rejected.append(Rejected(text[:64], str(unknown)))
         return list(found), rejected
 
-    def _accept(self, wish: Subscription) -> tuple[list[tuple[str, str]], list[dict[str, str]]]:
+    def _accept(self, wish: Subscription) -> tuple[list[tuple[str, str]], list[Rejected]]:
         """Return the symbols of a wish as far as the limit goes, and the others with the reason."""
         found, rejected = self._resolve(wish.symbols)
         if wish.symbols == EVERYTHING or wish.channel == "status":
@@ -171,7 +160,7 @@ class Conversation:
                 all_named.add(one)
             else:
                 reason = f"a connection may name {self._limits.symbols} symbols"
-                rejected.append({"symbol": f"{one[0]}:{one[1]}", "reason": reason})
+                rejected.append(Rejected(f"{one[0]}:{one[1]}", reason))
         return accepted, rejected
 
     def _keys(self, wish: Subscription, symbols: list[tuple[str, str]]) -> list[WatchKey]:
@@ -228,23 +217,13 @@ class Conversation:
         return found[-SNAPSHOT_TRADES:]
 
 
-def _read(text: str | bytes) -> tuple[str, dict[str, Any]]:
-    """Return the type, in lower case, and the fields, which may stand in or beside a payload."""
-    try:
-        value = _decode(text)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        raise BadRequest("BAD_REQUEST", "the message is not JSON") from None
-    if not isinstance(value, dict) or not isinstance(value.get("type"), str):
-        raise BadRequest("BAD_REQUEST", 'a message is an object with a "type"')
-    payload = value.get("payload")
-    fields = {**value, **payload} if isinstance(payload, dict) else value
-    return value["type"].lower(), fields
-
-
 def _convert(fields: dict[str, Any]) -> Subscription:
     if "symbols" not in fields and fields.get("channel") != "status":
         raise BadRequest("BAD_REQUEST", 'symbols is missing: a list of names, or "*"')
     channel = fields.get("channel", "ticker")
+    if channel in PRIVATE:
+        sentence = f"channel {channel} is one person's, and there are no accounts here"
+        raise BadRequest("UNAUTHORIZED", sentence)
     if channel not in get_args(Channel):
         known = ", ".join(get_args(Channel))
         raise BadRequest("UNKNOWN_CHANNEL", f"no channel {str(channel)[:64]!r}, there are {known}")

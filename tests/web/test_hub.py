@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from bus.messages import Gap, GapOpened, encode
 from tests.web.messages import HOUR, NOW, at, average, batch, candle, status, ticker
 from web import hub as hub_module
+from web.codecs.native import NativeCodec
 from web.hub import Client, Hub
 from web.latest import CANDLES_KEPT
-from web.subscribe import NativeCodec
 from web.update import WatchKey
 
 TICKER: WatchKey = ("ticker", "binance", "ETH-USDT", 0)

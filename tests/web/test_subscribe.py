@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from bus.messages import encode
 from market.symbols import Directory
 from tests.web.messages import FEEDS, at, average, batch, candle, status, ticker
+from web.codecs.assets import AssetsCodec
+from web.codecs.native import NativeCodec
 from web.hub import Hub
 from web.limits import Bucket, Limits
 from web.subscribe import Conversation
@@ -20,9 +22,13 @@ MANY = {"binance": tuple(f"C{number}-USDT" for number in range(80))}
 class Talk:
     """A conversation and a way to read its answers."""
 
-    def __init__(self, feeds: dict[str, tuple[str, ...]] | None = None) -> None:
+    def __init__(
+        self, feeds: dict[str, tuple[str, ...]] | None = None, *, assets: bool = False
+    ) -> None:
         self.hub = Hub(stale_after_s=15)
-        self.conversation = Conversation(self.hub, Directory(feeds or FEEDS), Limits())
+        directory = Directory(feeds or FEEDS)
+        shape = AssetsCodec(directory) if assets else NativeCodec()
+        self.conversation = Conversation(self.hub, directory, Limits(), shape)
 
     def say(self, message: object, microseconds: int = 0) -> list[dict[str, Any]]:
         text = message if isinstance(message, str | bytes) else json.dumps(message)

@@ -1,6 +1,5 @@
 """``GET /api/candles``: candles as stored, the newest ones as the live stream has them."""
 
-from decimal import Decimal
 from typing import Annotated, Literal
 
 import msgspec
@@ -11,6 +10,7 @@ from market import intervals
 from market.candle import EMPTY, add, from_update, vwap
 from store import candles as stored_candles
 from web import times
+from web.frames.native import CandleRow
 from web.ranges import MOMENT_MAX, moment, ordered
 from web.schema import route
 from web.services import Services
@@ -29,24 +29,8 @@ class CandlesQuery(msgspec.Struct):
     limit: Annotated[int, msgspec.Meta(ge=1, le=LIMIT_MAX)] | None = None
 
 
-class Row(msgspec.Struct):
-    """One candle. ``revision`` is ``n``, rising with each trade; ``vwap`` is null without sizes."""
-
-    t: str
-    o: Decimal
-    h: Decimal
-    l: Decimal  # noqa: E741 - the published name
-    c: Decimal
-    v: Decimal
-    n: int
-    vwap: Decimal | None
-    closed: bool
-    revision: int
-    origin: str = "trades"
-
-
-@route("/api/candles", query=CandlesQuery, answer=list[Row], errors=(400, 404, 503))
-async def candles(services: Services, query: CandlesQuery) -> list[Row]:
+@route("/api/candles", query=CandlesQuery, answer=list[CandleRow], errors=(400, 404, 503))
+async def candles(services: Services, query: CandlesQuery) -> list[CandleRow]:
     """Return the newest ``limit`` candles that open in [from, to), in rising order.
 
     Without ``limit`` it is the whole range, the newest 10,000 of it. Of a stored candle and the
@@ -101,8 +85,8 @@ async def _newest(
     return rolled
 
 
-def _row(ts_open: int, candle: Candle, *, closed: bool) -> Row:
-    return Row(
+def _row(ts_open: int, candle: Candle, *, closed: bool) -> CandleRow:
+    return CandleRow(
         times.iso_seconds(ts_open),
         candle.open,
         candle.high,

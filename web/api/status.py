@@ -1,13 +1,13 @@
 """``GET /api/status``: version, symbols, processes, feeds, disk, as this process knows them."""
 
 import os
-from typing import Any
 
 import msgspec
 
 from bus.actor import Instant, instant
 from bus.messages import FeedStatus, ProgramState
 from web.codecs import native
+from web.frames.native import Feed
 from web.latest import Beat
 from web.schema import route
 from web.services import Services
@@ -51,7 +51,7 @@ class Status(msgspec.Struct):
     simulated: bool
     symbols: list[ConfiguredSymbol]
     processes: list[ProcessStatus]
-    feeds: list[dict[str, Any]]
+    feeds: list[Feed]
     disk: Disk
 
 

@@ -7,17 +7,20 @@ A missing value is null. Nothing here needs escaping but what comes from outside
 through ``msgspec.json``.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 import msgspec
 
+from bus.actor import Instant
 from bus.messages import Average, CandleUpdate, FeedStatus, Ticker, Trade, TradeBatch
 from bus.topics import INTERVAL_NAMES
+from web.frames.native import Feed, FeedSymbol
 from web.times import iso, iso_seconds
-from web.update import Update
+from web.update import Channel, Update
 
 NAME = "native"
+Payload = TypeVar("Payload")
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -26,9 +29,9 @@ def frame(kind: str, payload: str, now: int) -> str:
     return f'{{"type":"{kind}","payload":{payload},"timestamp":"{iso(now)}"}}'
 
 
-def message(kind: str, payload: object, now: int) -> str:
-    """Return a frame with any payload."""
-    return frame(kind, _encode(payload).decode(), now)
+def message(kind: Callable[[Payload, str], msgspec.Struct], payload: Payload, now: int) -> str:
+    """Return a frame of a type of ``web.frames.native``; ``now`` in µs UTC."""
+    return _encode(kind(payload, iso(now))).decode()
 
 
 def payload(update: Update, now: int) -> str:
@@ -78,9 +81,9 @@ def trade(batch: TradeBatch, index: int) -> str:
     side = f'"{one.side}"' if one.side else "null"
     return (
         f'{{"exchange":"{batch.exchange}","symbol":"{one.symbol}","trade_id":{one.trade_id},'
-        f'"ts":{one.ts_event // 1000},"price":{one.price},"size":{_number(one.size)},'
-        f'"side":{side},"epoch":{batch.epoch},"seq":{_number(batch.seq)},"index":{index},'
-        f'"prev_seq":{_number(batch.prev_seq.get(one.symbol))}}}'
+        f'"ts":{one.ts_event // 1000},"price":{one.price},"size":{number(one.size)},'
+        f'"side":{side},"epoch":{batch.epoch},"seq":{number(batch.seq)},"index":{index},'
+        f'"prev_seq":{number(batch.prev_seq.get(one.symbol))}}}'
     )
 
 
@@ -88,10 +91,10 @@ def _ticker_head(value: Ticker) -> str:
     """Return a ticker but for its age and the closing brace."""
     return (
         f'{{"symbol":"{value.symbol}","exchange":"{value.exchange}","price":{value.price},'
-        f'"ts":{value.ts_event // 1000},"change_24h":{_number(value.change_24h)},'
-        f'"change_24h_pct":{_number(value.change_24h_pct)},"high_24h":{_number(value.high_24h)},'
-        f'"low_24h":{_number(value.low_24h)},"volume_24h":{_number(value.volume_24h)},'
-        f'"hour_start":"{iso_seconds(value.hour_start)}","hour_avg":{_number(value.hour_avg)},'
+        f'"ts":{value.ts_event // 1000},"change_24h":{number(value.change_24h)},'
+        f'"change_24h_pct":{number(value.change_24h_pct)},"high_24h":{number(value.high_24h)},'
+        f'"low_24h":{number(value.low_24h)},"volume_24h":{number(value.volume_24h)},'
+        f'"hour_start":"{iso_seconds(value.hour_start)}","hour_avg":{number(value.hour_avg)},'
         f'"hour_count":{value.hour_count},"partial":{_true(value.partial)},'
         f'"epoch":{value.epoch},"seq":{value.seq}'
     )
@@ -103,7 +106,7 @@ def candle(value: CandleUpdate) -> str:
         f'{{"symbol":"{value.symbol}","exchange":"{value.exchange}",'
         f'"interval":"{INTERVAL_NAMES[value.interval_s]}","t":"{iso_seconds(value.ts_open)}",'
         f'"o":{value.open},"h":{value.high},"l":{value.low},"c":{value.close},'
-        f'"v":{value.volume},"n":{value.n},"vwap":{_number(value.vwap)},'
+        f'"v":{value.volume},"n":{value.n},"vwap":{number(value.vwap)},'
         f'"closed":{_true(value.closed)},"revision":{value.revision},"origin":"trades",'
         f'"partial":{_true(value.partial)},"epoch":{value.epoch},"seq":{value.seq}}}'
     )
@@ -124,36 +127,47 @@ def status(value: FeedStatus, *, silent: bool) -> str:
     return _encode(feed(value, silent=silent)).decode()
 
 
-def feed(value: FeedStatus, *, silent: bool) -> dict[str, Any]:
+def feed(value: FeedStatus, *, silent: bool) -> Feed:
     """Return what is known of a feed. ``silent``: its process gives no sign of life."""
-    return {
-        "exchange": value.exchange,
-        "state": value.state,
-        "circuit": value.circuit,
-        "since": value.since // 1000,
-        "attempt": value.attempt,
-        "next_try": _ms(value.next_try),
-        "reason": value.reason,
-        "gapless": value.gapless,
-        "journal_ok": value.journal_ok,
-        "silent": silent,
-        "symbols": [
-            {
-                "symbol": each.symbol,
-                "state": each.state,
-                "last_recv": _ms(each.last_recv),
-                "trades": each.trades,
-            }
+    return Feed(
+        exchange=value.exchange,
+        state=value.state,
+        circuit=value.circuit,
+        since=value.since // 1000,
+        attempt=value.attempt,
+        next_try=_ms(value.next_try),
+        reason=value.reason,
+        gapless=value.gapless,
+        journal_ok=value.journal_ok,
+        silent=silent,
+        symbols=[
+            FeedSymbol(each.symbol, each.state, _ms(each.last_recv), each.trades)
             for each in value.symbols
         ],
-    }
+    )
+
+
+class NativeCodec:
+    """How the updates of one connection of ``/ws`` become texts."""
+
+    def updates(self, updates: list[Update], now: Instant) -> list[str]:
+        """Return their frames."""
+        return frames(updates, now.wall)
+
+    def trade(self, batch: TradeBatch, index: int, now: Instant) -> str:
+        """Return the frame of one trade."""
+        return frame("trade_update", trade(batch, index), now.wall)
+
+    def present(self, channel: Channel, updates: Sequence[Update], now: Instant) -> str:
+        """Return the snapshot of a channel where the newest value wins."""
+        return snapshot(channel, [payload(update, now.wall) for update in updates], now.wall)
 
 
 def _ms(ts: int | None) -> int | None:
     return None if ts is None else ts // 1000
 
 
-def _number(value: object) -> str:
+def number(value: object) -> str:
     """Return the decimal text or integer as JSON, null for None."""
     return "null" if value is None else str(value)
 

@@ -8,7 +8,6 @@ resuming is the present state: a ``Last-Event-ID`` changes nothing.
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from typing import Any
 
 import msgspec
 from starlette.requests import Request
@@ -23,7 +22,10 @@ from web.answers import Refused
 from web.codecs import quotes
 from web.codecs.quotes import Link, Status
 from web.conversation import converse
+from web.frames import quotes as frames
+from web.frames.quotes import Wanted
 from web.hub import Client, Hub
+from web.incoming import BadRequest, read
 from web.services import Services
 from web.stream import events, wanted, websocket
 from web.update import Update, WatchKey
@@ -118,39 +120,32 @@ class Chosen:
         return [f"data: {text}\n\n" if self._as_event else text]
 
 
-class Hello(msgspec.Struct, tag="hello", tag_field="type"):
-    """What a client may say: the pairs it wants, here or in a payload."""
+def pairs_of(text: str | bytes) -> list[str] | None:
+    """Return the pairs that a ``hello`` names, None for all.
 
-    pairs: list[str] | None = None
-    payload: dict[str, Any] | None = None
-
-
-_hello = msgspec.json.Decoder(Hello)
-
-
-def _pairs_of(text: str | bytes) -> tuple[bool, list[str] | None]:
-    """Return whether a message is a readable hello, and its pairs."""
+    Raises:
+        BadRequest: it is not a readable hello.
+    """
+    kind, fields = read(text, "payload")
+    if kind != "hello":
+        raise BadRequest("UNKNOWN_TYPE", f"no message type {kind[:64]!r}")
     try:
-        hello = _hello.decode(text)
-        wanted = hello.pairs
-        if wanted is None and hello.payload is not None:
-            wanted = msgspec.convert(hello.payload.get("pairs"), list[str] | None)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return False, None
-    return True, wanted[:PAIRS_MAX] if wanted is not None else None
+        pairs = msgspec.convert(fields, Wanted).pairs
+    except msgspec.ValidationError as wrong:
+        raise BadRequest("BAD_REQUEST", str(wrong)) from None
+    return pairs[:PAIRS_MAX] if pairs is not None else None
 
 
-@websocket("/ws/quotes")
+@websocket("/ws/quotes", sends=frames.SENDS, hears=frames.HEARS)
 async def ws_quotes(websocket: WebSocket, services: Services) -> None:
     """Be sent ticks and averages of all pairs, or of those that a ``hello`` names."""
     chosen = Chosen(services.hub, services.directory, as_event=False)
     chosen.choose(None, instant())
 
     def hear(text: str | bytes, now: Instant) -> None:
-        readable, wanted = _pairs_of(text)
-        if readable:
-            chosen.choose(wanted, now)
-        else:
+        try:
+            chosen.choose(pairs_of(text), now)
+        except BadRequest:  # the protocol has no frame to say so
             services.health.counters["quotes_unreadable"] += 1
 
     await converse(websocket, services, "quotes", chosen.client, hear)
@@ -162,7 +157,7 @@ class QuotesQuery(msgspec.Struct):
     pairs: str | None = None
 
 
-@events("/sse/quotes", query=QuotesQuery)
+@events("/sse/quotes", query=QuotesQuery, sends=frames.SENDS)
 async def sse_quotes(request: Request, services: Services, query: QuotesQuery) -> StreamingResponse:
     """Be sent the same as on ``/ws/quotes``; an unknown pair is a 404, as one can be said here."""
     names = wanted(query.pairs)
