@@ -170,6 +170,8 @@ class Ticker(msgspec.Struct, frozen=True, array_like=True, tag="ticker"):
     partial: bool = False
     epoch: int = 0
     seq: int = 0
+    turnover_24h: str | None = None
+    """Σ price × size of the trades in ``volume_24h``, in units of the quote."""
 
 
 class SymbolStatus(msgspec.Struct, frozen=True, array_like=True):

@@ -185,6 +185,7 @@ class Memory:
             hour_avg=plain(candle.average(hour)) if hour.n else None,
             hour_count=hour.n,
             partial=self.is_partial(symbol, hour_start),
+            turnover_24h=plain(day.sum_pq) if whole else None,
         )
 
     def _window(self, symbol: str, minute: int) -> Window:

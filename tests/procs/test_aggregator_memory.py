@@ -147,12 +147,13 @@ def brute_force(trades: list[Trade], newest: int) -> dict[str, Decimal | None]:
             minutes[one.ts_event // MINUTE_US] = one
     before = minutes[max(minutes)] if minutes else None
     if before is None:
-        return {"change": None, "high": None, "low": None, "volume": None}
+        return dict.fromkeys(("change", "high", "low", "volume", "turnover"))
     return {
         "change": Decimal(ordered[-1].price) - Decimal(before.price),
         "high": max(Decimal(one.price) for one in day),
         "low": min(Decimal(one.price) for one in day),
         "volume": sum((Decimal(one.size or 0) for one in day), Decimal(0)),
+        "turnover": sum((Decimal(one.price) * Decimal(one.size or 0) for one in day), Decimal(0)),
     }
 
 
@@ -181,6 +182,7 @@ def test_the_24_hours_equal_a_brute_force_count_at_every_moment() -> None:
                 "high": number(ticker.high_24h),
                 "low": number(ticker.low_24h),
                 "volume": number(ticker.volume_24h),
+                "turnover": number(ticker.turnover_24h),
             }
             assert found == wanted
             shown += wanted["change"] is not None
