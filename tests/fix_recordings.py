@@ -1,7 +1,7 @@
 """Recordings: our own, which are always there, and those of real exchanges, where there are any.
 
-Their format and how to make one: docs/recordings.md. What ``real`` does not find is the one reason
-for which a test may be skipped that needs other people's data.
+Their format and how to make one: docs/recordings.md. ``recorded`` is the one place where a test
+is skipped because it needs other people's data.
 """
 
 from collections.abc import Iterator
@@ -37,15 +37,19 @@ def own(exchange: str = "*") -> list[Recording]:
     ]
 
 
-def real(*names: str) -> list[Path]:
-    """Return files below RECORDINGS_DIR; where one is missing the test is skipped, and says so."""
+def recorded(*names: str) -> list[Path]:
+    """Return files of ours, or else below RECORDINGS_DIR, such as ``binance/day.txt.zst``.
+
+    Where one of other people's is missing the test is skipped, and says so.
+    """
     folder = settings.load().recordings_dir
+    found = []
     for name in names:
-        if not (folder / name).is_file():
-            pytest.skip(
-                f"no {name} in RECORDINGS_DIR: this was NOT tested on a real exchange's data"
-            )
-    return [folder / name for name in names]
+        path = next((place / name for place in (OWN, folder) if (place / name).is_file()), None)
+        if path is None:
+            pytest.skip(f"no {name} in RECORDINGS_DIR: this was NOT tested on real data")
+        found.append(path)
+    return found
 
 
 def frames(path: Path) -> Iterator[tuple[int, bytes]]:

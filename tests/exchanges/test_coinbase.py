@@ -8,7 +8,7 @@ from bus.messages import Quarantined, Trade
 from procs.feed.exchanges import Beat
 from procs.feed.exchanges.coinbase import Exchange
 from tests.exchanges.samples import coinbase
-from tests.fix_recordings import frames, real
+from tests.fix_recordings import frames, recorded
 
 EXCHANGE = Exchange(("BTC-USD", "ETH-USD"))
 
@@ -63,7 +63,7 @@ def test_the_side_is_the_takers_as_the_recorded_tickers_say() -> None:
     exchange = Exchange(recording.symbols)
     ours: dict[tuple[str, int], str | None] = {}
     takers: dict[tuple[str, int], str] = {}
-    for _, frame in frames(*real(recording.path)):
+    for _, frame in frames(*recorded(recording.path)):
         found = json.loads(frame)
         if found["type"] == "ticker":
             takers[found["product_id"], found["trade_id"]] = found["side"]

@@ -14,7 +14,7 @@ from procs.feed import exchanges
 from procs.feed.exchanges import FRAME_KEPT, Exchange, Refused
 from tests.exchanges import garbage
 from tests.exchanges.samples import Sample, names, sample
-from tests.fix_recordings import frames, real
+from tests.fix_recordings import frames, recorded
 from tests.market.test_decimals import BAD
 
 pytestmark = pytest.mark.parametrize("name", names())
@@ -44,7 +44,7 @@ def test_real_frames_give_exactly_their_trades(name: str) -> None:
         exchange = exchanges.load(name)(recording.symbols)
         found: list[Trade] = []
         wanted = []
-        for ts_recv, frame in frames(*real(recording.path)):
+        for ts_recv, frame in frames(*recorded(recording.path)):
             found += [event for event in events_or_bad(exchange, frame) if isinstance(event, Trade)]
             one = known.read(frame)
             wanted += [one] if one is not None else []

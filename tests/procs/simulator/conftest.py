@@ -6,14 +6,12 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
 import uvloop
 import websocket
 
-from bus import settings
 from procs.simulator import app, recording, server
 from procs.simulator.connection import Source
 from procs.simulator.exchanges import exchanges
@@ -23,9 +21,9 @@ from procs.simulator.playback import Playback
 from procs.simulator.protocol import Exchange
 from procs.simulator.pump import SeededSource
 from procs.simulator.schedule import Schedule
+from tests.fix_recordings import recorded
 
 SYMBOLS = ("coinbase:BTC-USD", "binance:BTC-USDT", "coinbase:ETH-USD", "binance:ETH-BTC")
-RECORDINGS = settings.load({}).recordings_dir
 
 
 def wall() -> int:
@@ -155,15 +153,18 @@ Played = Callable[..., Simulation]
 
 @pytest.fixture
 def played() -> Iterator[Played]:
-    """Return a function that plays recordings: ``played("binance/x", speed=None)``."""
+    """Return a function that plays recordings: ``played("binance/x.txt.zst", speed=None)``.
+
+    Where one of other people's is missing the test is skipped.
+    """
     started: list[Simulation] = []
 
     def start(*names: str, speed: float | None = None, shift_time: bool = False) -> Simulation:
         known = exchanges()
-        paths = recording.find(",".join(names), RECORDINGS)
+        paths = recorded(*names)
         sources = [
-            Playback(recorded, speed, 1, wall if shift_time else None)
-            for recorded in recording.scan(paths, known)
+            Playback(found, speed, 1, wall if shift_time else None)
+            for found in recording.scan(paths, known)
         ]
         made = Simulation(sources, known, Faults())
         started.append(made)
@@ -172,11 +173,3 @@ def played() -> Iterator[Played]:
     yield start
     for made in started:
         made.close()
-
-
-@pytest.fixture
-def recordings() -> Path:
-    """Return the folder of the recordings; skip where there is none."""
-    if not RECORDINGS.is_dir():
-        pytest.skip(f"NO RECORDINGS in {RECORDINGS}: playback is not tested")
-    return RECORDINGS

@@ -3,7 +3,6 @@
 import json
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,139 +14,172 @@ from procs.simulator import recording
 from procs.simulator.exchanges import exchanges
 from procs.simulator.times import parse_iso
 from tests.eventually import eventually
-from tests.procs.simulator.conftest import Played, Simulation
+from tests.fix_recordings import OWN, frames, recorded
+from tests.procs.simulator.conftest import Played
 
-pytestmark = pytest.mark.usefixtures("recordings")
-SPOT = ("binance/spot_btcusdt_20240808", "binance/spot_btcusdt_20240809")
-COINBASE = "coinbase/ws_feed_20210417"
+COINBASE = "coinbase/BTC-USD_ETH-USD_DOGE-USD.txt.zst"
+BINANCE = "binance/BTC-USDT_ETH-USDT_ETH-BTC.txt.zst"
+REAL_SPOT = ("binance/spot_btcusdt_20240808.txt.zst", "binance/spot_btcusdt_20240809.txt.zst")
+REAL_ETH = "binance/spot_ethusdt_20240808.txt.zst"
+REAL_COINBASE = "coinbase/ws_feed_20210417.txt.zst"
+LARGE = 8_000
 
 
-def frames(recordings: Path, *names: str) -> Iterator[str]:
-    """Yield the frames of files, read in another way than the simulator reads them."""
-    for name in names:
-        packed = (recordings / f"{name}.txt.zst").read_bytes()
-        with zstandard.ZstdDecompressor().stream_reader(packed) as reader:
-            for line in reader.read().decode().splitlines():
-                yield line.split(" ", 1)[1]
+def texts(*names: str) -> list[str]:
+    """Return the frames of files, read in another way than the simulator reads them."""
+    return [text.decode() for path in recorded(*names) for _, text in frames(path)]
 
 
 def received(client: Any, count: int) -> list[str]:
     return [client.recv() for _ in range(count)]
 
 
-def test_both_spot_files_at_full_speed_are_19904_trades_byte_for_byte(
-    played: Played, recordings: Path
+@pytest.mark.parametrize(("names", "count"), [((BINANCE,), 1_080), (REAL_SPOT, 19_904)])
+def test_a_recording_at_full_speed_is_its_trades_byte_for_byte(
+    played: Played, names: tuple[str, ...], count: int
 ) -> None:
-    expected = [text for text in frames(recordings, *SPOT) if '"btcusdt@trade"' in text]
-    assert len(expected) == 19_904
-    simulation = played(*SPOT)
-    client = simulation.connect("/binance/stream?streams=btcusdt@trade")
-    assert received(client, 19_904) == expected
-    truth = simulation.truth("binance", "BTC-USDT")
+    expected = [text for text in texts(*names) if '@trade"' in text]
+    assert len(expected) == count
+    simulation = played(*names)
     events = [json.loads(text)["data"] for text in expected]
-    assert truth == [
-        {
-            "symbol": "BTC-USDT",
-            "trade_id": event["t"],
-            "ts_event": event["T"] * 1000,
-            "price": event["p"],
-            "size": event["q"],
-            "side": "sell" if event["m"] else "buy",
-        }
-        for event in events
-    ]
+    natives = dict.fromkeys(event["s"] for event in events)
+    streams = "/".join(f"{native.lower()}@trade" for native in natives)
+    client = simulation.connect(f"/binance/stream?streams={streams}")
+    assert received(client, count) == expected
+    for native in natives:
+        base = native[:3]  # of BTC and ETH; what follows is the quote
+        symbol = f"{base}-{native.removeprefix(base)}"
+        assert simulation.truth("binance", symbol) == [
+            {
+                "symbol": symbol,
+                "trade_id": event["t"],
+                "ts_event": event["T"] * 1000,
+                "price": event["p"],
+                "size": event["q"],
+                "side": "sell" if event["m"] else "buy",
+            }
+            for event in events
+            if event["s"] == native
+        ]
 
 
-def test_other_streams_are_sent_only_to_who_subscribed_to_them(
-    played: Played, recordings: Path
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        (BINANCE, ("ethusdt@trade", "ethbtc@trade")),
+        (REAL_ETH, ("ethusdt@trade", "ethusdt@bookTicker")),
+    ],
+)
+def test_streams_are_sent_only_to_who_subscribed_to_them(
+    played: Played, name: str, wanted: tuple[str, ...]
 ) -> None:
-    wanted = ("ethusdt@trade", "ethusdt@bookTicker")
-    expected = [
-        text
-        for text in frames(recordings, "binance/spot_ethusdt_20240808")
-        if json.loads(text).get("stream") in wanted
-    ]
-    simulation = played("binance/spot_ethusdt_20240808")
+    expected = [json.loads(text) for text in texts(name)]
+    bare = [one["data"] for one in expected if one.get("stream") in wanted]
+    assert 0 < len(bare) < len(expected)
+    simulation = played(name)
     client = simulation.connect("/binance/ws/" + "/".join(wanted))
-    bare = [json.loads(text)["data"] for text in expected]
-    assert [json.loads(text) for text in received(client, len(expected))] == bare
+    assert [json.loads(text) for text in received(client, len(bare))] == bare
 
 
-def test_coinbase_matches_are_played_and_told_by_rest(played: Played, recordings: Path) -> None:
-    simulation = played(COINBASE)
+@pytest.mark.parametrize(
+    ("name", "product", "count"), [(COINBASE, "ETH-USD", 1_083), (REAL_COINBASE, "SKL-BTC", 107)]
+)
+def test_coinbase_matches_are_played_and_told_by_rest(
+    played: Played, name: str, product: str, count: int
+) -> None:
+    expected = [text for text in texts(name) if json.loads(text)["type"].endswith("match")]
+    assert len(expected) == count
+    simulation = played(name)
     products = [product["id"] for product in simulation.get("/coinbase/rest/products")]
-    assert len(products) == 10
+    assert set(products) == {json.loads(text)["product_id"] for text in expected}
     request = {"type": "subscribe", "product_ids": products, "channels": ["matches"]}
     client = simulation.connect("/coinbase/ws", request)
     assert json.loads(client.recv())["type"] == "subscriptions"
-    expected = [
-        text for text in frames(recordings, COINBASE) if json.loads(text)["type"].endswith("match")
-    ]
-    assert len(expected) == 107
-    assert received(client, 107) == expected
-    told = simulation.get("/coinbase/rest/products/SKL-BTC/trades")
-    mine = [event for event in map(json.loads, expected) if event["product_id"] == "SKL-BTC"]
-    assert [row["trade_id"] for row in told] == [event["trade_id"] for event in mine][::-1]
-    keys = ("price", "size", "side")
+    assert received(client, count) == expected
+    told = simulation.get(f"/coinbase/rest/products/{product}/trades")
+    mine = [event for event in map(json.loads, expected) if event["product_id"] == product]
+    keys = ("trade_id", "price", "size", "side")
+    newest = mine[: -len(told) - 1 : -1]
     assert [[row[key] for key in keys] for row in told] == [
-        [event[key] for key in keys] for event in mine[::-1]
+        [event[key] for key in keys] for event in newest
     ]
+    assert len(told) == min(len(mine), 1000)
 
 
 def test_nothing_is_played_before_somebody_subscribes(played: Played) -> None:
-    simulation = played(SPOT[0])
+    simulation = played(BINANCE)
     assert simulation.truth("binance", "BTC-USDT") == []
     client = simulation.connect("/binance/stream?streams=btcusdt@trade")
     client.recv()
     assert len(simulation.truth("binance", "BTC-USDT")) > 0
 
 
-def test_a_client_that_does_not_read_holds_the_playback_up(played: Played) -> None:
-    simulation = played("binance/usdm_btcusdt_20240808")
-    client = simulation.connect("/binance/ws/btcusdt@bookTicker")
+@pytest.fixture
+def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A recording that no socket's buffers hold."""
+    path = tmp_path / "binance" / "large.txt.zst"
+    path.parent.mkdir()
+    lines = (
+        f'{1_723_161_255 + number}.5 {{"e":"trade","E":1,"s":"BTCUSDT","t":{number},"p":"1.5",'
+        f'"q":"2","T":1,"m":true,"pad":"{"x" * 2000}"}}'
+        for number in range(1, LARGE + 1)
+    )
+    path.write_bytes(zstandard.compress("\n".join(lines).encode()))
+    monkeypatch.setenv("RECORDINGS_DIR", str(tmp_path))
+    return "binance/large.txt.zst"
+
+
+def test_a_client_that_does_not_read_holds_the_playback_up(played: Played, large: str) -> None:
+    simulation = played(large)
+    client = simulation.connect("/binance/ws/btcusdt@trade")
     client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
     client.recv()
 
+    def executed() -> int:
+        last: int = simulation.get("/health")["executed"]["binance:BTC-USDT"]
+        return last
+
     def stands() -> bool:
-        before = trades(simulation)
+        before = executed()
         until = time.monotonic() + 0.3
         eventually(lambda: time.monotonic() > until)
-        return trades(simulation) == before
+        return executed() == before
 
     eventually(stands)
-    assert trades(simulation) < 21_000
+    assert executed() < LARGE
     total = 1
-    while total < 66_089:  # and yet it gets every one of them
-        total += len(received(client, min(500, 66_089 - total)))
-    assert trades(simulation) == 21_313
+    while total < LARGE:  # and yet it gets every one of them
+        total += len(received(client, min(500, LARGE - total)))
+    assert executed() == LARGE
 
 
-def trades(simulation: Simulation) -> int:
-    """Return how many trades of the futures file have been played."""
-    last: int = simulation.get("/health")["executed"]["binance:BTC-USDT"]
-    return max(0, last - 5266583934)
+@pytest.fixture
+def first_us() -> int:
+    """When the first frame of our Coinbase recording was received, µs UTC."""
+    ts, _ = next(frames(*recorded(COINBASE)))
+    return ts
 
 
-def test_at_a_speed_time_goes_that_much_faster(played: Played) -> None:
-    simulation = played(COINBASE, speed=20.0)
+MATCHES = {"type": "subscribe", "product_ids": ["BTC-USD"], "channels": ["matches"]}
+
+
+def test_at_a_speed_time_goes_that_much_faster(played: Played, first_us: int) -> None:
+    simulation = played(COINBASE, speed=6.0)
     first = simulation.get("/coinbase/rest/time")["epoch"]
-    assert 1618677817.0 <= first < 1618677818
-    request = {"type": "subscribe", "product_ids": ["SKL-BTC"], "channels": ["matches"]}
-    client = simulation.connect("/coinbase/ws", request)
+    assert 0 <= first - first_us / 1e6 < 1
+    client = simulation.connect("/coinbase/ws", MATCHES)
     started = time.monotonic()
-    eventually(lambda: simulation.get("/coinbase/rest/time")["epoch"] > 1618677847.8)
+    eventually(lambda: simulation.get("/coinbase/rest/time")["epoch"] > first + 11)
     took = time.monotonic() - started
-    assert 1.3 < took < 4, "30.8 s twenty times as fast"
-    frames = [json.loads(client.recv()) for _ in range(8)]
-    ids = [frame["trade_id"] for frame in frames if frame["type"].endswith("match")]
-    assert ids == list(range(ids[0], ids[0] + 7))
+    assert 1.5 < took < 5, "11 s six times as fast"
+    ids = [json.loads(text)["trade_id"] for text in received(client, 301)[1:]]
+    assert ids == list(range(ids[0], ids[0] + 300))
 
 
 def test_a_pause_stops_the_playback_and_its_time(played: Played) -> None:
-    simulation = played(COINBASE, speed=20.0)
-    request = {"type": "subscribe", "product_ids": ["SKL-BTC"], "channels": ["matches"]}
-    simulation.connect("/coinbase/ws", request).recv()
-    eventually(lambda: simulation.truth("coinbase", "SKL-BTC"))
+    simulation = played(COINBASE, speed=6.0)
+    simulation.connect("/coinbase/ws", MATCHES).recv()
+    eventually(lambda: simulation.truth("coinbase", "BTC-USD"))
     paused = simulation.post("/pause")
     times = [simulation.get("/coinbase/rest/time")["epoch"] for _ in range(5)]
     assert len(set(times)) == 1
@@ -156,13 +188,11 @@ def test_a_pause_stops_the_playback_and_its_time(played: Played) -> None:
     eventually(lambda: simulation.get("/coinbase/rest/time")["epoch"] > times[0])
 
 
-def test_heartbeats_go_on_after_the_end(played: Played) -> None:
+def test_heartbeats_go_on_after_the_end(played: Played, first_us: int) -> None:
     simulation = played(COINBASE)
-    channels = ["matches", "heartbeat"]
-    request = {"type": "subscribe", "product_ids": ["SKL-BTC"], "channels": channels}
-    client = simulation.connect("/coinbase/ws", request)
-    beats: list[dict[str, Any]] = []
+    client = simulation.connect("/coinbase/ws", {**MATCHES, "channels": ["matches", "heartbeat"]})
     last_match = 0
+    beats: list[dict[str, Any]] = []
     while len(beats) < 2:
         frame = json.loads(client.recv())
         if frame["type"] == "heartbeat":
@@ -170,41 +200,56 @@ def test_heartbeats_go_on_after_the_end(played: Played) -> None:
         elif frame["type"] == "match":
             last_match = frame["trade_id"]
     assert [beat["last_trade_id"] for beat in beats] == [last_match, last_match]
-    assert parse_iso(beats[1]["time"]) > parse_iso(beats[0]["time"]) > 1618677847_000_000
+    assert parse_iso(beats[1]["time"]) > parse_iso(beats[0]["time"]) > first_us + 11_000_000
 
 
 def test_times_can_be_moved_so_that_the_first_frame_is_now(played: Played) -> None:
     simulation = played(COINBASE, shift_time=True)
-    request = {"type": "subscribe", "product_ids": ["SKL-BTC"], "channels": ["matches"]}
-    client = simulation.connect("/coinbase/ws", request)
-    got = [json.loads(client.recv()) for _ in range(8)][1:]
-    moved = [parse_iso(frame["time"]) for frame in got]
-    assert moved == [line["ts_event"] for line in simulation.truth("coinbase", "SKL-BTC")][:7]
-    assert abs(moved[1] / 1e6 - time.time()) < 40
-    shift = moved[1] - parse_iso("2021-04-17T16:43:37.089723Z")
-    assert shift % 1000 == 0
+    client = simulation.connect("/coinbase/ws", MATCHES)
+    moved = [parse_iso(json.loads(text)["time"]) for text in received(client, 8)[1:]]
+    truth = simulation.truth("coinbase", "BTC-USD")
+    assert [line["ts_event"] for line in truth][:7] == moved
+    assert abs(moved[0] / 1e6 - time.time()) < 15
+    recorded_there = [json.loads(text) for text in texts(COINBASE)]
+    mine = [one for one in recorded_there if one.get("product_id") == "BTC-USD" and "side" in one]
+    shifts = {after - parse_iso(one["time"]) for after, one in zip(moved, mine, strict=False)}
+    assert len(shifts) == 1
+    assert shifts.pop() % 1000 == 0
 
 
-def test_files_that_overlap_are_merged_by_receive_time(recordings: Path) -> None:
-    names = ["binance/spot_btcusdt_20240808", "binance/spot_ethusdt_20240808"]
-    paths = recording.find(",".join(names), recordings)
+def test_files_that_overlap_are_merged_by_receive_time() -> None:
+    paths = recorded(BINANCE, COINBASE)
+    times = [ts for ts, _ in recording.frames(paths)]
+    assert times == sorted(times)
+    assert len(times) == len(texts(BINANCE, COINBASE))
+    (binance, coinbase) = recording.scan(paths, exchanges())
+    assert {native: one.symbol for native, one in binance.listings.items()} == {
+        "BTCUSDT": "BTC-USDT",
+        "ETHUSDT": "ETH-USDT",
+        "ETHBTC": "ETH-BTC",
+    }
+    assert (binance.trades, coinbase.trades) == (1_080, 1_083)
+
+
+def test_real_files_that_overlap_are_merged_and_their_steps_are_the_real_ones() -> None:
+    paths = recorded(REAL_SPOT[0], REAL_ETH)
     times = [ts for ts, _ in recording.frames(paths)]
     assert len(times) == 41_249 + 33_618
     assert times == sorted(times)
     (scanned,) = recording.scan(paths, exchanges())
-    assert {native: one.symbol for native, one in scanned.listings.items()} == {
-        "BTCUSDT": "BTC-USDT",
-        "ETHUSDT": "ETH-USDT",
-    }
     assert scanned.listings["BTCUSDT"].tick_size == "0.01000000"
     assert scanned.trades == 9_757 + 6_106
 
 
-def test_a_file_that_is_not_there_or_no_recording_is_said_in_a_sentence(
-    tmp_path: Path, recordings: Path
-) -> None:
+def test_a_file_is_found_by_its_path_or_by_its_name_with_or_without_the_ending() -> None:
+    (path,) = recorded(BINANCE)
+    names = (str(path), BINANCE, BINANCE.removesuffix(".txt.zst"))
+    assert recording.find(", ".join(names), OWN) == [path.resolve()] * 3
+
+
+def test_a_file_that_is_not_there_or_no_recording_is_said_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="is not there"):
-        recording.find("no/such", recordings)
+        recording.find("no/such", OWN)
     wrong = tmp_path / "binance" / "x.txt.zst"
     wrong.parent.mkdir()
     for content, reason in (
