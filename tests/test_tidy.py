@@ -128,7 +128,17 @@ def test_files_and_functions_fit() -> None:
 
 def test_test_folders_mirror_the_tree() -> None:
     """A folder of tests is named after what it tests, or after a kind of test."""
-    kinds = {"browser", "contract", "e2e", "exchanges", "js", "sim", "frames", "channels"}
+    kinds = {
+        "browser",
+        "contract",
+        "e2e",
+        "exchanges",
+        "js",
+        "sim",
+        "frames",
+        "channels",
+        "recordings",
+    }
     wrong = []
     for folder in (ROOT / "tests").iterdir():
         if folder.is_dir() and not folder.name.startswith(("_", ".")) and folder.name not in kinds:
