@@ -65,6 +65,10 @@ fix: setup ## mend what can be mended, write generated files
 	$(VENV)/bin/ruff format .
 	$(PY) -m procs.generate
 
+.PHONY: hooks
+hooks: ## have git check what is staged before each commit
+	@sh .ci/hooks
+
 .PHONY: bench
 bench: setup ## run the benchmarks; ONLY=name for one of them
 	@for file in bench/bench_$(or $(ONLY),*).py; do \
