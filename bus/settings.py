@@ -88,8 +88,14 @@ class Settings:
     )
     tap_endpoint: str = _setting(
         "tcp://127.0.0.1:5556",
-        values.loopback,
-        "Where other programs on this machine subscribe to the ZeroMQ feed",
+        values.tap_address,
+        "Where other programs subscribe to the ZeroMQ feed; other than loopback it demands keys",
+    )
+    tap_keys_dir: Path = _setting(
+        ROOT / "data" / "tap-keys",
+        values.folder,
+        "Keys of the ZeroMQ feed when it is open to other machines (`tap-keys` in DATA_DIR)",
+        shown="data/tap-keys",
     )
     simulator_port: int = _setting(
         8900, values.integer(1, 65535), "Port of the simulated exchanges, in a demo"
@@ -273,6 +279,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
                 found[field.name] = field.metadata["parse"](text)
             except values.Wrong as wrong:
                 raise SettingError(key, wrong.found, wrong.advice) from None
+    if "data_dir" in found:
+        found.setdefault("tap_keys_dir", found["data_dir"] / "tap-keys")
     if "database_url" not in found and (built := _from_timescale(environ)):
         found["database_url"] = built
     found["addresses"] = _addresses(environ)

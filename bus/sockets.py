@@ -7,6 +7,7 @@ nothing when they are set after bind or connect.
 import fnmatch
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import zmq
@@ -47,14 +48,23 @@ def bind(context: zmq.Context[Socket], wire: Wire, run_dir: Path, program: str) 
     return made
 
 
-def bind_tcp(context: zmq.Context[Socket], wire: Wire, address: str, key: str) -> Socket:
+def bind_tcp(
+    context: zmq.Context[Socket],
+    wire: Wire,
+    address: str,
+    key: str,
+    prepare: Callable[[Socket], None] = lambda made: None,
+) -> Socket:
     """Return the bound side of ``wire`` on a ``tcp://`` address, which the setting ``key`` names.
+
+    ``prepare`` is called before it is bound, as a peer may come at once.
 
     Raises:
         SettingError: the address is in use or not ours.
     """
     made = _make(context, wire.binds, wire)
     made.setsockopt(zmq.IPV6, 1 if "[" in address else 0)
+    prepare(made)
     try:
         made.bind(address)
     except zmq.ZMQError as error:

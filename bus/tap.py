@@ -1,128 +1,97 @@
-"""The tap's format, and a subscriber that prints it: ``python -m bus.tap 'trade.binance.'``.
+"""The tap from a terminal: ``python -m bus.tap 'trade.binance.'`` prints it.
 
-Two frames: a topic that ends with a dot, and a MessagePack map with a ``type``. The maps are
-generated from the array-like Structs of ``bus.messages``: the same fields under their names. Prices
-and sizes are plain decimal text, times integer µs UTC. Trades come in batches of one symbol with
-``epoch``, ``seq`` and that symbol's ``prev_seq``: a subscriber that has not seen ``prev_seq`` has
-missed something.
+``python -m bus.tap keygen NAME`` makes a key for a client on another machine. Comes in: the command
+line and the settings. Goes out: a line for each message or trade on standard output, sentences on
+standard error; exit 2 and one line when something is wrong.
 """
 
 import argparse
 import re
 import sys
-import threading
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
 
 import msgspec
-import zmq
 
 from bus import settings as settings_module
+from bus import tap_keys, values
 from bus.errors import SettingError
-from bus.messages import Average, CandleUpdate, FeedStatus, SymbolStatus, Ticker, Trade
-from bus.sockets import Socket
-from bus.wiring import TAP
+from bus.tap_subscriber import Keys, Tap
 
-SILENT_S = 3.0
-"""So long nothing may come before a word is said about it."""
+EPILOG = """\
+topics: trade. ticker. candle.INTERVAL. average. status., each followed by EXCHANGE.SYMBOL.
+(status. by EXCHANGE.); a beginning of one means all that begin so.
+
+python -m bus.tap keygen NAME   makes a key for a client called NAME, for a tap that is open to
+                                other machines, and says who needs which file
+"""
+ENDPOINT = re.compile(r"tcp://([^:/\s]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}|ipc://.+", re.ASCII)
 
 
-def _map_of(struct: type[msgspec.Struct], tag: str | None) -> type[msgspec.Struct]:
-    """Return the Struct with the same fields that is encoded as a map with a ``type``."""
-    fields: list[Any] = []
-    for field in msgspec.structs.fields(struct):
-        if field.default is msgspec.NODEFAULT:
-            fields.append((field.name, field.type))
-        else:
-            fields.append((field.name, field.type, field.default))
-    return msgspec.defstruct(
-        struct.__name__ + "Map", fields, tag=tag, tag_field="type" if tag else None
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Say it in one line and exit 2."""
+        print(f"tickwire: {message}; see --help", file=sys.stderr)
+        sys.exit(2)
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,12}", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of lines")
+    return int(text)
+
+
+def _endpoint(text: str) -> str:
+    if not ENDPOINT.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r}; give tcp://ADDRESS:PORT")
+    return text
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = _Parser(
+        prog="python -m bus.tap",
+        description="Print what tickwire's ZeroMQ feed says, as it comes.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument(
+        "topic",
+        nargs="*",
+        default=[""],
+        help="topics or their beginnings: trade.binance. ticker. candle.1m. (all)",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--count", type=_count, default=0, help="stop after so many lines")
+    parser.add_argument("--endpoint", type=_endpoint, help="the tap's address (TAP_ENDPOINT)")
+    parser.add_argument("--key", type=Path, metavar="FILE", help="your own NAME.key_secret")
+    parser.add_argument(
+        "--server-key", type=Path, metavar="FILE", help="the tap's server.key, with --key"
+    )
+    return parser.parse_args(arguments)
 
 
-TradeMap = _map_of(Trade, None)
-SymbolStatusMap = _map_of(SymbolStatus, None)
-MAPS: dict[type[msgspec.Struct], type[msgspec.Struct]] = {
-    struct: _map_of(struct, str(struct.__struct_config__.tag))
-    for struct in (Ticker, CandleUpdate, Average, FeedStatus)
-}
+def _keys(chosen: argparse.Namespace) -> Keys | None:
+    """Return the keys that were named.
 
-
-class TradesMap(msgspec.Struct, tag="trades", tag_field="type"):
-    """The trades of one symbol in one batch."""
-
-    exchange: str
-    symbol: str
-    epoch: int
-    seq: int | None
-    prev_seq: int | None
-    trades: list[Any]
-
-
-_encoder = msgspec.msgpack.Encoder()
-
-
-def encode_map(message: Ticker | CandleUpdate | Average | FeedStatus) -> bytes:
-    """Return a message as a MessagePack map."""
-    values = msgspec.structs.astuple(message)
-    if isinstance(message, FeedStatus):
-        listed = [SymbolStatusMap(*msgspec.structs.astuple(one)) for one in message.symbols]
-        return _encoder.encode(MAPS[FeedStatus](*_with(message, "symbols", listed)))
-    return _encoder.encode(MAPS[type(message)](*values))
-
-
-def _with(message: msgspec.Struct, name: str, value: object) -> list[object]:
-    return [
-        value if field == name else getattr(message, field) for field in message.__struct_fields__
-    ]
-
-
-def encode_trades(
-    exchange: str,
-    symbol: str,
-    epoch: int,
-    seq: int | None,
-    prev_seq: int | None,
-    trades: list[Trade],
-) -> bytes:
-    """Return trades of one symbol as a MessagePack map."""
-    maps = [
-        TradeMap(
-            trade.symbol,
-            trade.trade_id,
-            trade.ts_event,
-            trade.ts_recv,
-            trade.price,
-            trade.size,
-            trade.side,
-            trade.series,
-        )
-        for trade in trades
-    ]
-    return _encoder.encode(TradesMap(exchange, symbol, epoch, seq, prev_seq, maps))
-
-
-def subscribe(endpoint: str, prefixes: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield (topic, message) of everything under the prefixes, until the caller stops.
-
-    Args:
-        endpoint: the tap's address, ``tcp://127.0.0.1:5556``.
-        prefixes: topics or their beginnings, ``trade.binance.``; an empty one is everything.
+    Raises:
+        SettingError: one is missing, or its file is none.
     """
-    context: zmq.Context[Socket] = zmq.Context()
-    tap = context.socket(zmq.SUB)
+    if chosen.key is None and chosen.server_key is None:
+        return None
+    for option, path in (("--key", chosen.key), ("--server-key", chosen.server_key)):
+        if path is None:
+            raise SettingError(option, "missing", "give --key and --server-key together")
     try:
-        tap.setsockopt(zmq.RCVHWM, TAP.hwm)
-        tap.setsockopt(zmq.LINGER, 0)
-        for prefix in prefixes:
-            tap.setsockopt(zmq.SUBSCRIBE, prefix.encode())
-        tap.connect(endpoint)
-        while True:
-            topic, payload = tap.recv_multipart()
-            yield topic.decode(), msgspec.msgpack.decode(payload)
-    finally:
-        tap.close()
-        context.term()
+        pair = tap_keys.read_pair(chosen.key)
+    except ValueError as error:
+        raise SettingError("--key", f"{chosen.key} {error}", "give NAME.key_secret") from None
+    try:
+        return Keys(*pair, tap_keys.read_public(chosen.server_key))
+    except ValueError as error:
+        raise SettingError(
+            "--server-key", f"{chosen.server_key} {error}", "give the tap's server.key"
+        ) from None
 
 
 def _print(message: dict[str, Any], topic: str, *, as_json: bool) -> int:
@@ -139,47 +108,74 @@ def _print(message: dict[str, Any], topic: str, *, as_json: bool) -> int:
     return len(rows)
 
 
-def _say_silent(endpoint: str) -> None:
-    print(f"nothing yet under that topic from {endpoint}; still listening", file=sys.stderr)
+def _say(sentence: str) -> None:
+    print(f"tickwire: {sentence}", file=sys.stderr, flush=True)
 
 
-def main() -> int:
-    """Print the feed until interrupted, or until ``--count`` lines."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bus.tap", description="Print what tickwire's ZeroMQ feed says, as it comes."
-    )
-    parser.add_argument(
-        "prefix",
-        nargs="*",
-        default=[""],
-        help="topics or their beginnings: trade.binance. ticker. candle.1m. (all)",
-    )
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    parser.add_argument("--count", type=int, default=0, help="stop after so many lines")
-    parser.add_argument("--endpoint", help="the tap's address (TAP_ENDPOINT)")
-    chosen = parser.parse_args()
-    try:
-        endpoint = chosen.endpoint or settings_module.load().tap_endpoint
-    except SettingError as error:
-        print(f"tickwire: {error}", file=sys.stderr)
-        return 2
-    if not re.fullmatch(r"tcp://[^:/]+:[0-9]{1,5}|ipc://.+", endpoint):
-        print(f"tickwire: --endpoint: {endpoint!r}; give tcp://ADDRESS:PORT", file=sys.stderr)
-        return 2
+def listen(arguments: Sequence[str] | None) -> int:
+    """Print the feed until interrupted, or until ``--count`` lines.
+
+    Raises:
+        SettingError: an option or a setting is wrong.
+    """
+    chosen = _parse(arguments)
+    keys = _keys(chosen)
+    tap = Tap(chosen.endpoint or settings_module.load().tap_endpoint, chosen.topic, keys)
     lines = 0
-    silent = threading.Timer(SILENT_S, _say_silent, [endpoint])
-    silent.daemon = True
-    silent.start()
     try:
-        for topic, message in subscribe(endpoint, chosen.prefix):
-            silent.cancel()
+        for topic, message in tap.messages(_say):
             lines += _print(message, topic, as_json=chosen.json)
             sys.stdout.flush()
             if 0 < chosen.count <= lines:
                 break
     except (KeyboardInterrupt, BrokenPipeError):
         pass  # the reader has had enough
+    finally:
+        tap.close()
     return 0
+
+
+def keygen(arguments: Sequence[str]) -> int:
+    """Make and authorise a client's key; say where the files are and who needs which.
+
+    Raises:
+        SettingError: the name cannot be used, or TAP_KEYS_DIR.
+    """
+    parser = _Parser(
+        prog="python -m bus.tap keygen",
+        description="Make a key for a client on another machine, and authorise it at once.",
+    )
+    parser.add_argument(
+        "name", metavar="NAME", help="what to call the client: letters, digits, - _"
+    )
+    name = parser.parse_args(arguments).name
+    settings = settings_module.load()
+    files = tap_keys.authorise(settings.tap_keys_dir, name)
+    address = settings.tap_endpoint
+    print(f"{name} may subscribe to the tap from now on.")
+    print(f"{files.secret} is its secret key: hand it to {name} alone, then delete it here.")
+    print(f"{files.server} is the tap's public key: give it to {name} too.")
+    print(f"{files.public} lets {name} in: it stays here; delete it to shut {name} out.")
+    print(
+        f"{name} then runs: python -m bus.tap --endpoint tcp://THIS-MACHINE:"
+        f"{address.rpartition(':')[2]} --key {files.secret.name} --server-key {files.server.name}"
+    )
+    if values.is_loopback(address):
+        print(
+            f"TAP_ENDPOINT is {address}, which only this machine reaches and which takes no keys:"
+            f" set it to tcp://0.0.0.0:{address.rpartition(':')[2]} and restart."
+        )
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says; return the exit code."""
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        return keygen(given[1:]) if given[:1] == ["keygen"] else listen(given)
+    except SettingError as error:
+        _say(str(error))
+        return 2
 
 
 if __name__ == "__main__":

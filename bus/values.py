@@ -4,6 +4,7 @@ Comes in: one text. Goes out: a value, or ``Wrong`` with what was found and what
 ``bus/settings.py`` knows the key. Nothing here reads the environment.
 """
 
+import ipaddress
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -109,9 +110,23 @@ def host(value: str) -> str:
     return value
 
 
-def loopback(value: str) -> str:
-    """Return a ``tcp://`` address of this machine alone."""
-    found = re.fullmatch(r"tcp://(localhost|127(?:\.[0-9]{1,3}){3}|\[::1\]):([0-9]{1,5})", value)
+def tap_address(value: str) -> str:
+    """Return a ``tcp://`` address to listen on: ``*`` as 0.0.0.0, ``localhost`` as 127.0.0.1."""
+    found = re.fullmatch(
+        r"tcp://([0-9.]{1,15}|\*|localhost|\[[0-9a-fA-F:.]{2,45}\]):([0-9]{1,5})", value
+    )
+    advice = "write tcp://127.0.0.1:PORT, or tcp://0.0.0.0:PORT to let other machines in, with keys"
     if not found or not 1 <= int(found[2]) <= 65535:
-        raise Wrong(repr(value), "write tcp://127.0.0.1:PORT: it is open to this machine alone")
-    return value
+        raise Wrong(repr(value), advice)
+    host = {"*": "0.0.0.0", "localhost": "127.0.0.1"}.get(found[1], found[1])
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        raise Wrong(repr(value), advice) from None
+    return f"tcp://{host}:{int(found[2])}"
+
+
+def is_loopback(address: str) -> bool:
+    """True when nobody but this machine reaches an address that ``tap_address`` returned."""
+    host = address.removeprefix("tcp://").rpartition(":")[0]
+    return ipaddress.ip_address(host.strip("[]")).is_loopback

@@ -1,35 +1,45 @@
 """The tap's actor: the bus in, the public stream out, as maps, trades split by symbol.
 
-Nothing is decoded that nobody subscribes to. What stands under each ticker, candle, average and
-status topic goes first to whoever subscribes to it.
+No trade is decoded that nobody subscribes to. What stands under a ticker, candle, average or status
+topic goes to whoever subscribes to it, at once; as everybody hears that who has the topic, it is
+repeated no more often than every ``REPEAT_US``, however often somebody asks.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 
 from bus import topics
-from bus.actor import Idle, Instant, Send
+from bus.actor import Idle, Instant, Reader, Send
 from bus.heartbeat import Health
 from bus.held import Held
 from bus.messages import Average, CandleUpdate, FeedStatus, Ticker, Trade, TradeBatch, decode
-from bus.tap import encode_map, encode_trades
+from bus.tap_format import encode_map, encode_trades
+from procs.tap.guests import SUBSCRIBE, UNSUBSCRIBE
+
+REPEAT_US = 200_000
+TRADES = b"trade."
 
 
 class Tap(Idle):
     """Everything public, for whoever subscribes."""
 
     def __init__(self, health: Health) -> None:
+        self.doors: list[Reader] = []
+        """What reads for it where strangers write."""
         self._health = health
-        self._wanted: Counter[bytes] = Counter()
         self._held = Held()
+        self._want_trades = 0
+        self._repeated: dict[bytes, int] = {}
+        self._due: dict[bytes, None] = {}
+
+    def readers(self) -> Sequence[Reader]:
+        """Return its doors."""
+        return self.doors
 
     def on_message(self, source: str, frames: list[bytes], now: Instant) -> Sequence[Send]:
-        """Take a subscription, or a message of the bus."""
-        if source == "tap":
-            return self._subscription(frames[0])
+        """Take a message of the bus."""
         topic, payload = frames
         if topic.startswith(b"batch."):
-            return self._batch(payload) if self._wants_trades() else ()
+            return self._batch(payload) if self._want_trades else ()
         message = decode(payload)
         if not isinstance(message, Ticker | CandleUpdate | Average | FeedStatus):
             return ()
@@ -38,10 +48,37 @@ class Tap(Idle):
         self._health.counters["messages"] += 1
         return (Send("tap", topic, encoded),)
 
-    def _wants_trades(self) -> bool:
-        return any(
-            prefix.startswith(b"trade.") or b"trade.".startswith(prefix) for prefix in self._wanted
-        )
+    def on_tick(self, now: Instant) -> Sequence[Send]:
+        """Repeat what was asked for too soon."""
+        waiting, self._due = self._due, {}
+        return [send for topic in waiting for send in self._repeat(topic, now)]
+
+    def on_subscription(self, frame: bytes, now: Instant) -> Sequence[Send]:
+        r"""Take the beginning (``\x01`` and a topic) or the end (``\x00``) of a subscription.
+
+        Each comes once for each connection and topic.
+        """
+        kind, prefix = frame[:1], frame[1:]
+        about_trades = prefix.startswith(TRADES) or TRADES.startswith(prefix)
+        if kind == SUBSCRIBE:
+            self._want_trades += about_trades
+            self._health.counters["subscriptions"] += 1
+            return self._repeat(prefix, now)
+        if kind == UNSUBSCRIBE:
+            self._want_trades -= about_trades
+        return ()
+
+    def _repeat(self, prefix: bytes, now: Instant) -> list[Send]:
+        """Return what stands under a prefix; what was just repeated is due later."""
+        sends = []
+        for topic, payload in self._held.under(prefix):
+            last = self._repeated.get(topic)
+            if last is not None and now.mono - last < REPEAT_US:
+                self._due[topic] = None
+            else:
+                self._repeated[topic] = now.mono
+                sends.append(Send("tap", topic, payload))
+        return sends
 
     def _batch(self, payload: bytes) -> Sequence[Send]:
         batch = decode(payload)
@@ -67,14 +104,3 @@ class Tap(Idle):
             )
             for symbol, trades in by_symbol.items()
         ]
-
-    def _subscription(self, frame: bytes) -> Sequence[Send]:
-        kind, prefix = frame[:1], frame[1:]
-        if kind == b"\x01":
-            self._wanted[prefix] += 1
-            self._health.counters["subscriptions"] += 1
-            return [Send("tap", *held) for held in self._held.under(prefix)]
-        if kind == b"\x00":
-            self._wanted[prefix] -= 1
-            self._wanted += Counter()  # drops what has come to nothing
-        return ()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bus import settings
+from bus import settings, values
 from bus.errors import SettingError
 from bus.log import Log
 
@@ -61,7 +61,12 @@ def test_a_relative_folder_lies_in_the_project() -> None:
         ("LOG_LEVEL", "LOUD"),
         ("LOG_FORMAT", "xml"),
         ("SIMULATED", "yes"),
-        ("TAP_ENDPOINT", "tcp://0.0.0.0:5556"),
+        ("TAP_ENDPOINT", "tcp://0.0.0.0"),
+        ("TAP_ENDPOINT", "tcp://0.0.0.0:65536"),
+        ("TAP_ENDPOINT", "tcp://eth0:5556"),
+        ("TAP_ENDPOINT", "tcp://1.2.3:5556"),
+        ("TAP_ENDPOINT", "tcp://[::1:5556"),
+        ("TAP_KEYS_DIR", "~nobody-has-this-name/x"),
         ("TAP_ENDPOINT", "tcp://127.0.0.1:0"),
         ("TAP_ENDPOINT", "ipc:///tmp/x"),
         ("COINBASE_WS_URL", "https://ws-feed.exchange.coinbase.com"),
@@ -113,6 +118,35 @@ def test_an_exchange_is_reached_where_it_was_set_else_at_the_simulator_of_a_demo
     demo = settings.load({"SIMULATED": "1", "SIMULATOR_PORT": "8901"})
     assert demo.address("coinbase", "WS") == "ws://127.0.0.1:8901/coinbase/ws"
     assert demo.address("coinbase", "REST") == "http://127.0.0.1:8901/coinbase/rest"
+
+
+@pytest.mark.parametrize(
+    ("given", "address", "on_loopback"),
+    [
+        ("tcp://127.0.0.1:5556", "tcp://127.0.0.1:5556", True),
+        ("tcp://127.1.2.3:1", "tcp://127.1.2.3:1", True),
+        ("tcp://localhost:5556", "tcp://127.0.0.1:5556", True),
+        ("tcp://[::1]:5556", "tcp://[::1]:5556", True),
+        ("tcp://0.0.0.0:5556", "tcp://0.0.0.0:5556", False),
+        ("tcp://*:5556", "tcp://0.0.0.0:5556", False),
+        ("tcp://192.168.1.7:5556", "tcp://192.168.1.7:5556", False),
+        ("tcp://[::]:5556", "tcp://[::]:5556", False),
+        ("tcp://[::ffff:10.0.0.1]:5556", "tcp://[::ffff:10.0.0.1]:5556", False),
+    ],
+)
+def test_the_tap_listens_on_any_address_and_only_loopback_counts_as_this_machine_alone(
+    given: str, address: str, on_loopback: bool
+) -> None:
+    found = settings.load({"TAP_ENDPOINT": given}).tap_endpoint
+    assert found == address
+    assert values.is_loopback(found) is on_loopback
+
+
+def test_the_taps_keys_are_in_the_data_folder_unless_it_is_said_where() -> None:
+    assert settings.load({}).tap_keys_dir == settings.ROOT / "data" / "tap-keys"
+    assert settings.load({"DATA_DIR": "/x/a"}).tap_keys_dir == Path("/x/a/tap-keys")
+    given = settings.load({"DATA_DIR": "/x/a", "TAP_KEYS_DIR": "/y/keys"})
+    assert given.tap_keys_dir == Path("/y/keys")
 
 
 def test_two_data_folders_never_share_their_sockets() -> None:

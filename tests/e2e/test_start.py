@@ -70,7 +70,7 @@ def variables(tmp_path: Path) -> dict[str, str]:
         ("FEEDS", "binance:ETHUSDT"),
         ("WEB_PROCESSES", "-1"),
         ("LOG_LEVEL", "LOUD"),
-        ("TAP_ENDPOINT", "tcp://0.0.0.0:5556"),
+        ("TAP_ENDPOINT", "tcp://eth0:5556"),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_line(

@@ -19,7 +19,7 @@ from bus.messages import (
     encode,
 )
 from market import candle
-from procs.tap.tap import Tap
+from procs.tap.tap import REPEAT_US, Tap
 from tests.store.folding import START, random_trades
 
 pytestmark = pytest.mark.usefixtures("exact_decimals")
@@ -38,8 +38,14 @@ def decoded(sends: "list[Send] | object") -> list[tuple[bytes, dict[str, object]
     return [(send.topic, msgspec.msgpack.decode(send.payload)) for send in sends]
 
 
-def subscription(tap: Tap, frame: bytes) -> list[tuple[bytes, dict[str, object]]]:
-    return decoded(tap.on_message("tap", [frame], NOW))
+def later(us: int) -> Instant:
+    return Instant(NOW.wall + us, NOW.mono + us)
+
+
+def subscription(
+    tap: Tap, frame: bytes, now: Instant = NOW
+) -> list[tuple[bytes, dict[str, object]]]:
+    return decoded(tap.on_subscription(frame, now))
 
 
 def ticker(symbol: str, price: str = "1.50") -> Ticker:
@@ -175,16 +181,34 @@ def test_candles_averages_and_the_feeds_state_are_maps_too() -> None:
     ]
 
 
-def test_who_subscribes_first_gets_what_stands_there_and_only_that() -> None:
+@pytest.mark.parametrize(("prefix", "given"), [(b"ticker.binance.BTC-USD.", 1), (b"ticker.", 2)])
+def test_who_subscribes_first_gets_what_stands_there_and_only_that(
+    prefix: bytes, given: int
+) -> None:
     tap = Tap(Health("tap"))
     for symbol in ("BTC-USD", "BTCUP-USD"):
         bus(tap, b"ticker.binance.%s." % symbol.encode(), ticker(symbol, "1"))
         bus(tap, b"ticker.binance.%s." % symbol.encode(), ticker(symbol, "2"))
-    (found,) = subscription(tap, b"\x01ticker.binance.BTC-USD.")
-    assert (found[0], found[1]["price"]) == (b"ticker.binance.BTC-USD.", "2")
-    assert len(subscription(tap, b"\x01ticker.")) == 2
+    found = subscription(tap, b"\x01" + prefix)
+    assert len(found) == given
+    assert (found[0][0], found[0][1]["price"]) == (b"ticker.binance.BTC-USD.", "2")
     assert subscription(tap, b"\x01trade.") == []
     assert subscription(tap, b"\x00ticker.") == []
+
+
+def test_each_who_subscribes_is_given_the_state_but_many_at_once_get_it_together() -> None:
+    tap = Tap(Health("tap"))
+    topic = b"ticker.binance.A-USD."
+    bus(tap, topic, ticker("A-USD", "1"))
+    assert len(subscription(tap, b"\x01ticker.")) == 1
+    for number in range(1000):
+        assert subscription(tap, b"\x01" + topic[: number % 20], later(number)) == []
+    bus(tap, topic, ticker("A-USD", "2"))
+    assert decoded(tap.on_tick(later(REPEAT_US - 1))) == []
+    (found,) = decoded(tap.on_tick(later(REPEAT_US)))
+    assert (found[0], found[1]["price"]) == (topic, "2")
+    assert decoded(tap.on_tick(later(2 * REPEAT_US))) == []
+    assert len(subscription(tap, b"\x01" + topic, later(2 * REPEAT_US))) == 1
 
 
 def test_what_is_not_public_does_not_go_out() -> None:
@@ -198,9 +222,11 @@ def test_what_is_not_public_does_not_go_out() -> None:
     assert bus(tap, b"ticker.", BATCH) == []
 
 
-def test_subscribing_to_nothing_that_exists_or_in_a_strange_way_is_harmless() -> None:
+def test_the_end_of_another_subscription_leaves_the_trades_flowing() -> None:
     tap = Tap(Health("tap"))
-    for frame in (b"", b"\x01", b"\x00never", b"\x02x", b"\xff" * 300, b"\x01" + b"x" * 10_000):
-        subscription(tap, frame)
-    subscription(tap, b"\x00")
+    subscription(tap, b"\x01trade.")
+    subscription(tap, b"\x01ticker.")
+    subscription(tap, b"\x00ticker.")
+    assert bus(tap, b"batch.binance.", BATCH) != []
+    subscription(tap, b"\x00trade.")
     assert bus(tap, b"batch.binance.", BATCH) == []
