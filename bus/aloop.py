@@ -28,12 +28,17 @@ async def run(
     inputs: Mapping[str, Socket | Subscriber],
     outputs: Mapping[str, Socket],
     serve: Serve,
+    stopping: asyncio.Event | None = None,
 ) -> int:
-    """Run ``actor`` and ``serve`` until SIGTERM, SIGINT or the parent's death; return 0."""
+    """Run ``actor`` and ``serve`` until SIGTERM, SIGINT or the parent's death; return 0.
+
+    With ``stopping`` it is the caller who ends it by that event; signals are not listened to.
+    """
     loop = asyncio.get_running_loop()
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+    if stopping is None:
+        stopping = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stopping.set)
     out = Outputs(process, outputs)
     subscribers = [source for source in inputs.values() if isinstance(source, Subscriber)]
     sockets = {

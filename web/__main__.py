@@ -7,6 +7,7 @@ HOST:PORT when it was given none. Everything it shows comes from the bus and fro
 
 import argparse
 import asyncio
+import socket
 import tomllib
 
 import uvloop
@@ -41,13 +42,19 @@ def hold(process: Process) -> int:
 
 def serve(process: Process, limits: Limits | None = None) -> int:
     """Be one of the slots that serve, within ``limits`` or those that the settings ask for."""
+    listening = server.listener(process.settings)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_serve(process, limits or Limits.of(process.settings)))
+        return runner.run(live(process, limits or Limits.of(process.settings), listening))
 
 
-async def _serve(process: Process, limits: Limits) -> int:
+async def live(
+    process: Process,
+    limits: Limits,
+    listening: socket.socket,
+    stopping: asyncio.Event | None = None,
+) -> int:
+    """Serve on a listening socket until ``stopping`` is set, or without one until a signal."""
     settings = process.settings
-    listening = server.listener(settings)
     context: zmq.Context[Socket] = zmq.Context()
     folder = run_folder(settings)
     hub = Hub(settings.stale_after_s)
@@ -77,7 +84,9 @@ async def _serve(process: Process, limits: Limits) -> int:
     }
     outputs = {"out": bind(context, OUT, folder, process.program)}
     taker = Inputs(hub, sessions, process.health)
-    return await aloop.run(process, taker, inputs, outputs, network)
+    code = await aloop.run(process, taker, inputs, outputs, network, stopping)
+    context.term()  # its sockets are closed
+    return code
 
 
 def version() -> str:

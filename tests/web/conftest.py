@@ -12,11 +12,13 @@ Start = Callable[..., Stack]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts stacks, and ends them when the test does. Keywords are limits."""
+    """Starts stacks, and ends them when the test does. The other keywords are limits."""
     stacks: list[Stack] = []
 
-    def begin(*, database: str | None = None, cors: str = "", **limits: float) -> Stack:
-        stack = Stack(tmp_path / str(len(stacks)), limits, database, cors)
+    def begin(
+        *, database: str | None = None, cors: str = "", apart: bool = False, **limits: float
+    ) -> Stack:
+        stack = Stack(tmp_path / str(len(stacks)), limits, database, cors, apart=apart)
         stacks.append(stack)
         return stack.wait()
 

@@ -4,8 +4,6 @@ import http.client
 import json
 import shutil
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,12 +24,12 @@ from bus.messages import (
     TradeBatch,
     encode,
 )
-from bus.settings import ROOT, Settings
+from bus.settings import Settings
 from bus.sockets import Socket, bind
 from bus.wiring import STREAM
 from tests.eventually import eventually
-from tests.fix_postgres import environment_on
 from tests.web.messages import FEEDS
+from tests.web.serve import Apart, Inside
 
 NO_DATABASE = "postgresql://nobody@127.0.0.1:1/none"
 PROGRAMS = {"aggregator": 3 + 2, "feed-binance": 2 + 2, "feed-coinbase": 2 + 2, "watchdog": 2}
@@ -39,13 +37,28 @@ PROGRAMS = {"aggregator": 3 + 2, "feed-binance": 2 + 2, "feed-coinbase": 2 + 2, 
 
 
 class Stack:
-    """Started by making it; ``wait`` until it serves, ``end`` it in the end."""
+    """Started by making it; ``wait`` until it serves, ``end`` it in the end.
+
+    It runs in a thread of the tests' process, or with ``apart`` in a process of its own, which is
+    needed where that is what is looked at: its exit code, its memory.
+    """
 
     def __init__(
-        self, folder: Path, limits: dict[str, float], database: str | None, cors: str
+        self,
+        folder: Path,
+        limits: dict[str, float],
+        database: str | None,
+        cors: str,
+        *,
+        apart: bool = False,
     ) -> None:
         folder.mkdir(exist_ok=True)
-        self.settings = Settings(data_dir=folder, feeds=FEEDS)
+        self.settings = Settings(
+            data_dir=folder,
+            feeds=FEEDS,
+            database_url=database or NO_DATABASE,
+            cors_origin=(cors,) if cors else (),
+        )
         self.settings.run_dir.mkdir(mode=0o700, parents=True)
         self._context: zmq.Context[Socket] = zmq.Context()
         self._sockets = {
@@ -53,28 +66,13 @@ class Stack:
         }
         listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = listening.getsockname()[1]
-        self.log = folder / "web.log"
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.web.serve", json.dumps(limits)],
-                cwd=ROOT,
-                env={
-                    **environment_on(folder),
-                    "DATABASE_URL": database or NO_DATABASE,
-                    "FEEDS": ";".join(f"{name}:{','.join(FEEDS[name])}" for name in FEEDS),
-                    "CORS_ORIGIN": cors,
-                },
-                stdin=listening.fileno(),
-                stdout=log,
-                stderr=log,
-            )
-        listening.close()
+        self.web = (Apart if apart else Inside)(self.settings, limits, listening)
 
     def wait(self) -> "Stack":
         """Wait until it has subscribed to everything and answers."""
         for name, count in PROGRAMS.items():
             for _ in range(count):
-                assert self._sockets[name].poll(10_000), self.log.read_text()
+                assert self._sockets[name].poll(10_000), self.web.errors()
                 self._sockets[name].recv()
         eventually(lambda: self.get("/health/live")[0] == 200, within=10)
         return self
@@ -112,21 +110,18 @@ class Stack:
 
     def stop(self) -> int:
         """Stop it as supervisord does; return its exit code."""
-        self.process.terminate()
-        return self.process.wait(10)
+        self.web.ask_to_stop()
+        return self.web.wait()
 
     def end(self) -> None:
         """Stop it if it runs, and leave nothing behind."""
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait(10)
-        # Nothing that a client does is a matter for a person.
-        wrong = [line for line in self.log.read_text().splitlines() if " ERROR " in line]
+        self.web.end()
         for made in self._sockets.values():
             made.close(linger=0)
         self._context.term()
         shutil.rmtree(self.settings.run_dir, ignore_errors=True)
-        assert not wrong, wrong
+        # Nothing that a client does is a matter for a person.
+        assert self.web.errors() == []
 
 
 def receive(socket: ClientConnection, kind: str, within: float = 5.0) -> dict[str, Any]:

@@ -231,17 +231,20 @@ def test_a_client_without_any_sign_of_life_is_closed(start: Start) -> None:
         receive(alive, "pong")
 
 
-def test_a_restart_says_over_how_long_to_spread_the_return_and_exits_0(start: Start) -> None:
-    stack = start()
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_restart_says_over_how_long_to_spread_the_return_and_exits_0(
+    start: Start, apart: bool
+) -> None:
+    stack = start(apart=apart)
     with stack.connect() as client:
         receive(client, "connection_status")
-        stack.process.terminate()
+        stack.web.ask_to_stop()
         with pytest.raises(ConnectionClosed) as closed:
             receive(client, "pong")
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1012
     assert json.loads(closed.value.rcvd.reason)["spread_ms"] >= 500
-    assert stack.process.wait(10) == 0
+    assert stack.web.wait() == 0
 
 
 def masked(opcode: int, payload: bytes = b"", *, fin: bool = True) -> bytes:
