@@ -47,9 +47,9 @@ class CoinPongFrame(Struct, tag="pong", tag_field="type"):
 
 
 class Coins(Struct):
-    """Coins, by their ids, codes (``BTC``) or symbols (``BTC-USDT``)."""
+    """Some coins."""
 
-    coins: Annotated[list[CoinText], Meta(max_length=1000)]
+    coins: list[CoinId]
 
 
 class CoinsSubscribedFrame(Struct, tag="subscribed", tag_field="type"):
@@ -73,16 +73,22 @@ SENDS: tuple[type[Struct], ...] = (
 )
 
 
+class CoinNames(Struct):
+    """Coins by their ids (``bitcoin``), codes (``BTC``) or symbols (``binance:BTC-USDT``)."""
+
+    coins: Annotated[list[CoinText], Meta(max_length=200)]
+
+
 class CoinsSubscribeFrame(Struct, tag="subscribe", tag_field="type"):
     """Be sent these coins too; ``coins`` may also stand beside ``type``."""
 
-    data: Coins
+    data: CoinNames
 
 
 class CoinsUnsubscribeFrame(Struct, tag="unsubscribe", tag_field="type"):
     """Be sent them no more."""
 
-    data: Coins
+    data: CoinNames
 
 
 class CoinsPingFrame(Struct, tag="ping", tag_field="type"):
