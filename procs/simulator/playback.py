@@ -1,9 +1,10 @@
 """A recording as a source: plays its frames, as sent, to those who subscribed to them.
 
-Playing begins when the first client has subscribed. At speed ``max`` it goes as fast as the
-clients read, and waits while there is none; at a number it goes that much faster than it was
-recorded. Nothing is dropped: a client whose buffer is full holds everything up. After the last
-frame connections stay open. Server time is the time of the playback.
+Playing begins a moment after the first client has subscribed, so that one that asks for its streams
+one by one misses nothing. At speed ``max`` it goes as fast as the clients read, and waits while
+there is none; at a number it goes that much faster than it was recorded. Nothing is dropped: a
+client whose buffer is full holds everything up. After the last frame connections stay open. Server
+time is the time of the playback.
 """
 
 import asyncio
@@ -22,6 +23,8 @@ from procs.simulator.wire import frame
 FRAMES_PER_WAKE = 500
 WAKE_S = 0.001
 WAIT_MAX_S = 0.05
+SETTLED_AFTER_S = 0.25
+"""From the first subscription to the first frame."""
 
 
 class RecordedMarket:
@@ -132,20 +135,28 @@ class Playback:
         self._next = next(self._frames, None)
         self._paced = speed is not None
         self._key = key_of(seed, "fault", recorded.exchange.name)
-        self._started = asyncio.Event()
+        self._start_at: float | None = None
+        self._started = False
 
     def subscribed(self, client: Client) -> None:
-        """Its subscriptions have changed: the first one starts the playback."""
-        if client.subscribed and not self._started.is_set():
+        """Its subscriptions have changed: with the first one the playback is about to start."""
+        if client.subscribed and self._start_at is None:
+            self._start_at = time.monotonic() + SETTLED_AFTER_S
+
+    def _start(self) -> None:
+        """Start when it is time to."""
+        if self._start_at is not None and time.monotonic() >= self._start_at:
+            self._started = True
             self.market.start()
             if not self.trading:
                 self.market.run_at(0.0)
-            self._started.set()
 
     async def run(self) -> None:
         """Play, then keep the connections alive, for ever."""
         while True:
-            if self._started.is_set() and self.trading:
+            if not self._started:
+                self._start()
+            if self._started and self.trading:
                 self._play()
             for client in list(self.clients):
                 if client.ready():
@@ -154,7 +165,7 @@ class Playback:
             await asyncio.sleep(self._pause_s())
 
     def _pause_s(self) -> float:
-        if self._next is None or not self._started.is_set() or not self.trading:
+        if self._next is None or not self._started or not self.trading:
             return WAIT_MAX_S if not any(c.holding for c in self.clients) else WAKE_S
         if not self._paced:
             return 0.0 if self._listening() else WAKE_S
@@ -222,6 +233,6 @@ class Playback:
 
     def resume(self) -> None:
         """Go on playing."""
-        if not self.trading and self._started.is_set() and not self.ended:
+        if not self.trading and self._started and not self.ended:
             self.market.go_on()
         self.trading = True

@@ -22,6 +22,7 @@ BINANCE = "binance/BTC-USDT_ETH-USDT_ETH-BTC.txt.zst"
 REAL_SPOT = ("binance/spot_btcusdt_20240808.txt.zst", "binance/spot_btcusdt_20240809.txt.zst")
 REAL_ETH = "binance/spot_ethusdt_20240808.txt.zst"
 REAL_COINBASE = "coinbase/ws_feed_20210417.txt.zst"
+MATCHES = {"type": "subscribe", "product_ids": ["BTC-USD"], "channels": ["matches"]}
 LARGE = 8_000
 
 
@@ -114,6 +115,16 @@ def test_nothing_is_played_before_somebody_subscribes(played: Played) -> None:
     assert len(simulation.truth("binance", "BTC-USDT")) > 0
 
 
+def test_who_subscribes_to_one_symbol_after_the_other_misses_nothing(played: Played) -> None:
+    expected = [text for text in texts(COINBASE) if json.loads(text)["type"].endswith("match")]
+    simulation = played(COINBASE)
+    client = simulation.connect("/coinbase/ws")
+    for product in ("BTC-USD", "ETH-USD", "DOGE-USD"):
+        client.send(json.dumps({**MATCHES, "product_ids": [product]}))
+        assert json.loads(client.recv())["type"] == "subscriptions"
+    assert received(client, len(expected)) == expected
+
+
 @pytest.fixture
 def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A recording that no socket's buffers hold."""
@@ -158,9 +169,6 @@ def first_us() -> int:
     """When the first frame of our Coinbase recording was received, µs UTC."""
     ts, _ = next(frames(*recorded(COINBASE)))
     return ts
-
-
-MATCHES = {"type": "subscribe", "product_ids": ["BTC-USD"], "channels": ["matches"]}
 
 
 def test_at_a_speed_time_goes_that_much_faster(played: Played, first_us: int) -> None:
