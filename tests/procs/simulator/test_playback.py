@@ -115,14 +115,19 @@ def test_nothing_is_played_before_somebody_subscribes(played: Played) -> None:
     assert len(simulation.truth("binance", "BTC-USDT")) > 0
 
 
-def test_who_subscribes_to_one_symbol_after_the_other_misses_nothing(played: Played) -> None:
-    expected = [text for text in texts(COINBASE) if json.loads(text)["type"].endswith("match")]
+@pytest.mark.parametrize(("settled_after_s", "whole"), [(1.0, True), (0.0, False)])
+def test_who_subscribes_to_one_symbol_soon_after_the_other_misses_nothing(
+    played: Played, monkeypatch: pytest.MonkeyPatch, settled_after_s: float, whole: bool
+) -> None:
+    monkeypatch.setattr("procs.simulator.playback.SETTLED_AFTER_S", settled_after_s)
     simulation = played(COINBASE)
-    client = simulation.connect("/coinbase/ws")
-    for product in ("BTC-USD", "ETH-USD", "DOGE-USD"):
-        client.send(json.dumps({**MATCHES, "product_ids": [product]}))
-        assert json.loads(client.recv())["type"] == "subscriptions"
-    assert received(client, len(expected)) == expected
+    client = simulation.connect("/coinbase/ws", MATCHES)
+    until = time.monotonic() + 0.2
+    eventually(lambda: time.monotonic() > until)
+    client.send(json.dumps({**MATCHES, "product_ids": ["ETH-USD"]}))
+    expected = [text for text in texts(COINBASE) if '"ETH-USD"' in text and "_match" in text]
+    got = received(client, 100)
+    assert (expected[0] in got) is whole
 
 
 @pytest.fixture
