@@ -57,6 +57,7 @@ check: setup check-js ## lint, types, tidy, generated files
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(PY) -m procs.generate --check
+	$(PY) -m web.generate --check
 	$(PY) -m pytest tests/test_tidy.py --durations=0
 
 .PHONY: fix
@@ -64,6 +65,7 @@ fix: setup ## mend what can be mended, write generated files
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 	$(PY) -m procs.generate
+	$(PY) -m web.generate
 
 .PHONY: hooks
 hooks: ## have git check what is staged before each commit

@@ -5,12 +5,10 @@ Procfile, ``.env.example``, the README's table: one row of ``GENERATORS`` for ea
 the defaults, whatever the environment says.
 """
 
-import argparse
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-from bus import settings
+from bus import generated, settings
 from bus.settings import ROOT
 from procs import programs, render, simulator_options
 
@@ -65,38 +63,18 @@ def readme(root: Path) -> str:
     return before + begin + "\n".join(table) + "\n" + end + after
 
 
-GENERATORS: tuple[tuple[str, str, Callable[[Path], str]], ...] = (
+GENERATORS: tuple[generated.Row, ...] = (
     ("supervisord.conf", "procs", supervisord_conf),
     ("Procfile", "procs", procfile),
     (".env.example", "bus/settings.py", env_example),
     ("README.md", "README.md", readme),
 )
-"""(file, what it follows from and cannot be made without, how)."""
 
 
 def stale(root: Path = ROOT) -> dict[str, str]:
     """Return the right text of each file that has another."""
-    found = {}
-    for name, source, generator in GENERATORS:
-        if (root / source).exists():
-            path, text = root / name, generator(root)
-            if not path.exists() or path.read_text(encoding="utf-8") != text:
-                found[name] = text
-    return found
-
-
-def main() -> int:
-    """Write what is stale, or with ``--check`` name it and return 1."""
-    parser = argparse.ArgumentParser(prog="python -m procs.generate")
-    parser.add_argument("--check", action="store_true", help="write nothing, say what is stale")
-    check = parser.parse_args().check
-    found = stale()
-    for name, text in found.items():
-        print(f"{name} is stale: run `make fix`" if check else f"written: {name}")
-        if not check:
-            (ROOT / name).write_text(text, encoding="utf-8")
-    return 1 if check and found else 0
+    return generated.stale(GENERATORS, root)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(generated.main(GENERATORS, "procs.generate"))

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bus import settings
+from bus import generated, settings
 from procs import generate, programs, render
+from web import generate as web_generate
 
 ROOT = settings.ROOT
 PACKAGES = ("bus", "market", "store", "procs", "web")
@@ -28,6 +29,7 @@ IMPURE = {
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "base"}
 FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
+GENERATED = [*generate.GENERATORS, *web_generate.GENERATORS]
 TOUCHES_DECIMALS = ("feed", "aggregator", "persister", "tap", "web")
 
 
@@ -172,9 +174,9 @@ def test_every_program_has_a_place_in_the_start_order() -> None:
     assert [one for one in folders if not (ROOT / "procs" / one / "__init__.py").exists()] == []
 
 
-@pytest.mark.parametrize("name", [row[0] for row in generate.GENERATORS])
+@pytest.mark.parametrize("name", [row[0] for row in GENERATED])
 def test_generated_files_are_fresh(name: str) -> None:
-    assert name not in generate.stale(), "run `make fix`"
+    assert name not in generated.stale(GENERATED), "run `make fix`"
 
 
 def test_every_setting_is_documented() -> None:

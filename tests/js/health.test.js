@@ -2,20 +2,33 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { databaseTrouble, exchangesTrouble, marketOf } from "../../web/static/health.js";
 
-/** @typedef {import("../../web/static/messages.js").FeedStatus} FeedStatus */
+/** @typedef {import("../../web/static/messages.js").Feed} Feed */
 
 const PLACE = { locale: "en-GB", timeZone: "UTC" };
 const AT = Date.UTC(2026, 10, 20, 12, 3, 11);
 const NOW = AT + 90_000;
 const REASON = "the name stream.binance.com cannot be resolved";
 
-/** @param {string} exchange @param {Partial<FeedStatus>} [rest] @returns {FeedStatus} */
-const up = (exchange, rest) => ({ exchange, state: "connected", since: AT, ...rest });
-/** @param {string} exchange @param {Partial<FeedStatus>} [rest] @returns {FeedStatus} */
+/** @param {string} exchange @param {Partial<Feed>} [rest] @returns {Feed} */
+const up = (exchange, rest) => ({
+  exchange,
+  state: "connected",
+  circuit: "closed",
+  since: AT,
+  attempt: 0,
+  next_try: null,
+  reason: null,
+  gapless: true,
+  journal_ok: true,
+  silent: false,
+  symbols: [],
+  ...rest,
+});
+/** @param {string} exchange @param {Partial<Feed>} [rest] @returns {Feed} */
 const down = (exchange, rest) => up(exchange, { state: "reconnecting", reason: REASON, ...rest });
-/** @param {FeedStatus[]} feeds */
+/** @param {Feed[]} feeds */
 const feedsOf = (...feeds) => Object.fromEntries(feeds.map((feed) => [feed.exchange, feed]));
-/** @param {FeedStatus[]} feeds */
+/** @param {Feed[]} feeds */
 const trouble = (...feeds) => exchangesTrouble(feedsOf(...feeds), NOW, PLACE);
 
 test("the market is live with one exchange connected whose feed is alive, and not before", () => {
@@ -79,7 +92,7 @@ test("feeds without a sign of life are said to be waited for", () => {
 
 test("a database that is away is said with what still works", () => {
   const away = { since: AT, seenGo: true };
-  /** @param {import("../../web/static/store.js").Database} database @param {FeedStatus[]} feeds */
+  /** @param {import("../../web/static/store.js").Database} database @param {Feed[]} feeds */
   const said = (database, ...feeds) => databaseTrouble(database, feedsOf(...feeds), NOW, PLACE);
   assert.equal(said("present", up("binance")), null);
   assert.equal(said("unknown", up("binance")), null);

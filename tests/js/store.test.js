@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { readFrame } from "../../web/static/messages.js";
+import { readFrame } from "../../web/static/frames.js";
 import { EMPTY, reduce } from "../../web/static/store.js";
 
 /** @typedef {import("../../web/static/store.js").State} State */

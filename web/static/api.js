@@ -56,7 +56,7 @@ export function fetchStatus() {
 
 /**
  * @param {string} key `exchange:symbol`
- * @returns {Promise<import("./messages.js").WireCandle[]>} the newest one-minute candles
+ * @returns {Promise<import("./messages.js").CandleRow[]>} the newest one-minute candles
  * @throws {RequestFailed}
  */
 export async function fetchCandles(key) {

@@ -39,7 +39,7 @@ export function epochMs(value) {
 /**
  * Return the candle that came over the wire, or null when it cannot be drawn.
  *
- * @param {any} wire a `WireCandle`, hopefully
+ * @param {any} wire a `CandleRow`, hopefully
  * @returns {Candle | null}
  */
 export function readCandle(wire) {

@@ -1,29 +1,35 @@
 /**
- * Draws at most once per animation frame: whoever has something to draw asks for a turn, however
- * often, and is called once in the next frame. Nothing is drawn while the page is hidden; the turn
- * comes when it is seen again, with the newest values only.
+ * Frames of the WebSocket `/ws`: text in, `{type, payload, timestamp}` out, or null. What is inside
+ * a payload is the business of store.js; messages.js says what it is meant to be.
  *
  * @module
  */
 
-/** @type {Set<() => void>} */
-const waiting = new Set();
-let asked = false;
+/**
+ * @typedef {object} Frame
+ * @property {string} type in lower case
+ * @property {any} payload anything: a reducer looks before it takes
+ * @property {string | null} timestamp ISO-8601, the server's clock
+ */
 
-/** @param {() => void} draw called once, in the next animation frame */
-export function drawSoon(draw) {
-  waiting.add(draw);
-  if (asked) return;
-  asked = true;
-  requestAnimationFrame(() => {
-    asked = false;
-    const turn = [...waiting];
-    waiting.clear();
-    for (const next of turn) next();
-  });
-}
-
-/** @param {() => void} draw is not called any more */
-export function drawNever(draw) {
-  waiting.delete(draw);
+/**
+ * Return the frame in `text`, or null where there is none (no JSON, no object, no type).
+ *
+ * @param {unknown} text
+ * @returns {Frame | null}
+ */
+export function readFrame(text) {
+  if (typeof text !== "string") return null;
+  let value;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  if (value === null || typeof value !== "object" || typeof value.type !== "string") return null;
+  return {
+    type: value.type.toLowerCase(),
+    payload: value.payload ?? {},
+    timestamp: typeof value.timestamp === "string" ? value.timestamp : null,
+  };
 }

@@ -13,13 +13,13 @@ import { time } from "./format.js";
 /** Exchanges lost for one reason within this time were lost together. */
 const TOGETHER_MS = 60_000;
 
-/** @typedef {import("./messages.js").FeedStatus} FeedStatus */
-/** @typedef {Readonly<Record<string, FeedStatus>>} Feeds by exchange */
+/** @typedef {import("./messages.js").Feed} Feed */
+/** @typedef {Readonly<Record<string, Feed>>} Feeds by exchange */
 
-/** @param {FeedStatus} feed */
+/** @param {Feed} feed */
 const isAway = ({ state, silent }) =>
   silent !== true && (state === "reconnecting" || state === "disconnected");
-/** @param {FeedStatus} feed */
+/** @param {Feed} feed */
 const isSilent = ({ state, silent }) => silent === true && state !== "idle";
 
 /**
@@ -80,11 +80,11 @@ export function databaseTrouble(database, feeds, now, place) {
 /**
  * Group feeds that were lost for the same reason at about the same time, the longest lost first.
  *
- * @param {FeedStatus[]} feeds
- * @returns {[FeedStatus, ...FeedStatus[]][]}
+ * @param {Feed[]} feeds
+ * @returns {[Feed, ...Feed[]][]}
  */
 function together(feeds) {
-  /** @type {[FeedStatus, ...FeedStatus[]][]} */
+  /** @type {[Feed, ...Feed[]][]} */
   const groups = [];
   const inTime = feeds.toSorted((one, other) => (one.since ?? 0) - (other.since ?? 0));
   for (const feed of inTime) {
@@ -98,7 +98,7 @@ function together(feeds) {
   return groups;
 }
 
-/** Return `a`, `a and b`, `a, b and c`. @param {FeedStatus[]} feeds */
+/** Return `a`, `a and b`, `a, b and c`. @param {Feed[]} feeds */
 function names(feeds) {
   return new Intl.ListFormat("en-GB").format(feeds.map(({ exchange }) => exchange).sort());
 }

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { readFrame } from "./messages.js";
+import { readFrame } from "./frames.js";
 import { newSession, step } from "./session.js";
 
 /** How often the session is asked whether something is due. */
@@ -28,7 +28,7 @@ export const SUBSCRIPTIONS = [
  *
  * @param {string} url `ws://…` or `wss://…`
  * @param {object} listener
- * @param {(frame: import("./messages.js").Frame, at: number) => void} listener.onFrame
+ * @param {(frame: import("./frames.js").Frame, at: number) => void} listener.onFrame
  *   each readable frame, and the ms at which it came
  * @param {(session: import("./session.js").Session) => void} listener.onSession each change
  * @returns {{retry: () => void}} `retry` tries at once, whatever the count-down says

@@ -57,11 +57,11 @@ const STARTING_S = 5;
  * @property {readonly string[]} order keys, as configured
  * @property {Readonly<Record<string, Card>>} cards
  * @property {Readonly<Record<string, Chart>>} charts
- * @property {Readonly<Record<string, import("./messages.js").FeedStatus>>} feeds
+ * @property {Readonly<Record<string, import("./messages.js").Feed>>} feeds
  * @property {Database} database as the one who writes to it says
  * @property {number | null} heardAt ms of the last frame
  *
- * @typedef {{type: "frame", frame: import("./messages.js").Frame, at: number}
+ * @typedef {{type: "frame", frame: import("./frames.js").Frame, at: number}
  *   | {type: "status", status: import("./messages.js").Status, at: number}
  *   | {type: "opened"}
  *   | {type: "candles_loading", key: string}
@@ -117,7 +117,7 @@ export function reduce(state, change) {
   }
 }
 
-/** @param {State} state @param {import("./messages.js").Frame} frame @param {number} at */
+/** @param {State} state @param {import("./frames.js").Frame} frame @param {number} at */
 function frame(state, { type, payload }, at) {
   switch (type) {
     case "price_update":
@@ -268,7 +268,7 @@ function needDecimals(state, key, prices) {
   return { ...state, cards: { ...state.cards, [key]: { ...card, decimals } } };
 }
 
-/** @param {State} state @param {any} row a `FeedStatus`, hopefully @returns {State} */
+/** @param {State} state @param {any} row a `Feed`, hopefully @returns {State} */
 function feed(state, row) {
   if (typeof row?.exchange !== "string" || typeof row.state !== "string") return state;
   let cards = state.cards;

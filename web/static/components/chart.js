@@ -11,7 +11,7 @@ import { html } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
 import { computed, effect, useComputed, useSignal } from "@preact/signals";
 import * as format from "../format.js";
-import { drawNever, drawSoon } from "../frames.js";
+import { drawNever, drawSoon } from "../drawing.js";
 import { loadCandles } from "../loader.js";
 import { makePlot } from "../plot.js";
 import { cardOf, chartOf, clock, connected, database } from "../state.js";
