@@ -4,7 +4,8 @@ A dotted name and key=value pairs, or JSON with ``LOG_FORMAT=json``.
 
 INFO is life cycle and once-a-minute counts, WARNING has mended itself, ERROR needs a person. Never
 a line per market message, never a secret. Values are escaped, so that a line break in one cannot
-forge a line.
+forge a line. What a task has bound (the id of the request it answers) stands in each of its lines,
+those of libraries too.
 """
 
 import json
@@ -12,12 +13,25 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any
+
+_bound: ContextVar[Mapping[str, Any]] = ContextVar("bound", default={})  # noqa: B039 - read only
+
+
+def bind(**fields: Any) -> None:
+    """Say these fields in every line that is logged from here on in this task."""
+    _bound.set({**_bound.get(), **fields})
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    return {**_bound.get(), **getattr(record, "fields", {})}
 
 
 class _Lines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        fields: dict[str, Any] = getattr(record, "fields", {})
+        fields = _fields(record)
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
         head = f"{stamp}.{int(record.msecs):03d}Z"
         text = record.getMessage()
@@ -31,7 +45,7 @@ class _Lines(logging.Formatter):
 
 class _Json(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        fields: dict[str, Any] = getattr(record, "fields", {})
+        fields = _fields(record)
         out = {
             "ts": record.created,
             "level": record.levelname,

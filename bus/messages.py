@@ -252,6 +252,8 @@ class Heartbeat(msgspec.Struct, frozen=True, array_like=True, tag="heartbeat"):
     lag_us: int | None = None
     queue: int = 0
     last_error: str | None = None
+    histograms: dict[str, list[float]] = {}
+    """Of each: how many durations in each bucket of ``bus.heartbeat.BOUNDS_S``, then their sum."""
 
 
 Message = (

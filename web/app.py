@@ -75,7 +75,7 @@ def build(services: Services, log: Log) -> ASGIApp:
             allow_headers=["authorization", "content-type", "x-request-id"],
             expose_headers=["x-request-id", "retry-after", "etag", "link", "x-next-cursor"],
         )
-    return Marked(app)
+    return Marked(app, services.health)
 
 
 async def _nothing_here(websocket: WebSocket) -> None:

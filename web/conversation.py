@@ -13,6 +13,7 @@ from web.hub import Client
 from web.limits import Bucket
 from web.protocol import TOO_MANY
 from web.services import Services
+from web.traffic import Connections
 from web.writer import Writer
 
 Hear = Callable[[str | bytes, Instant], None]
@@ -23,13 +24,14 @@ async def converse(
 ) -> None:
     """Hear an accepted connection and write to it until it ends, then leave the hub.
 
-    ``name`` begins the names of its counters; ``hear`` takes each message of the client.
+    Its kind is counted as the stream ``name``; ``hear`` takes each message of the client.
     """
-    limits, sessions, counters = services.limits, services.sessions, services.health.counters
-    writer = Writer(services.hub, client, websocket, limits.slow_after_s)
+    limits, sessions = services.limits, services.sessions
+    traffic = Connections(services.health, name)
+    writer = Writer(services.hub, client, websocket, limits.slow_after_s, traffic)
     sessions.open(client, writer.wake, writer.judge)
     bucket = Bucket(limits.messages_per_minute)
-    counters[f"{name}_opened"] += 1
+    traffic.opened()
     try:
         while True:
             text = await receive(websocket)
@@ -45,8 +47,7 @@ async def converse(
         sessions.close(client)
         services.hub.leave(client)
         await writer.stop()
-        counters[f"{name}_closed"] += 1
-        counters[f"{name}_sent"] += writer.sent
+        traffic.closed()
 
 
 async def receive(websocket: WebSocket) -> str | bytes:

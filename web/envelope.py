@@ -1,19 +1,24 @@
 """Around every HTTP request: its id, the headers that keep browsers safe, the shape of errors.
 
 In comes any request; out goes its answer with ``X-Request-Id``, or, whatever was raised below, the
-error envelope. A request id that a proxy gave is kept if it is short and plain.
+error envelope. A request id that a proxy gave is kept if it is short and plain; whatever is logged
+while the request or the WebSocket lasts has it. Nothing is logged of a request that went well.
 """
 
 import re
 import secrets
+import time
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bus import log
+from bus.heartbeat import Health
 from bus.log import Log
 from web.answers import Refused, failure
+from web.traffic import Requests
 
 _is_id = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII).fullmatch
 
@@ -29,21 +34,30 @@ NOTHING = "default-src 'none'; frame-ancestors 'none'"
 
 
 class Marked:
-    """The outermost layer: each request gets its id, each answer the headers that all have."""
+    """The outermost layer: each request gets its id, each answer the headers that all have.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Args:
+        app: the layers below.
+        health: where the answers are counted, with the time until each began.
+    """
+
+    def __init__(self, app: ASGIApp, health: Health) -> None:
         self._app = app
+        self._requests = Requests(health)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        began = time.perf_counter()
+        request_id = scope[_REQUEST_ID] = request_id_of(scope)
+        # It is not unbound: the task is this request's own, and what serves it may log yet.
+        log.bind(request_id=request_id)
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = request_id_of(scope)
-        scope[_REQUEST_ID] = request_id
 
         async def send_marked(message: Message) -> None:
             if message["type"] == "http.response.start":
+                self._requests.answered(scope, message["status"], time.perf_counter() - began)
                 headers = MutableHeaders(scope=message)
                 headers["x-request-id"] = request_id
                 for name, value in SAFE.items():
@@ -59,7 +73,7 @@ class Caught:
 
     Args:
         app: the routes.
-        log: where an error of ours is told, with the request's id.
+        log: where an error of ours is told.
     """
 
     def __init__(self, app: ASGIApp, log: Log) -> None:
@@ -98,7 +112,7 @@ class Caught:
         except ClientDisconnect:
             return
         except Exception as error:
-            self._log.exception("web.error", request_id=request_id, path=scope["path"][:200])
+            self._log.exception("web.error", path=scope["path"][:200])
             if started:
                 raise
             response = failure(500, f"an error of ours: {type(error).__name__}", request_id)
@@ -106,7 +120,9 @@ class Caught:
 
 
 def request_id_of(scope: Scope) -> str:
-    """Return the id of a request: the one it came with, or a new one."""
+    """Return the id of a request or WebSocket: the one it has, or came with, or a new one."""
+    if _REQUEST_ID in scope:
+        return str(scope[_REQUEST_ID])
     given = Headers(scope=scope).get("x-request-id", "")
     return given if _is_id(given) else secrets.token_hex(8)
 

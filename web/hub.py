@@ -71,7 +71,7 @@ class Lane:
 class Client:
     """One connection as the hub knows it."""
 
-    __slots__ = ("codec", "lanes", "overflowed", "queue", "watches")
+    __slots__ = ("codec", "lanes", "overflowed", "queue", "received", "watches")
 
     def __init__(self, codec: Codec) -> None:
         self.codec = codec
@@ -79,6 +79,8 @@ class Client:
         self.lanes: dict[Channel, Lane] = {}
         self.queue: deque[str] = deque()
         self.overflowed = False
+        self.received: int | None = None
+        """When the feed got the trade of the first ticker of the last take, if it was news."""
 
     def put(self, text: str) -> None:
         """Let a text wait, in order, to be sent before any update."""
@@ -217,6 +219,7 @@ class Hub:
 
         Updates come only once the queue is empty, so that none overtakes the reply that it follows.
         """
+        client.received = None
         queue = client.queue
         texts = [queue.popleft() for _ in range(min(len(queue), TAKE_MAX))]
         if not queue:
@@ -224,6 +227,7 @@ class Hub:
                 due = lane.due(now.mono)
                 if due:
                     texts += client.codec.updates(due, now)
+                    client.received = client.received or due[0].received
         return texts
 
     def next_due(self, client: Client) -> int | None:

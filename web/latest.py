@@ -11,7 +11,15 @@ from typing import NamedTuple
 
 from bus.actor import Instant
 from bus.heartbeat import LATE_AFTER_S
-from bus.messages import Average, CandleUpdate, FeedStatus, Heartbeat, ProgramTable, Ticker
+from bus.messages import (
+    Average,
+    CandleUpdate,
+    FeedStatus,
+    Heartbeat,
+    ProgramState,
+    ProgramTable,
+    Ticker,
+)
 from web.update import Update
 
 SILENT_AFTER_US = 5_000_000
@@ -41,6 +49,23 @@ class Beat(NamedTuple):
         return now.mono - self.heard > _LATE_AFTER_US
 
 
+class Life(NamedTuple):
+    """One process as supervisord and as its own heartbeats see it; either may know nothing."""
+
+    name: str
+    program: ProgramState | None
+    beat: Beat | None
+    running: bool
+    """It is there: as far as supervisord knows, or if that says nothing, by its heartbeats."""
+    late: bool
+    """It runs, and has missed three heartbeats."""
+
+    @property
+    def up(self) -> bool:
+        """True when it runs and, if it ever gave a heartbeat, gives them now."""
+        return self.running and not self.late
+
+
 class Latest:
     """All of it.
 
@@ -64,9 +89,14 @@ class Latest:
     def ticker(self, message: Ticker, now: Instant) -> Update | None:
         """Take a ticker; return the update, None when it is not newer."""
         key = (message.exchange, message.symbol)
-        if not self._newer(self.tickers.get(key), message):
+        held = self.tickers.get(key)
+        if not self._newer(held, message):
             return None
-        update = Update("ticker", message, self.stale(message, now))
+        # The first ticker held here, and one that is said again, may tell of an old trade.
+        known = held.message if held is not None else None
+        news = isinstance(known, Ticker) and message.ts_recv > known.ts_recv
+        received = message.ts_recv if news else None
+        update = Update("ticker", message, self.stale(message, now), received)
         self.tickers[key] = update
         return update
 
@@ -99,6 +129,23 @@ class Latest:
         before = self.beats.get(message.program)
         rate = _rate(before.heartbeat, message) if before else None
         self.beats[message.program] = Beat(message, now.mono, rate)
+
+    def lives(self, now: Instant) -> list[Life]:
+        """Return every process: those of supervisord in its order, then who else gave a beat."""
+        table = self.programs
+        programs = {one.name: one for one in table.programs} if table is not None else {}
+        names = [*programs, *sorted(name for name in self.beats if name not in programs)]
+        return [self._life(name, programs.get(name), now) for name in names]
+
+    def _life(self, name: str, program: ProgramState | None, now: Instant) -> Life:
+        beat = self.beats.get(name)
+        running = program is None or program.state == "RUNNING"
+        late = running and beat is not None and beat.late(now)
+        if program is not None and beat is not None and self.programs is not None:
+            other = program.pid not in (0, beat.heartbeat.pid)
+            if other and beat.heartbeat.ts <= self.programs.ts:
+                beat = None  # of the process before this one
+        return Life(name, program, beat, running, late)
 
     def turned(self, now: Instant) -> list[Update]:
         """Return an update for each ticker that became stale or fresh, each feed fallen silent."""

@@ -27,8 +27,7 @@ from web.limits import Limits
 from web.services import Services
 
 RETRY_AFTER_S = 2
-ROUTE = "tickwire.route"
-"""Where a request's scope says which route answers it, for those who count."""
+JSON = "application/json"
 _VALUE_CHARS_MAX = 256
 _field_of = re.compile(r"`\$\.([A-Za-z_]+)|field `([A-Za-z_]+)`").search
 _in_path = re.compile(r"{([a-z_]+)(?::[a-z]+)?}").findall
@@ -59,6 +58,7 @@ class Endpoint:
     answer: Any
     errors: tuple[int, ...]
     etag: bool
+    media_type: str = JSON
 
     @property
     def template(self) -> str:
@@ -80,7 +80,6 @@ class Endpoint:
         decoder = msgspec.json.Decoder(self.body) if self.body is not None else None
 
         async def endpoint(request: Request) -> Response:
-            request.scope[ROUTE] = self.template
             arguments: dict[str, Any] = {}
             if self.query is not None:
                 arguments["query"] = query_of(request, self.query, services.limits)
@@ -103,7 +102,9 @@ class Endpoint:
         cursor = None
         if isinstance(value, Page):
             value, cursor = value.rows, value.cursor
-        if self.has_csv and query.format == "csv":
+        if self.media_type != JSON:
+            response = Response(value, 200, {"cache-control": "no-store"}, self.media_type)
+        elif self.has_csv and query.format == "csv":
             name = self.path.rpartition("/")[2]
             response = table(value, get_args(self.answer)[0], name)
         else:
@@ -128,14 +129,16 @@ def route(
     answer: Any = None,
     errors: tuple[int, ...] = (),
     etag: bool = False,
+    media_type: str = JSON,
 ) -> Callable[[Handler], Endpoint]:
     """Make a function of (services[, query][, body]) an ``Endpoint``.
 
-    ``etag``: the answer carries one, and who has it already gets a 304.
+    ``etag``: the answer carries one, and who has it already gets a 304. With another ``media_type``
+    than JSON the function returns the text itself.
     """
 
     def decorate(handler: Handler) -> Endpoint:
-        return Endpoint(path, method, handler, query, body, answer, errors, etag)
+        return Endpoint(path, method, handler, query, body, answer, errors, etag, media_type)
 
     return decorate
 
@@ -167,7 +170,7 @@ async def _body(
     request: Request, decoder: msgspec.json.Decoder[Any], limits: Limits
 ) -> msgspec.Struct:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
+    if kind != JSON:
         raise Refused(415, "the body must be application/json")
     received = bytearray()
     async for chunk in request.stream():

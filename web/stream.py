@@ -19,7 +19,7 @@ from starlette.websockets import WebSocket
 from web.answers import Refused, failure
 from web.envelope import request_id_of
 from web.origin import is_allowed
-from web.schema import ROUTE, query_of
+from web.schema import query_of
 from web.services import Services
 
 Handler = Callable[..., Awaitable[Any]]
@@ -46,7 +46,6 @@ class Stream:
         if self.kind == "events":
 
             async def begin(request: Request) -> Response:
-                request.scope[ROUTE] = self.path
                 response: Response = await self.handler(
                     request, services, **self._query(request, services)
                 )

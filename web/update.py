@@ -21,19 +21,22 @@ class Update:
         channel: which.
         message: the value as it came.
         flag: what the web process adds: the ticker is stale, the feed is silent.
+        received: when the feed got the trade that is news here, µs UTC; None: no trade is.
     """
 
-    __slots__ = ("channel", "flag", "message", "texts")
+    __slots__ = ("channel", "flag", "message", "received", "texts")
 
     def __init__(
         self,
         channel: Channel,
         message: Ticker | CandleUpdate | Average | FeedStatus,
         flag: bool = False,
+        received: int | None = None,
     ) -> None:
         self.channel = channel
         self.message = message
         self.flag = flag
+        self.received = received
         self.texts: dict[str, str] = {}
 
     @property

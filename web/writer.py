@@ -3,7 +3,8 @@
 In comes a wake-up whenever the hub has something for this client; out go texts by Starlette's
 ``send_text``, which waits while the socket's buffer is full. So a slow client is served what is
 newest when it drains. It never holds more than one take of texts, and it closes the connection of
-a client that takes nothing for too long, or whose backlog is full.
+a client that takes nothing for too long, or whose backlog is full. How long news took to get here
+is measured once for each take: for its first ticker, when the socket has taken all its texts.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from bus.actor import instant
 from web.hub import Client, Hub
 from web.protocol import TOO_SLOW, connection_of
+from web.traffic import Connections
 
 
 class Writer:
@@ -23,18 +25,26 @@ class Writer:
         client: whose.
         websocket: to which socket, accepted.
         slow_after_s: how long one text may wait for the socket.
+        traffic: counts what was written.
     """
 
-    def __init__(self, hub: Hub, client: Client, websocket: WebSocket, slow_after_s: float) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        client: Client,
+        websocket: WebSocket,
+        slow_after_s: float,
+        traffic: Connections,
+    ) -> None:
         self._hub = hub
         self._client = client
         self._websocket = websocket
         self._slow_after_s = slow_after_s
+        self._traffic = traffic
         self._loop = asyncio.get_running_loop()
         self._awake = asyncio.Event()
         self._blocked_since: float | None = None
         self._task = self._loop.create_task(self._write())
-        self.sent = 0
 
     def wake(self) -> None:
         """There may be something to send."""
@@ -66,11 +76,13 @@ class Writer:
         try:
             while True:
                 now = instant()
-                for text in self._hub.take(self._client, now):
+                texts = self._hub.take(self._client, now)
+                for text in texts:
                     self._blocked_since = self._loop.time()
                     await self._websocket.send_text(text)
-                    self.sent += 1
                 self._blocked_since = None
+                if texts:
+                    self._traffic.wrote(len(texts), self._client.received)
                 due = self._hub.next_due(self._client)
                 if due is not None and due <= now.mono:
                     # A reader of one very busy channel must not keep the loop from the others.

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from bus.heartbeat import Health
 from bus.log import Log
 from tests.web.asgi import Answer, ask
 from web.app import STATIC
@@ -32,7 +33,7 @@ def served(folder: Path, path: str, **headers: str) -> Answer:
         return assets.file(request)
 
     inner = Starlette(routes=[Route("/", page), Route("/static/{path:path}", file)])
-    app = Marked(Caught(inner.router, Log("tests")))
+    app = Marked(Caught(inner.router, Log("tests")), Health("web-1"))
     given = {name.replace("_", "-"): value for name, value in headers.items()}
     return asyncio.run(ask(app, path, headers=given))
 

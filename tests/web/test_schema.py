@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Router
 
 from bus.errors import UnknownSymbol
+from bus.heartbeat import Health
 from bus.log import Log
 from tests.web.asgi import Answer, ask
 from web.answers import Refused
@@ -78,7 +79,8 @@ APP = Marked(
     Caught(
         Router([endpoint.on(SERVICES) for endpoint in ENDPOINTS], redirect_slashes=False),
         Log("tests"),
-    )
+    ),
+    Health("web-1"),
 )
 
 

@@ -5,10 +5,10 @@ import os
 import msgspec
 
 from bus.actor import Instant, instant
-from bus.messages import FeedStatus, ProgramState
+from bus.messages import FeedStatus
 from web.codecs import native
 from web.frames.native import Feed
-from web.latest import Beat
+from web.latest import Life
 from web.schema import route
 from web.services import Services
 
@@ -60,9 +60,6 @@ async def status(services: Services) -> Status:
     """Return the state of everything."""
     now = instant()
     latest = services.hub.latest
-    programs = latest.programs.programs if latest.programs is not None else []
-    table = {program.name: program for program in programs}
-    names = [*table, *sorted(name for name in latest.beats if name not in table)]
     feeds = []
     for exchange in sorted(latest.feeds):
         message = latest.feeds[exchange].message
@@ -72,40 +69,37 @@ async def status(services: Services) -> Status:
         services.version,
         services.settings.simulated,
         [ConfiguredSymbol(*one) for one in services.directory.all],
-        [_process(name, table.get(name), latest.beats.get(name), now) for name in names],
+        [_process(life, now) for life in latest.lives(now)],
         feeds,
-        _disk(services),
+        disk(services),
     )
 
 
-def _process(
-    name: str, program: ProgramState | None, beat: Beat | None, now: Instant
-) -> ProcessStatus:
+def _process(life: Life, now: Instant) -> ProcessStatus:
+    program, beat = life.program, life.beat
     state = program.state.lower() if program is not None else "late"
-    running = program is None or program.state == "RUNNING"
-    if beat is not None and program is not None and program.pid not in (0, beat.heartbeat.pid):
-        beat = None  # of the process before this one
-    if beat is not None and running:
-        state = "late" if beat.late(now) else beat.heartbeat.state
+    if beat is not None and life.running:
+        state = "late" if life.late else beat.heartbeat.state
     since = program.since if program is not None else beat.heartbeat.started if beat else None
     error = program.error or None if program is not None else None
     heartbeat = beat.heartbeat if beat is not None else None
     return ProcessStatus(
-        name,
+        life.name,
         heartbeat.pid if heartbeat else (program.pid or None) if program else None,
         state,
-        round((now.wall - since) / 1e6, 1) if since and running else None,
+        round((now.wall - since) / 1e6, 1) if since and life.running else None,
         program.restarts if program is not None else None,
         beat.rate if beat is not None else None,
         heartbeat.lag_us / 1000 if heartbeat and heartbeat.lag_us is not None else None,
         heartbeat.queue if heartbeat else None,
         heartbeat.rss_bytes if heartbeat else None,
         (heartbeat.last_error if heartbeat else None) or error,
-        heartbeat.counters if heartbeat else {},
+        {n: v for n, v in heartbeat.counters.items() if "{" not in n} if heartbeat else {},
     )
 
 
-def _disk(services: Services) -> Disk:
+def disk(services: Services) -> Disk:
+    """Return the room on DATA_DIR's file system and the sizes of the journals."""
     journals: dict[str, int] = {}
     free = total = None
     try:

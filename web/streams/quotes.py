@@ -28,6 +28,7 @@ from web.hub import Client, Hub
 from web.incoming import BadRequest, read
 from web.services import Services
 from web.stream import events, wanted, websocket
+from web.traffic import Connections
 from web.update import Update, WatchKey
 
 RETRY_MS = 2000
@@ -175,16 +176,18 @@ async def _events(services: Services, wanted: list[str] | None) -> AsyncIterator
     hub, limits, loop = services.hub, services.limits, asyncio.get_running_loop()
     chosen = Chosen(hub, services.directory, as_event=True)
     awake = asyncio.Event()
+    traffic = Connections(services.health, "sse")
+    traffic.opened()
     try:
         chosen.choose(wanted, instant())
         services.sessions.open(chosen.client, awake.set)
-        services.health.counters["sse_opened"] += 1
         yield f"retry: {RETRY_MS}\n\n"
         comment_at = loop.time() + limits.sse_comment_every_s
         while not services.draining.is_set():
             texts = hub.take(chosen.client, instant())
             if texts or loop.time() >= comment_at:
                 yield "".join(texts) or ": still here\n\n"
+                traffic.wrote(len(texts), chosen.client.received)
                 comment_at = loop.time() + limits.sse_comment_every_s
             due = hub.next_due(chosen.client)
             wait_s = max(0.0, comment_at - loop.time())
@@ -198,4 +201,4 @@ async def _events(services: Services, wanted: list[str] | None) -> AsyncIterator
     finally:
         services.sessions.close(chosen.client)
         chosen.leave()
-        services.health.counters["sse_closed"] += 1
+        traffic.closed()
