@@ -185,7 +185,7 @@ def newest(message: tuple[bytes, dict[str, Any]]) -> int:
 
 def taken(client: Socket, wait_ms: int) -> list[tuple[bytes, dict[str, Any]]]:
     """Return all that waits for a client; wait for the first one."""
-    found = []
+    found: list[tuple[bytes, dict[str, Any]]] = []
     while client.poll(0 if found else wait_ms):
         topic, payload = client.recv_multipart()
         found.append((topic, msgspec.msgpack.decode(payload)))
