@@ -4,6 +4,7 @@ In: ``sql/0001_*.sql`` and onward. Each file runs in one transaction, once; its 
 are kept in ``schema_version``. The lock is the session's, so it dies with the process. A database
 that a newer tickwire has migrated, or whose migrations are not these, is refused before anything is
 written; so is one of the other kind, because simulated trades must never stand beside live ones.
+Afterwards the table ``asset`` is made to follow the code.
 """
 
 import hashlib
@@ -12,6 +13,7 @@ from pathlib import Path
 import psycopg
 
 from bus.errors import SchemaNewer, WrongDatabaseKind
+from store import assets
 from store.pool import AsyncConnection, Connection
 
 SQL_DIR = Path(__file__).parent / "sql"
@@ -61,6 +63,7 @@ def migrate(connection: Connection, simulated: bool) -> None:
                     "INSERT INTO schema_version (name, sha256) VALUES (%s, %s)",
                     [name, _digest(text)],
                 )
+        assets.fill(connection)
     finally:
         if not connection.closed:
             connection.execute("SELECT pg_advisory_unlock(%s)", [LOCK])

@@ -47,6 +47,7 @@ def main(process: Process) -> int:
     inputs: dict[str, sockets.Socket | sockets.Subscriber] = {
         "batches": sockets.bind(context, BATCHES, run_dir, process.program),
         "heartbeats": sockets.Subscriber(context, run_dir, ["feed-*"], [b"heartbeat."]),
+        "status": sockets.Subscriber(context, run_dir, ["feed-*"], [b"status."]),
     }
     outputs = {"out": sockets.bind(context, OUT, run_dir, process.program)}
     return actor.run(process, persister, inputs, outputs)

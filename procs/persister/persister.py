@@ -3,6 +3,8 @@
 It never ends because the database is away: it says in its heartbeat what it waits for, lets go of
 what the bus brings (the journal has it all) and goes on where the cursor stands. After a commit it
 publishes its position, which lets the feed trim, and the closed candles that a late trade changed.
+What the feeds say of their symbols is written beside that, after the trades, and only when it has
+changed.
 """
 
 from collections import Counter
@@ -19,6 +21,7 @@ from bus.heartbeat import Health
 from bus.log import Log
 from bus.messages import JournalRecord, Stored, TradeBatch, decode_record, encode
 from procs.persister.ledger import Ledger
+from procs.persister.listings import Listings
 from store import quarantine
 from store.pool import Connection, is_waitable
 
@@ -26,6 +29,7 @@ GROUP_TRADES = 2_000
 """A group this large is stored at once; a smaller one waits for the next tick, 100 ms at most."""
 RETRY_US = 1_000_000
 POSITIONS_EVERY_US = 1_000_000
+LISTINGS_RETRY_US = 10_000_000
 PRUNE_EVERY_US = 600_000_000
 
 
@@ -51,15 +55,20 @@ class Persister(Idle):
         self._followers: dict[str, Follower] = {}
         self._groups: dict[str, list[JournalRecord]] = {}
         self._sizes: Counter[str] = Counter()
+        self._listings = Listings()
+        self._listings_at = 0
         self._retry_at = 0
         self._next_positions = 0
         self._next_prune = 0
         health.state = "waiting: database"
 
     def on_message(self, source: str, frames: list[bytes], now: Instant) -> Sequence[Send]:
-        """Take a batch, or a feed's heartbeat that says where its journal ends."""
+        """Take a batch, a feed's heartbeat that says where its journal ends, or its status."""
         if source == "heartbeats":
             tell(self._followers, frames[1])
+            return ()
+        if source == "status":
+            self._listings.take(frames[1])
             return ()
         record = decode_record(frames[0])
         follower = self._followers.get(record.exchange)
@@ -96,10 +105,28 @@ class Persister(Idle):
             self._next_positions = now.mono + POSITIONS_EVERY_US
             self._find_journals(now)
             sends += [self._position(ledger) for ledger in self._ledgers.values()]
+        if now.mono >= self._listings_at and self._listings.changed():
+            self._write_listings(now)
         if now.mono >= self._next_prune and self._connection is not None:
             self._next_prune = now.mono + PRUNE_EVERY_US
             self._guarded(now, lambda: quarantine.prune(self._database()))
         return sends
+
+    def _write_listings(self, now: Instant) -> None:
+        """Try it; what only this table has against it is no reason to let go of the database."""
+        connection = self._connection
+        if connection is None:
+            return
+        try:
+            self._listings.write(connection)
+        except psycopg.Error as error:
+            if connection.closed:
+                self._lost(error, now)
+            elif not is_waitable(error):
+                raise
+            else:
+                self._listings_at = now.mono + LISTINGS_RETRY_US
+                self._log.warning("listings.not_written", reason=" ".join(str(error).split())[:200])
 
     def _store_groups(self, now: Instant, at_least: int) -> Sequence[Send]:
         sends: list[Send] = []
@@ -201,6 +228,7 @@ class Persister(Idle):
             self._connection.close()
             self._connection = None
         self._ledgers.clear()
+        self._listings.forget()
         self._groups.clear()
         self._sizes.clear()
         self._health.queue = 0

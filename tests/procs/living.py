@@ -50,6 +50,10 @@ class Persisting:
         """Hand over a feed's heartbeat."""
         self.actor.on_message("heartbeats", [b"heartbeat.", payload], self.clock.now)
 
+    def tell(self, payload: bytes) -> None:
+        """Hand over a feed's status."""
+        self.actor.on_message("status", [b"status.", payload], self.clock.now)
+
     def live(self, ticks: int = 1, micros: int = 1_000_000) -> list[Send]:
         """Wake and tick so often, each time some time later, reading on while there is more."""
         sends: list[Send] = []
