@@ -108,6 +108,22 @@ def test_candles_and_averages_have_channels_of_their_own(interval: str) -> None:
     assert [each["count"] for each in averages["payload"]["updates"]] == [1823]
 
 
+def test_as_assets_the_snapshot_has_the_shape_of_the_updates_and_the_rest_is_as_ever() -> None:
+    talk = Talk(assets=True)
+    for message in (ticker(), average()):
+        talk.hub.message(message, at(0))
+    subscribed, snapshot = talk.say(subscribe(symbols=["ETHUSDT", "ETHBTC"]))
+    assert subscribed["payload"]["symbols"] == ["binance:ETH-USDT", "binance:ETH-BTC"]
+    for seq, symbol in enumerate(("ETH-USDT", "ETH-BTC"), start=2):
+        talk.hub.message(ticker(symbol, seq=seq), at(0))
+    (update,) = talk.read()
+    assert (snapshot["type"], update["type"]) == ("snapshot", "price_update")
+    found = [[each["symbol"] for each in one["payload"]["assets"]] for one in (snapshot, update)]
+    assert found == [["ETH-USDT"], ["ETH-USDT", "ETH-BTC"]]
+    _, averages = talk.say(subscribe(symbols=["ETHUSDT"], channel="average"))
+    assert averages["payload"]["channel"] == "average"
+
+
 def test_the_status_channel_needs_no_symbols() -> None:
     talk = Talk()
     talk.hub.message(status(), at(0))
@@ -146,6 +162,8 @@ def test_unsubscribing_ends_the_updates() -> None:
         ('{"type":"subscribe","symbols":"*","resume":{"binance":[-1,0]}}', "BAD_REQUEST"),
         ('{"type":"subscribe","symbols":"*","channel":"gossip"}', "UNKNOWN_CHANNEL"),
         ('{"type":"subscribe","symbols":"*","channel":[]}', "UNKNOWN_CHANNEL"),
+        ('{"type":"subscribe","symbols":"*","channel":"portfolio"}', "UNAUTHORIZED"),
+        ('{"type":"subscribe","channel":"alert"}', "UNAUTHORIZED"),
         ('{"type":"shout"}', "UNKNOWN_TYPE"),
         ('{"type":"auth","token":"x"}', "UNAUTHORIZED"),
         ("[" * 30_000, "BAD_REQUEST"),
