@@ -218,8 +218,6 @@ class Conversation:
 
 
 def _convert(fields: dict[str, Any]) -> Subscription:
-    if "symbols" not in fields and fields.get("channel") != "status":
-        raise BadRequest("BAD_REQUEST", 'symbols is missing: a list of names, or "*"')
     channel = fields.get("channel", "ticker")
     if channel in PRIVATE:
         sentence = f"channel {channel} is one person's, and there are no accounts here"
@@ -227,6 +225,8 @@ def _convert(fields: dict[str, Any]) -> Subscription:
     if channel not in get_args(Channel):
         known = ", ".join(get_args(Channel))
         raise BadRequest("UNKNOWN_CHANNEL", f"no channel {str(channel)[:64]!r}, there are {known}")
+    if "symbols" not in fields and channel != "status":
+        raise BadRequest("BAD_REQUEST", 'symbols is missing: a list of names, or "*"')
     try:
         return msgspec.convert(fields, Subscription)
     except msgspec.ValidationError as wrong:
