@@ -1,11 +1,9 @@
 """Installations for the tests: ``demo``, one that all share, and ``stacks``, which makes others."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
-from bus.settings import Settings
 from tests.e2e.stack import Stack
 
 Stacks = Callable[..., Stack]
@@ -42,11 +40,3 @@ def stacks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stacks]:
     finally:
         for stack in made:
             stack.remove()
-
-
-def required(settings: Settings, *names: str) -> Path:
-    """Return the folder of the recordings; skip loudly where one of these files is not there."""
-    for name in names:
-        if not (settings.recordings_dir / name).is_file():
-            pytest.skip(f"no {name} in RECORDINGS_DIR: it was NOT played")
-    return settings.recordings_dir

@@ -1,10 +1,11 @@
-"""Real days, played through the whole pipeline into fresh databases, equal to the last digit.
+"""Recordings, played through the whole pipeline into fresh databases, equal to the last digit.
 
 What is expected is read from the files themselves, or from candles that the exchange published.
 """
 
 import csv
-import json
+from collections import Counter
+from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
@@ -13,121 +14,165 @@ import pytest
 
 from bus.messages import Trade
 from tests.e2e.exactness import (
+    Ids,
     assert_exact,
     assert_same,
     average_of,
+    recomputed,
     stored_candles,
     stored_trades,
 )
-from tests.e2e.fix_stack import Stacks, required
+from tests.e2e.fix_stack import Stacks
 from tests.e2e.stack import Stack
 from tests.eventually import eventually
-from tests.fix_recordings import frames
-from tests.store.folding import grouped, opening
+from tests.exchanges.samples import sample
+from tests.fix_recordings import frames, own, recorded
 
 pytestmark = pytest.mark.e2e
 
+OURS = tuple(f"{one}.txt.zst" for one in own())
 SPOT = ("binance/spot_btcusdt_20240808.txt.zst", "binance/spot_btcusdt_20240809.txt.zst")
 FUTURES = "binance/usdm_btcusdt_20240808.txt.zst"
 KLINES = "binance/usdm_btcusdt_klines_1m_20240808.csv"
 SYMBOL = "BTC-USDT"
+HOUR_S = 3600
 PLAYED_WITHIN_S = 90
 
 
 class Day(NamedTuple):
-    """Recordings that are being played, and the trades in their files."""
+    """Recordings that are being played, and the trades in their files, by exchange."""
 
     stack: Stack
-    trades: list[Trade]
+    trades: dict[str, Ids]
+
+    @property
+    def total(self) -> int:
+        """How many trades there are."""
+        return sum(map(len, self.trades.values()))
 
     def wait(self) -> None:
         """Wait until as many trades are stored."""
         self.stack.wait_open()
-        eventually(lambda: self.stack.stored() >= len(self.trades), within=PLAYED_WITHIN_S)
+        eventually(lambda: self.stack.stored() >= self.total, within=PLAYED_WITHIN_S)
 
 
-def trades_in(*paths: Path) -> list[Trade]:
+def trades_in(paths: list[Path]) -> dict[str, Ids]:
     """Return the trades of recordings, read with Python's own JSON and nothing of tickwire."""
-    found = []
+    found: dict[str, Ids] = {}
     for path in paths:
+        exchange = path.parent.name
         for ts_recv, frame in frames(path):
-            data = json.loads(frame).get("data", {})
-            if data.get("e") == "trade" and data.get("X", "MARKET") == "MARKET":
-                found.append(
-                    Trade(
-                        SYMBOL,
-                        data["t"],
-                        data["T"] * 1000,
-                        ts_recv,
-                        data["p"],
-                        data["q"],
-                        "sell" if data["m"] else "buy",
-                    )
-                )
+            one = sample(exchange).read(frame)
+            if one is not None:
+                symbol, trade_id, ts_event, price, size, side = one
+                trade = Trade(symbol, trade_id, ts_event, ts_recv, price, size, side)
+                found.setdefault(exchange, {}).setdefault((symbol, trade_id), trade)
     return found
 
 
 def played(stacks: Stacks, *names: str) -> Day:
     """Start playing recordings at full speed."""
-    stack = stacks(FEEDS=f"binance:{SYMBOL}", RECORDING=",".join(names), SPEED="max")
-    folder = required(stack.settings, *names)
-    return Day(stack.start(wait=False), trades_in(*(folder / name for name in names)))
+    paths = recorded(*names)
+    trades = trades_in(paths)
+    feeds = {name: dict.fromkeys(symbol for symbol, _ in ids) for name, ids in trades.items()}
+    stack = stacks(
+        FEEDS=";".join(f"{name}:{','.join(symbols)}" for name, symbols in feeds.items()),
+        RECORDING=",".join(map(str, paths)),
+        SPEED="max",
+    )
+    return Day(stack.start(wait=False), trades)
 
 
 @pytest.fixture(scope="module")
-def days(stacks: Stacks) -> tuple[Day, Day]:
+def ours(stacks: Stacks) -> Day:
+    """All our own recordings, played at once: some seconds around a full minute."""
+    day = played(stacks, *OURS)
+    day.wait()
+    return day
+
+
+@pytest.fixture(scope="module")
+def real(stacks: Stacks) -> tuple[Day, Day]:
     """Two installations side by side: the spot market over midnight, and the futures."""
+    recorded(*SPOT, FUTURES)
     spot, futures = played(stacks, *SPOT), played(stacks, FUTURES)
     for day in (spot, futures):
         day.wait()
     return spot, futures
 
 
-def test_every_recorded_trade_is_stored_as_the_exchange_sent_it(days: tuple[Day, Day]) -> None:
-    assert len(days[0].trades) == 19_904
-    for stack, trades in days:
-        rows = stored_trades(stack, "binance").values()
-        found = {
-            row.trade_id: (row.ts_event, row.price, row.size, row.side, row.symbol) for row in rows
-        }
-        expected = {
-            one.trade_id: (one.ts_event, one.price, one.size, one.side, one.symbol)
-            for one in trades
-        }
-        assert_same("trades", found, expected)
-        assert len(expected) == len(trades) == len(rows)
+@pytest.fixture(params=["ours", "spot", "futures"])
+def day(request: pytest.FixtureRequest) -> Day:
+    """Each of them; a real one is skipped where its files are missing."""
+    if request.param == "ours":
+        found: Day = request.getfixturevalue("ours")
+        return found
+    spot, futures = request.getfixturevalue("real")
+    chosen: Day = spot if request.param == "spot" else futures
+    return chosen
 
 
-def test_each_minute_hour_and_day_over_midnight_is_what_the_file_says(
-    days: tuple[Day, Day],
-) -> None:
-    spot, _ = days
-    expected = {
-        ("binance", SYMBOL, interval_s, ts_open): candle
-        for interval_s in (60, 3600, 86400)
-        for ts_open, candle in grouped(spot.trades, opening(interval_s)).items()
+def test_every_recorded_trade_is_stored_as_the_exchange_sent_it(day: Day) -> None:
+    assert day.total > 1000
+    for exchange, expected in day.trades.items():
+        rows = stored_trades(day.stack, exchange)
+        assert_same("trades", _as_sent(rows), _as_sent(expected))
+    assert day.stack.stored() == day.total
+
+
+def _as_sent(trades: Ids) -> dict[object, object]:
+    """Return all that does not depend on when it was received here."""
+    return {
+        key: (one.ts_event, one.price, one.size, one.side, one.series)
+        for key, one in trades.items()
     }
-    counts = [sum(key[2] == interval_s for key in expected) for interval_s in (60, 3600, 86400)]
-    assert counts == [12, 2, 2]
-    assert_same("candles", stored_candles(spot.stack), expected)
 
 
-def test_the_averages_of_both_hours_are_exact(days: tuple[Day, Day]) -> None:
-    spot, _ = days
-    hours = grouped(spot.trades, opening(3600))
-    rows = spot.stack.rows(
-        "SELECT (extract(epoch FROM hour_start_utc) * 1000000)::bigint, avg_price, tick_count"
-        " FROM hourly_averages ORDER BY 1"
+def test_each_minute_hour_and_day_is_what_the_file_says(day: Day) -> None:
+    assert_same("candles", stored_candles(day.stack), recomputed(day.trades))
+
+
+def test_the_averages_of_both_hours_are_exact(day: Day) -> None:
+    expected = {
+        (exchange, symbol.replace("-", ""), ts_open): (average_of(candle), candle.n)
+        for (exchange, symbol, interval_s, ts_open), candle in recomputed(day.trades).items()
+        if interval_s == HOUR_S
+    }
+    rows = day.stack.rows(
+        "SELECT exchange, pair, (extract(epoch FROM hour_start_utc) * 1000000)::bigint,"
+        " avg_price, tick_count FROM hourly_averages"
     )
-    assert rows == [(ts, average_of(candle), candle.n) for ts, candle in hours.items()]
-    assert len(rows) == 2
+    assert_same("averages", {row[:3]: row[3:] for row in rows}, expected)
+
+
+def test_an_installation_agrees_with_itself_at_rest(day: Day) -> None:
+    expected: dict[tuple[str, str], int] = {}
+    for exchange, ids in day.trades.items():
+        for symbol, _ in ids:
+            expected[exchange, symbol] = expected.get((exchange, symbol), 0) + 1
+    assert assert_exact(day.stack) == expected
+
+
+def opens(names: Iterable[str]) -> Counter[int]:
+    """Return in how many intervals of each length, s, the trades of recordings lie."""
+    trades = trades_in(recorded(*names))
+    return Counter(interval_s for interval_s, _ in {key[2:] for key in recomputed(trades)})
+
+
+def test_our_own_recordings_cross_a_minute() -> None:
+    assert opens(OURS)[60] == 2
+
+
+def test_the_real_spot_market_crosses_midnight() -> None:
+    assert opens(SPOT) == {60: 12, HOUR_S: 2, 86_400: 2}
+    assert len(trades_in(recorded(*SPOT))["binance"]) == 19_904
 
 
 def test_five_minutes_equal_the_candles_that_the_exchange_published(
-    days: tuple[Day, Day],
+    real: tuple[Day, Day],
 ) -> None:
-    _, futures = days
-    path = required(futures.stack.settings, KLINES) / KLINES
+    _, futures = real
+    (path,) = recorded(KLINES)
     with path.open(newline="") as file:
         published = {
             int(row["open_time"]) * 1000: (
@@ -144,9 +189,3 @@ def test_five_minutes_equal_the_candles_that_the_exchange_published(
         if interval_s == 60 and ts_open in published
     }
     assert_same("published candles", stored, published)
-
-
-def test_both_installations_agree_with_themselves_at_rest(days: tuple[Day, Day]) -> None:
-    for stack, trades in days:
-        compared = assert_exact(stack)
-        assert compared == {("binance", SYMBOL): len(trades)}
