@@ -7,10 +7,12 @@ import pytest
 
 from market.symbols import ASSETS, DOLLARS, coin_id, quote
 from procs.feed.exchanges import load
+from tests.e2e.fix_stack import Stacks
 from tests.e2e.heartbeats import Heartbeats
 from tests.e2e.stack import Stack
 from tests.e2e.surroundings import ask
 from tests.eventually import eventually
+from tests.fix_recordings import own
 
 pytestmark = pytest.mark.e2e
 
@@ -95,3 +97,37 @@ def test_the_views_show_prices_in_dollars_by_coin_and_by_code(demo: Stack) -> No
 
 def test_the_table_of_assets_is_that_of_the_code(demo: Stack) -> None:
     assert demo.rows("SELECT code, coin_id, name FROM asset ORDER BY code") == sorted(ASSETS)
+
+
+def test_a_symbol_that_is_not_listed_is_named_and_the_others_go_on(stacks: Stacks) -> None:
+    (recording,) = own("coinbase")
+    listed = recording.symbols
+    stack = stacks(
+        FEEDS=f"coinbase:{','.join([*listed, 'NOSUCH-USD'])}",
+        RECORDING=str(recording.path),
+        SPEED="max",
+    ).start()
+
+    def known() -> bool:
+        rows = stack.rows("SELECT symbol, listed, tick_size IS NOT NULL FROM symbol")
+        return {row[0]: row[1:] for row in rows} == {
+            **dict.fromkeys(listed, (True, True)),
+            "NOSUCH-USD": (False, False),
+        }
+
+    eventually(known, within=KNOWN_WITHIN_S)
+    wanted = sorted((symbol,) for symbol in listed)
+    traded = "SELECT DISTINCT symbol FROM trade ORDER BY 1"
+    eventually(lambda: stack.rows(traded) == wanted, within=KNOWN_WITHIN_S)
+    with Heartbeats(stack.settings.run_dir) as heard:
+
+        def said() -> bool:
+            beat = heard.take().get("feed-coinbase")
+            return beat is not None and beat.last_error == "not listed by coinbase: NOSUCH-USD"
+
+        eventually(said, within=10)
+    _, answer = stack.get("/api/status")
+    (feed,) = [one for one in answer["feeds"] if one["exchange"] == "coinbase"]
+    states = {one["symbol"]: one["state"] for one in feed["symbols"]}
+    assert states.pop("NOSUCH-USD") == "never received"
+    assert "never received" not in states.values()
