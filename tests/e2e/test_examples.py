@@ -39,8 +39,11 @@ class Example(NamedTuple):
 
 @contextmanager
 def socket(demo: Stack, address: str) -> Iterator[ClientConnection]:
-    """A WebSocket to the web processes, open inside the block."""
-    with connect(demo.url.replace("http", "ws", 1) + address) as made:
+    """A WebSocket to the web processes, open inside the block.
+
+    It takes in all that comes: a client that has stopped reading does not hear its close answered.
+    """
+    with connect(demo.url.replace("http", "ws", 1) + address, max_queue=None) as made:
         yield made
 
 
