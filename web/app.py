@@ -21,6 +21,7 @@ from starlette.websockets import WebSocket
 import web.api
 import web.streams
 from bus.log import Log
+from web import documents
 from web.answers import failure
 from web.assets import Assets
 from web.envelope import Caught, Marked, request_id_of
@@ -65,6 +66,7 @@ def build(services: Services, log: Log) -> ASGIApp:
         WebSocketRoute("/{path:path}", _nothing_here),
         Route("/", page),
         Route("/static/{path:path}", static),
+        *documents.routes(services, endpoints(), streams(), assets.read("docs/index.html")),
     ]
     app: ASGIApp = Caught(Router(routes, redirect_slashes=False), log)
     if services.settings.cors_origin:

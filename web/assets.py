@@ -1,9 +1,10 @@
-"""The dashboard's files, read once at start and answered from memory.
+"""Files that are answered from memory: read, or made, once at start.
 
 In comes the folder; out go the page at ``/`` and the files at ``/static/…``, each with an ETag and
-compressed beforehand. No path of a request ever reaches the file system. The page's security
-policy allows our own files, the page's import map and the one style that lightweight-charts makes,
-each by its hash, and nothing else.
+compressed beforehand, as is all else that never changes while the process runs. No path of a
+request ever reaches the file system. A page's security policy allows our own files; the
+dashboard's its import map and the one style that lightweight-charts makes besides, each by its
+hash; and nothing else.
 """
 
 import base64
@@ -11,8 +12,10 @@ import gzip
 import hashlib
 import mimetypes
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -35,6 +38,25 @@ class Asset:
     etag: str
     content_type: str
 
+    @classmethod
+    def of(cls, body: bytes, kind: str) -> Self:
+        """Return a file of that content type, compressed where that makes it smaller."""
+        compressed = gzip.compress(body, 9, mtime=0) if kind.startswith(_COMPRESSED) else None
+        if compressed is not None and len(compressed) >= len(body):
+            compressed = None
+        return cls(body, compressed, f'"{hashlib.sha256(body).hexdigest()[:32]}"', kind)
+
+    def answer(self, request: Request) -> Response:
+        """Answer a request for it: compressed for who takes that, 304 for who has it."""
+        headers = {"etag": self.etag, "cache-control": "no-cache", "vary": "accept-encoding"}
+        if is_known(request, self.etag):
+            return Response(status_code=304, headers=headers)
+        body = self.body
+        if self.compressed is not None and _takes_gzip(request):
+            body = self.compressed
+            headers["content-encoding"] = "gzip"
+        return Response(body, headers=headers, media_type=self.content_type)
+
 
 class Assets:
     """All files below a folder; none where there is no folder."""
@@ -54,29 +76,22 @@ class Assets:
         """Answer one file by its path below the folder."""
         return self._answer(request, request.path_params["path"])
 
+    def read(self, name: str) -> bytes:
+        """Return what is in a file; nothing where there is none."""
+        return self._files[name].body if name in self._files else b""
+
     def _answer(self, request: Request, name: str) -> Response:
         asset = self._files.get(name)
         if asset is None:
             raise Refused(404, f"there is nothing at {request.scope['path'][:200]}")
-        headers = {"etag": asset.etag, "cache-control": "no-cache", "vary": "accept-encoding"}
-        if is_known(request, asset.etag):
-            return Response(status_code=304, headers=headers)
-        body = asset.body
-        if asset.compressed is not None and _takes_gzip(request):
-            body = asset.compressed
-            headers["content-encoding"] = "gzip"
-        return Response(body, headers=headers, media_type=asset.content_type)
+        return asset.answer(request)
 
 
 def _read(path: Path) -> Asset:
     body = path.read_bytes()
     kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0]
     kind = kind or "application/octet-stream"
-    compressed = gzip.compress(body, 9, mtime=0) if kind.startswith(_COMPRESSED) else None
-    if compressed is not None and len(compressed) >= len(body):
-        compressed = None
-    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    return Asset(body, compressed, etag, kind)
+    return Asset.of(body, kind)
 
 
 def _policy(files: dict[str, Asset]) -> str:
@@ -84,6 +99,11 @@ def _policy(files: dict[str, Asset]) -> str:
     scripts = [_hash(text) for text in _importmaps(page)]
     vendored = [asset.body for name, asset in files.items() if name.startswith("vendor/")]
     styles = [_hash(text) for body in vendored for text in _styles_made(body)]
+    return policy(scripts, styles)
+
+
+def policy(scripts: Sequence[str] = (), styles: Sequence[str] = ()) -> str:
+    """Return the policy of a page that loads our files, and scripts and styles of those hashes."""
     return "; ".join(
         [
             "default-src 'none'",

@@ -109,6 +109,10 @@ def _describe(schema: Schema, struct: type[msgspec.Struct]) -> None:
     for name, note in notes(struct).items():
         if name in schema.get("properties", {}):
             schema["properties"][name].setdefault("description", note)
+    for each in schema.get("properties", {}).values():
+        said = [one["description"] for one in each.get("anyOf", ()) if "description" in one]
+        if len(said) == 1:
+            each.setdefault("description", said[0])
 
 
 def _structs(types: Sequence[Any]) -> Iterator[type[msgspec.Struct]]:

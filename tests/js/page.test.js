@@ -17,6 +17,9 @@ const imports = JSON.parse(
   page.match(/<script type="importmap">(.*?)<\/script>/s)?.[1] ?? "",
 ).imports;
 
+/** The page of the API, with its own files and Swagger UI's. */
+const docs = read("docs/index.html");
+
 /**
  * Every file that `path` imports, itself and those behind them included.
  *
@@ -49,29 +52,32 @@ test("exactly the modules that the page imports are preloaded", () => {
 
 test("every module of ours is imported, and every style sheet linked", () => {
   const scripts = filesIn("").filter((path) => path.endsWith(".js"));
+  const ofDocs = [...docs.matchAll(/<script[^>]* src="\/static\/([^"]+)"/g)];
+  const run = [...graph("main.js"), ...ofDocs.map(([, path]) => path)];
   assert.deepEqual(
-    scripts.filter((path) => !graph("main.js").has(path)),
+    scripts.filter((path) => !run.includes(path)),
     TYPES_ONLY,
   );
-  const linked = [...page.matchAll(/rel="stylesheet" href="\/static\/([^"]+)"/g)].map(
-    ([, path]) => path,
-  );
+  const linked = [...`${page}${docs}`.matchAll(/rel="stylesheet" href="\/static\/([^"]+)"/g)];
   assert.deepEqual(
-    linked.sort(),
+    [...new Set(linked.map(([, path]) => path))].sort(),
     filesIn("")
       .filter((path) => path.endsWith(".css"))
       .sort(),
   );
 });
 
-test("the page has nothing inline but the import map, and loads from no other host", () => {
-  assert.deepEqual([...page.matchAll(/<script(?![^>]* src=)[^>]*>/g)].map(String), [
+test("the pages have nothing inline but the import map, and load from no other host", () => {
+  assert.deepEqual([...`${page}${docs}`.matchAll(/<script(?![^>]* src=)[^>]*>/g)].map(String), [
     '<script type="importmap">',
   ]);
-  assert.doesNotMatch(page, /<style|\sstyle=|\son[a-z]+=/);
-  for (const [, url] of page.matchAll(/(?:src|href)="([^"]+)"/g))
-    assert.match(url ?? "", /^\/(?!\/)/);
-  for (const path of filesIn("").filter((each) => /\.(js|css)$/.test(each))) {
+  for (const text of [page, docs]) {
+    assert.doesNotMatch(text, /<style|\sstyle=|\son[a-z]+=/);
+    for (const [, url] of text.matchAll(/(?:src|href)="([^"]+)"/g))
+      assert.match(url ?? "", /^(\/(?!\/)|#)/);
+  }
+  const own = filesIn("").filter((each) => !each.startsWith("vendor/"));
+  for (const path of own.filter((each) => /\.(js|css)$/.test(each))) {
     assert.doesNotMatch(read(path), /innerHTML|\bstyle=|@import|url\(/, path);
   }
 });
@@ -80,7 +86,7 @@ test("the vendored files are those whose sums are written down", () => {
   const rows = [...read("vendor/README.md").matchAll(/^\| `([^`]+)` .*\| `([0-9a-f]{64})` \|$/gm)];
   const written = rows.map(([, name, sum]) => [name, sum]);
   const present = filesIn("vendor/")
-    .filter((path) => path.endsWith(".mjs"))
+    .filter((path) => /\.(mjs|js|css)$/.test(path))
     .map((path) => [
       path.replace("vendor/", ""),
       createHash("sha256").update(read(path)).digest("hex"),

@@ -184,7 +184,7 @@
  * @property {"closed" | "half-open" | "open"} circuit
  * @property {number} since When this state began: epoch ms, UTC
  * @property {number} attempt Of connecting, since it last delivered
- * @property {number | null} next_try
+ * @property {number | null} next_try A moment: epoch ms, UTC
  * @property {string | null} reason
  * @property {boolean} gapless Its trades have ids by which a gap is seen
  * @property {boolean} journal_ok False: what comes in cannot be stored
@@ -349,11 +349,11 @@
  * @property {string} exchange In lower case
  * @property {number} price In units of the symbol's quote, USDT of ETH-USDT
  * @property {number} ts When the last trade happened: epoch ms, UTC
- * @property {number | null} change_24h
- * @property {number | null} change_24h_pct
- * @property {number | null} high_24h
- * @property {number | null} low_24h
- * @property {number | null} volume_24h
+ * @property {number | null} change_24h In units of the symbol's quote, USDT of ETH-USDT
+ * @property {number | null} change_24h_pct In percent, 1.5 is 1.5 %
+ * @property {number | null} high_24h In units of the symbol's quote, USDT of ETH-USDT
+ * @property {number | null} low_24h In units of the symbol's quote, USDT of ETH-USDT
+ * @property {number | null} volume_24h In units of the symbol's base, ETH of ETH-USDT
  * @property {string} hour_start Begin of the hour of hour_avg
  * @property {number | null} hour_avg Average trade price of this hour so far
  * @property {number} hour_count Trades in hour_avg
@@ -389,7 +389,7 @@
  * @property {number} trade_id The exchange's own
  * @property {number} ts When it happened there: epoch ms, UTC
  * @property {number} price In units of the symbol's quote, USDT of ETH-USDT
- * @property {number | null} size
+ * @property {number | null} size In units of the symbol's base, ETH of ETH-USDT
  * @property {"buy" | "sell" | null} side The taker's
  * @property {number} epoch Identity of the stream that counts seq
  * @property {number | null} seq Its batch's; null while it cannot be stored
