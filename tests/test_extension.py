@@ -191,8 +191,10 @@ Message = (
 '''
 
 
-def test_a_message_type_is_one_definition_and_its_place_in_the_union(tmp_path: Path) -> None:
-    clone = Clone(tmp_path / "it")
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A copy in which ``bus/messages.py`` has one more message."""
+    clone = Clone(tmp_path_factory.mktemp("told") / "it")
     path = clone.root / "bus" / "messages.py"
     text = path.read_text()
     for before, after in (
@@ -203,20 +205,35 @@ def test_a_message_type_is_one_definition_and_its_place_in_the_union(tmp_path: P
         text = text.replace(before, after)
     path.write_text(text)
     assert clone.changed() == {"bus/messages.py"}
+    return clone
 
-    code, said = clone.test("tests/bus/test_messages.py", "-k", "Notice or tags")
-    outcomes = [line for line in said.splitlines() if line.startswith(("PASSED", "FAILED"))]
-    passed = [line for line in outcomes if "[Notice]" in line and line.startswith("PASSED")]
-    assert len(passed) == 2, "it goes there and back, also between two versions"
-    failed = [line for line in outcomes if line.startswith("FAILED")]
+
+def test_a_new_message_is_tested_on_the_wire_and_must_be_written_down(told: Clone) -> None:
+    code, said = told.test(
+        "tests/bus/test_messages.py", "tests/test_documents.py", "-k", "Notice or the_tags_are"
+    )
+    outcomes = [line.split(" - ")[0] for line in said.splitlines()]
+    kept = [line.partition("::")[2] for line in outcomes if line.startswith("PASSED")]
+    assert sorted(kept) == [
+        "test_a_message_comes_back_as_it_was[Notice]",
+        "test_what_an_older_or_a_newer_tickwire_sends_is_understood[Notice]",
+    ]
+    # What remains to be done is to list its tag, for ever, and to describe it.
+    missed = [line.partition("::")[2] for line in outcomes if line.startswith("FAILED")]
+    assert sorted(missed) == [
+        "test_each_message_is_documented_with_its_fields_in_order[Notice]",
+        "test_the_tags_are_all_different_and_never_change",
+    ]
     assert code == 1
-    assert len(failed) == 1, said
-    assert "test_the_tags_are_all_different_and_never_change" in failed[0], "which lists them"
 
-    names = [f"procs.{folder.parent.name}" for folder in clone.root.glob("procs/*/__main__.py")]
+
+def test_a_new_message_asks_for_no_change_of_any_program(told: Clone) -> None:
+    names = [f"procs.{path.parent.name}" for path in told.root.glob("procs/*/__main__.py")]
     imports = "; ".join(f"import {name}.__main__" for name in [*names, "web"])
-    assert clone.run("-c", imports + "; import bus.tap") == (0, "")
-    assert clone.run("-m", "procs.generate", "--check") == (0, "")
+    assert told.run("-c", imports + "; import bus.tap") == (0, "")
+    assert told.run("-m", "procs.generate", "--check") == (0, "")
+    code, said = told.run("-m", "mypy", "bus", "market", "store", "procs", "web")
+    assert code == 0, said
 
 
 class Notice(msgspec.Struct, frozen=True, array_like=True, tag="notice"):
