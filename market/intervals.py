@@ -25,8 +25,11 @@ def parse(name: str) -> int:
 
 
 def bucket(ts: int, interval_s: int) -> int:
-    """Return the ``ts_open`` of the bucket of ``interval_s`` that has ``ts``, both µs UTC."""
+    """Return the ``ts_open`` of the bucket of ``interval_s`` that has ``ts``, both µs UTC.
+
+    Several weeks are counted from the first Monday of Unix time.
+    """
     interval = interval_s * 1_000_000
-    if interval_s == WEEK:
+    if interval_s % WEEK == 0:
         return (ts - _MONDAY_US) // interval * interval + _MONDAY_US
     return ts // interval * interval

@@ -1,17 +1,16 @@
-"""Candles as they rest in Postgres: merged by the monoid's own operation, rolled up when read.
+"""Candles as they rest in Postgres, merged by the monoid's own operation.
 
 ``merge``, ``since``, ``last_trades`` and ``known_since`` are for the processes that store and fold;
-the functions that take a pool answer the web. Times are integer µs UTC, numbers exact Decimals.
+the functions that take a pool answer the web, as those of ``candle_rows`` do. Times are integer µs
+UTC, numbers exact Decimals.
 """
 
-import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from bus.messages import Candle, Trade
-from market.intervals import STORED, bucket
-from store.instants import LATEST, text
+from store.instants import text
 from store.pool import Connection, Pool
 
 Key = tuple[str, int, int]
@@ -92,7 +91,7 @@ def merge(
             _array(candle.sum_pq for candle in new),
         ],
     )
-    return [(row[0], row[1], row[2], _candle(row[3:])) for row in rows]
+    return [(row[0], row[1], row[2], of_row(row[3:])) for row in rows]
 
 
 def since(
@@ -112,7 +111,7 @@ def since(
         [exchange, list(intervals), text(ts)],
     )
     for row in rows:
-        yield row[0], row[1], row[2], _candle(row[3:])
+        yield row[0], row[1], row[2], of_row(row[3:])
 
 
 def newest_minutes(connection: Connection) -> dict[str, int]:
@@ -173,64 +172,6 @@ async def oldest(pool: Pool, exchange: str, symbol: str) -> int | None:
     return None if row is None else row[0]
 
 
-# The newest `limit` candles are made of at most `limit` × (interval / base) stored ones, so that a
-# long range costs no more than a short one. 1970-01-05 was a Monday.
-_HISTORY = """
-SELECT (extract(epoch FROM bucket) * 1000000)::bigint,
-       sum(n)::bigint,
-       (array_agg(open ORDER BY open_key))[1], (min(open_key))[1], (min(open_key))[2],
-       max(high), min(low),
-       (array_agg(close ORDER BY close_key DESC))[1], (max(close_key))[1], (max(close_key))[2],
-       sum(volume), sum(sum_p), sum(sum_pq)
-FROM (
-    SELECT date_bin(%(interval_s)s * interval '1 second', ts_open, '1970-01-05Z') AS bucket, *
-    FROM candle
-    WHERE exchange = %(exchange)s AND symbol = %(symbol)s AND interval_s = %(base_s)s
-      AND ts_open >= %(from)s::timestamptz AND ts_open < %(to)s::timestamptz
-    ORDER BY ts_open DESC
-    LIMIT %(rows)s
-) AS newest
-GROUP BY bucket
-ORDER BY bucket DESC
-LIMIT %(limit)s
-"""
-
-
-async def history(
-    pool: Pool, exchange: str, symbol: str, interval_s: int, from_us: int, to_us: int, limit: int
-) -> list[tuple[int, Candle]]:
-    """Return (ts_open, candle) of the newest ``limit`` candles that open in [from_us, to_us).
-
-    ``interval_s`` is one of ``topics.INTERVAL_NAMES``; what is not stored is rolled up from the
-    longest stored interval that divides it. They come in rising order.
-
-    Raises:
-        psycopg.Error: see ``pool.is_waitable``.
-    """
-    base_s = max(stored for stored in STORED if interval_s % stored == 0)
-    async with pool.connection() as connection:
-        cursor = await connection.execute(
-            _HISTORY,
-            {
-                "exchange": exchange,
-                "symbol": symbol,
-                "interval_s": interval_s,
-                "base_s": base_s,
-                "from": text(_opening(from_us, interval_s)),
-                "to": text(_opening(to_us, interval_s)),
-                "rows": limit * (interval_s // base_s),
-                "limit": limit,
-            },
-        )
-        found: list[tuple[int, Candle]] = []
-        # Ten thousand rows take 100 ms to read: let others have their turn in between.
-        while rows := await cursor.fetchmany(500):
-            found += [(row[0], _candle(row[1:])) for row in rows]
-            await asyncio.sleep(0)
-    found.reverse()
-    return found
-
-
 async def averages(
     pool: Pool, exchange: str, symbol: str, from_us: int, to_us: int
 ) -> list[HourAverage]:
@@ -250,19 +191,13 @@ async def averages(
         return [HourAverage(*row) for row in await cursor.fetchall()]
 
 
-def _opening(ts: int, interval_s: int) -> int:
-    """Return the first ``ts_open`` of the interval that is not before ``ts``."""
-    within = min(max(ts, 0), LATEST)
-    begun = bucket(within, interval_s)
-    return begun if begun == within else begun + interval_s * 1_000_000
-
-
 def _array(values: Any) -> str:
     """Return an array literal of values whose text needs no quotes."""
     return "{" + ",".join(map(str, values)) + "}"
 
 
-def _candle(row: tuple[Any, ...]) -> Candle:
+def of_row(row: Sequence[Any]) -> Candle:
+    """Return the candle of (n, open, its key's two parts, high, low, close, key, three sums)."""
     n, opened, open_series, open_id, high, low, close, close_series, close_id, *sums = row
     return Candle(
         n, opened, (open_series, open_id), high, low, close, (close_series, close_id), *sums

@@ -8,4 +8,5 @@ pytest_plugins = [
     "tests.e2e.fix_stack",
     "tests.procs.fix_connection",
     "tests.procs.fix_persister",
+    "tests.web.fix_api",
 ]

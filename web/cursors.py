@@ -5,7 +5,8 @@ Nobody but us reads them; one that we did not make is a 400, whatever it is.
 
 import base64
 import binascii
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -13,6 +14,7 @@ from web.answers import Refused
 
 CHARS_MAX = 512
 _T = TypeVar("_T")
+_Place = Annotated[int, msgspec.Meta(ge=0, le=1 << 31)]
 
 
 def pack(*parts: Any) -> str:
@@ -31,3 +33,14 @@ def unpack(text: str, wanted: type[_T]) -> _T:
         return msgspec.msgpack.decode(packed, type=wanted)
     except (binascii.Error, msgspec.MsgspecError, ValueError, RecursionError):
         raise Refused(400, "cursor is none that was given out here", field="cursor") from None
+
+
+def part(rows: Sequence[_T], limit: int, cursor: str | None) -> tuple[Sequence[_T], str | None]:
+    """Return one page of rows that are all in memory, and the cursor of the next.
+
+    Raises:
+        Refused: 400, the cursor is none of ours.
+    """
+    (first,) = unpack(cursor, tuple[_Place]) if cursor is not None else (0,)
+    following = first + limit
+    return rows[first:following], pack(following) if following < len(rows) else None

@@ -35,3 +35,25 @@ def ordered(start: int, end: int) -> tuple[int, int]:
     if start >= end:
         raise Refused(400, "from must be before to", field="from")
     return start, end
+
+
+def whole(start: str | None, end: str | None) -> tuple[int, int]:
+    """Return the range ``from`` to ``to``, µs UTC; what is not given has no bound.
+
+    Raises:
+        Refused: 400, one is no moment, or it ends before it begins.
+    """
+    first, last = moment(start, "from"), moment(end, "to")
+    return ordered(first or 0, MOMENT_MAX if last is None else last)
+
+
+def last_day(start: str | None, end: str | None, now: int) -> tuple[int, int]:
+    """Return the range ``from`` to ``to``, µs UTC: 24 hours up to ``now`` if nothing is given.
+
+    Raises:
+        Refused: 400, one is no moment, or it ends before it begins.
+    """
+    last = moment(end, "to")
+    last = now if last is None else last
+    first = moment(start, "from")
+    return ordered(max(0, last - DAY_US) if first is None else first, last)

@@ -106,7 +106,7 @@ class Endpoint:
             response = Response(value, 200, {"cache-control": "no-store"}, self.media_type)
         elif self.has_csv and query.format == "csv":
             name = self.path.rpartition("/")[2]
-            response = table(value, get_args(self.answer)[0], name)
+            response = table(value, self.answer, name)
         else:
             response = answer(value)
         if self.etag:

@@ -5,6 +5,7 @@ Nothing here reads a clock.
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -14,13 +15,29 @@ _blank_offset = re.compile(r" (?=[0-9]{2}:?[0-9]{2}$)", re.ASCII)
 def iso(ts: int) -> str:
     """Return µs UTC as ``2025-10-01T14:00:00.123Z``."""
     seconds, rest = divmod(ts, 1_000_000)
-    moment = _EPOCH + timedelta(seconds=seconds)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{rest // 1000:03d}Z"
+    return f"{_second(seconds)}.{rest // 1000:03d}Z"
+
+
+def iso_micros(ts: int) -> str:
+    """Return µs UTC as ``2025-10-01T14:00:00.123456Z``."""
+    seconds, rest = divmod(ts, 1_000_000)
+    return f"{_second(seconds)}.{rest:06d}Z"
 
 
 def iso_seconds(ts: int) -> str:
     """Return µs UTC as ``2025-10-01T14:00:00Z``, cut to the second."""
-    return f"{_EPOCH + timedelta(seconds=ts // 1_000_000):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{_second(ts // 1_000_000)}Z"
+
+
+def _second(seconds: int) -> str:
+    days, second = divmod(seconds, 86400)
+    minute = second // 60
+    return f"{_day(days)}T{minute // 60:02d}:{minute % 60:02d}:{second % 60:02d}"
+
+
+@lru_cache(maxsize=4096)
+def _day(days: int) -> str:
+    return f"{_EPOCH + timedelta(days=days):%Y-%m-%d}"
 
 
 def parse(text: str) -> int:

@@ -1,9 +1,6 @@
-import asyncio
 import itertools
-from collections.abc import Awaitable, Callable
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from random import Random
-from typing import TypeVar
 
 import psycopg
 import pytest
@@ -11,36 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bus.messages import Candle, Trade
-from bus.topics import INTERVAL_NAMES
 from store import candles, trades
-from store.pool import Connection, Pool, open_pool, snapshot
+from store.pool import Connection, snapshot
+from tests.store.asking import ask, store
 from tests.store.folding import START, fold, grouped, number, opening, random_trades
 
 HOUR = 3_600_000_000
-Answer = TypeVar("Answer")
 _symbols = (f"A{number}-USD" for number in itertools.count())
-
-
-def ask(dsn: str, question: Callable[[Pool], Awaitable[Answer]]) -> Answer:
-    async def main() -> Answer:
-        pool = await open_pool(dsn, 2)
-        try:
-            return await question(pool)
-        finally:
-            await pool.close()
-
-    return asyncio.run(main())
-
-
-def store(connection: Connection, given_trades: list[Trade], exchange: str = "binance") -> None:
-    symbol = given_trades[0].symbol
-    for interval_s in (60, 3600, 86400):
-        made = grouped(given_trades, opening(interval_s))
-        candles.merge(
-            connection,
-            exchange,
-            {(symbol, interval_s, ts_open): candle for ts_open, candle in made.items()},
-        )
 
 
 DECIMALS = st.decimals(
@@ -186,32 +160,6 @@ def test_average_has_the_same_id_each_time_and_its_own(connection: Connection) -
     candles.merge(connection, "binance", {("ETH-USD", 3600, START): made})
     assert connection.execute(ids).fetchall() == first
     assert len(set(first)) == 6
-
-
-@pytest.mark.parametrize("interval_s", INTERVAL_NAMES)
-def test_history_of_every_interval_is_the_fold_of_its_trades(
-    connection: Connection, database: str, interval_s: int
-) -> None:
-    made = random_trades(5, 1500, 20)
-    store(connection, made)
-    store(connection, random_trades(6, 50, 20, "BTC-USDT"))
-    store(connection, random_trades(7, 50, 20), exchange="coinbase")
-    expected = list(grouped(made, opening(interval_s)).items())
-
-    def between(from_us: int, to_us: int, limit: int) -> list[tuple[int, Candle]]:
-        return ask(
-            database,
-            lambda pool: candles.history(
-                pool, "binance", "ETH-USDT", interval_s, from_us, to_us, limit
-            ),
-        )
-
-    assert between(0, 1 << 62, 10_000) == expected
-    assert between(0, 1 << 62, 2) == expected[-2:]
-    second, last = expected[1][0], expected[-1][0]
-    assert between(second, last, 10_000) == expected[1:-1]
-    assert between(second + 1, last + 1, 10_000) == expected[2:]
-    assert between(last + 1, second, 10_000) == []
 
 
 def test_last_trades_are_the_last_by_id_and_known_since_the_first_minute(

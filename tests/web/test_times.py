@@ -12,6 +12,7 @@ NOON = 1_759_320_000_000_000
 def test_a_moment_is_written_with_milliseconds_and_z() -> None:
     assert times.iso(NOON + 123_999) == "2025-10-01T12:00:00.123Z"
     assert times.iso_seconds(NOON + 999_999) == "2025-10-01T12:00:00Z"
+    assert times.iso_micros(NOON + 12) == "2025-10-01T12:00:00.000012Z"
 
 
 @pytest.mark.parametrize(
@@ -37,8 +38,9 @@ def test_what_is_no_moment_is_refused(text: str) -> None:
 
 
 @given(st.integers(0, 253_402_300_799_999_999))
-def test_what_is_written_is_read_back_to_the_millisecond(ts: int) -> None:
+def test_what_is_written_is_read_back_to_the_last_digit(ts: int) -> None:
     assert times.parse(times.iso(ts)) == ts // 1000 * 1000
+    assert times.parse(times.iso_micros(ts)) == ts
 
 
 @given(st.text())

@@ -11,8 +11,8 @@ from market.symbols import pair as pair_of
 from store import candles
 from web import times
 from web.answers import Refused
-from web.ranges import DAY_US, moment, ordered
-from web.schema import route
+from web.ranges import DAY_US, last_day
+from web.schema import Format, route
 from web.services import Services
 
 SPAN_MAX_US = 31 * DAY_US
@@ -25,6 +25,7 @@ class AveragesQuery(msgspec.Struct):
     exchange: str | None = None
     start: str | None = msgspec.field(default=None, name="from")
     end: str | None = msgspec.field(default=None, name="to")
+    format: Format = "json"
 
 
 class Point(msgspec.Struct, omit_defaults=True):
@@ -51,10 +52,7 @@ async def averages(services: Services, query: AveragesQuery) -> Averages:
     and the same hour of the live stream are one point: the one with more trades.
     """
     exchange, symbol = services.directory.resolve(query.pair, query.exchange)
-    end = moment(query.end, "to")
-    end = instant().wall if end is None else end
-    start = moment(query.start, "from")
-    start, end = ordered(end - DAY_US if start is None else start, end)
+    start, end = last_day(query.start, query.end, instant().wall)
     if end - start > SPAN_MAX_US:
         raise Refused(400, "the range is longer than 31 days", field="from")
     since = await candles.oldest(services.pool, exchange, symbol)

@@ -1,0 +1,122 @@
+"""The HTTP routes without a server: an application on a database and a hub told real messages."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from bus.actor import instant
+from bus.heartbeat import Health
+from bus.log import Log
+from bus.messages import Message, Trade
+from bus.settings import Settings
+from market import candle as candles
+from market.symbols import Directory
+from store import candles as stored
+from store.pool import Connection, open_pool
+from tests.web.asgi import Answer, ask
+from tests.web.messages import FEEDS
+from tests.web.stack import NO_DATABASE
+from web.app import build
+from web.hub import Hub
+from web.services import Services
+from web.sessions import Sessions
+
+MINUTE = 60_000_000
+HOUR = 3_600_000_000
+
+
+class Api:
+    """An application on a database, asked synchronously."""
+
+    def __init__(self, folder: Path, dsn: str) -> None:
+        self._dsn = dsn
+        self._settings = Settings(data_dir=folder, feeds=FEEDS)
+        self.hub = Hub(stale_after_s=15)
+
+    def get(self, path: str, query: dict[str, str] | str = "", **headers: str) -> Answer:
+        """Return the answer to one GET."""
+        return self.all([(path, query)], **headers)[0]
+
+    def all(self, asked: list[tuple[str, dict[str, str] | str]], **headers: str) -> list[Answer]:
+        """Return the answers to several GETs, one after another on the same connections."""
+
+        async def each() -> list[Answer]:
+            pool = await open_pool(self._dsn, 2)
+            try:
+                app = self._app(pool)
+                return [await ask(app, *one, headers=headers) for one in asked]
+            finally:
+                await pool.close()
+
+        return asyncio.run(each())
+
+    def tell(self, *messages: Message) -> None:
+        """Let the hub hear messages of the bus."""
+        for message in messages:
+            self.hub.message(message, instant())
+
+    def _app(self, pool: object) -> Callable[..., Awaitable[None]]:
+        services = Services(
+            self._settings,
+            Health("web-1"),
+            self.hub,
+            Sessions(self.hub),
+            Directory(FEEDS),
+            pool,  # type: ignore[arg-type]
+            "1.2.3",
+        )
+        return build(services, Log("tests"))
+
+
+@pytest.fixture
+def api(tmp_path: Path, database: str) -> Api:
+    """An application on a new migrated database."""
+    return Api(tmp_path, database)
+
+
+@pytest.fixture
+def without_database(tmp_path: Path) -> Api:
+    """An application whose database does not answer."""
+    return Api(tmp_path, NO_DATABASE)
+
+
+@pytest.fixture
+def records(database: str) -> Iterator[Connection]:
+    """A connection to the database of ``api``."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        yield connection
+
+
+def wall() -> int:
+    """Return this moment, µs UTC."""
+    return time.time_ns() // 1000
+
+
+def moments() -> tuple[int, int]:
+    """Return this hour's beginning and this moment."""
+    now = wall()
+    return now // HOUR * HOUR, now
+
+
+def trades(ts_event: int, *prices: str, symbol: str = "ETH-USDT") -> list[Trade]:
+    """Return trades of size 2, a microsecond apart."""
+    first = ts_event // 1000
+    return [
+        Trade(symbol, first + i, ts_event + i, ts_event, price, "2", "buy")
+        for i, price in enumerate(prices)
+    ]
+
+
+def store(connection: Connection, *groups: list[Trade]) -> None:
+    """Add the candles of trades of binance to those that are stored."""
+    for group in groups:
+        stored.merge(connection, "binance", candles.fold(group))
+
+
+def iso(ts: int) -> str:
+    """Return µs UTC as text, cut to the second."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ts // 1_000_000))

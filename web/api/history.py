@@ -1,0 +1,90 @@
+"""``GET /api/prices/{symbol}/history``: how a price went, in as many points as a chart wants."""
+
+from decimal import Decimal
+from functools import partial
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from bus.actor import instant
+from market.intervals import bucket
+from market.sampling import step_s
+from store import candles as stored
+from store.instants import LATEST
+from web import candles, times
+from web.frames.fields import Exchange, Moment, Price, Size, Symbol
+from web.ranges import last_day
+from web.schema import route
+from web.services import Services
+
+
+class HistoryQuery(msgspec.Struct):
+    """The range is half-open, ISO-8601; the last 24 hours by default."""
+
+    symbol: str
+    exchange: str | None = None
+    start: str | None = msgspec.field(default=None, name="from")
+    end: str | None = msgspec.field(default=None, name="to")
+    points: Annotated[int, Meta(ge=2, le=5000, description="How many points at most")] = 500
+
+
+class HistoryPoint(msgspec.Struct):
+    """One step that had trades."""
+
+    t: Annotated[Moment, Meta(description="Its begin")]
+    price: Annotated[Price, Meta(description="Of its last trade")]
+    high: Price
+    low: Price
+    volume: Size
+
+
+class History(msgspec.Struct):
+    """The steps of a range that had trades, in rising order; a step without trades is missing."""
+
+    symbol: Symbol
+    exchange: Exchange
+    start: Moment = msgspec.field(name="from")
+    end: Moment = msgspec.field(name="to")
+    step_s: Annotated[int, Meta(description="Length of a step in seconds: whole minutes")]
+    points: list[HistoryPoint]
+
+
+async def _history(services: Services, query: HistoryQuery) -> History:
+    """Return the price of the steps that [from, to) touches, the running one included.
+
+    The steps are as short as ``points`` allows, from a minute to weeks: 1m, 2m, 5m … 12h, 1d, 1w.
+    The first begins at ``from`` or less than a step before. What begins before the stored data is
+    answered from where these begin.
+    """
+    exchange, symbol = services.directory.resolve(query.symbol, query.exchange)
+    now = instant().wall
+    start, end = last_day(query.start, query.end, now)
+    since = await stored.oldest(services.pool, exchange, symbol)
+    begin = max(start, min(end - 1, now if since is None else since))
+    span_us = min(end, max(now, begin + 1)) - begin
+    length_s = step_s(span_us, query.points - 1)  # one more is touched than fit
+    first = bucket(begin, length_s)
+    rows = await candles.newest(services, exchange, symbol, length_s, first, end, query.points)
+    return History(
+        symbol,
+        exchange,
+        times.iso_seconds(start),
+        times.iso_seconds(min(end, LATEST)),
+        length_s,
+        [
+            HistoryPoint(
+                times.iso_seconds(row[0] * 1_000_000),
+                Decimal(row[4]),
+                Decimal(row[2]),
+                Decimal(row[3]),
+                Decimal(row[5]),
+            )
+            for row in rows
+        ],
+    )
+
+
+_declared = partial(route, query=HistoryQuery, answer=History, errors=(400, 404, 503))
+history = _declared("/api/prices/{symbol:path}/history")(_history)
+published = _declared("/prices/{symbol:path}/history")(_history)

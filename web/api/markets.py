@@ -1,0 +1,165 @@
+"""``GET /api/markets``: the symbols as a market table: prices, 24 hours, a line of closes."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from bus.actor import Instant, instant
+from bus.messages import CandleUpdate
+from market import symbols
+from market.decimals import quotient
+from market.intervals import bucket
+from store import candle_rows
+from store.pool import is_waitable
+from web import cursors
+from web.answers import Page, Refused
+from web.frames.fields import CoinId, Exchange, Moment, Percent, Price, Size, Symbol
+from web.present import Listed, asset_name, dollars, listings, number, price_now, ticker_of
+from web.schema import NOT_MIGRATED, Paging, route
+from web.services import Services
+
+HOUR_US = 3_600_000_000
+HOURS = 24
+Key = tuple[str, str]
+"""(exchange, symbol)."""
+
+
+class MarketsQuery(Paging, kw_only=True):
+    """``gainers`` and ``losers`` are by the change of 24 hours in percent."""
+
+    sort: Literal["gainers", "losers", "volume"] = "volume"
+    exchange: str | None = None
+
+
+class Market(msgspec.Struct):
+    """One symbol; what was never received, or is not known yet, is null."""
+
+    exchange: Exchange
+    symbol: Symbol
+    coin_id: CoinId
+    name: Annotated[str | None, Meta(description="Name of the base", examples=["Ethereum"])]
+    base: Annotated[str, Meta(description="What is traded", examples=["ETH"])]
+    quote: Annotated[str, Meta(description="What it is priced in", examples=["USDT"])]
+    price: Price | None
+    t: Annotated[Moment | None, Meta(description="When the last trade happened")]
+    change_24h: Price | None
+    change_24h_pct: Percent | None
+    high_24h: Price | None
+    low_24h: Price | None
+    volume_24h: Size | None
+    turnover_24h: Annotated[
+        Decimal | None, Meta(description="What was paid for it, in units of the quote")
+    ]
+    sparkline: Annotated[
+        list[Decimal | None] | None,
+        Meta(
+            description="The last price of each of 24 hours, the running one last; null where an "
+            "hour had no trade, null altogether while the database does not answer"
+        ),
+    ]
+    tick_size: Annotated[Decimal | None, Meta(description="Smallest step of the price")]
+    decimals: Annotated[int | None, Meta(description="Digits of a price after the point")]
+    age_ms: Annotated[int | None, Meta(description="Since the last trade was received, ms")]
+    stale: Annotated[bool, Meta(description="Old although there should be a newer price")]
+
+
+@route("/api/markets", query=MarketsQuery, answer=list[Market], errors=(400, 404))
+async def markets(services: Services, query: MarketsQuery) -> Page:
+    """Return the configured symbols, those with the most of what is asked for first.
+
+    Volumes are compared as turnovers in dollars; what is not known stands last. As the order lives,
+    a page says what has these places now.
+    """
+    keys = services.directory.all
+    if query.exchange is not None:
+        exchange = query.exchange.strip().lower()
+        keys = [key for key in keys if key[0] == exchange]
+        if not keys:
+            sentence = f"no exchange {query.exchange[:64]!r} is configured"
+            raise Refused(404, sentence, field="exchange")
+    ranks = {key: _rank(services, key, query.sort) for key in keys}
+    ordered = sorted(keys, key=ranks.__getitem__)
+    page, cursor = cursors.part(ordered, query.limit, query.cursor)
+    now = instant()
+    lines = await _sparklines(services, page, now)
+    known = listings(services)
+    rows = [_market(services, key, known[key], lines.get(key), now) for key in page]
+    return Page(rows, cursor)
+
+
+def _rank(services: Services, key: Key, sort: str) -> tuple[bool, Decimal]:
+    """Return what sorts before what: the greater value first, an unknown one last."""
+    value = _value(services, key, sort)
+    if value is None:
+        return (True, Decimal(0))
+    return (False, value if sort == "losers" else -value)
+
+
+def _value(services: Services, key: Key, sort: str) -> Decimal | None:
+    ticker = ticker_of(services, *key)
+    if ticker is None:
+        return None
+    if sort != "volume":
+        return number(ticker.change_24h_pct)
+    turnover, rate = number(ticker.turnover_24h), dollars(services, key[1])
+    # Rounded, so that the product has less digits than the exact context holds.
+    return None if turnover is None or rate is None else quotient(turnover, 1) * rate
+
+
+async def _sparklines(
+    services: Services, keys: Sequence[Key], now: Instant
+) -> dict[Key, list[Decimal | None]]:
+    """Return 24 hourly closes of each symbol; nothing while the database does not answer."""
+    firsts: dict[Key, int] = {}
+    for key in keys:
+        ticker = ticker_of(services, *key)
+        running = ticker.hour_start if ticker else bucket(now.wall, 3600)
+        firsts[key] = running - (HOURS - 1) * HOUR_US
+    try:
+        stored = await candle_rows.closes(services.pool, firsts)
+    except Exception as error:
+        if not is_waitable(error) and not isinstance(error, NOT_MIGRATED):
+            raise
+        return {}
+    lines: dict[Key, list[Decimal | None]] = {}
+    for key, first in firsts.items():
+        hours = stored[key]
+        for ts_open, update in services.hub.latest.candles.get((*key, 3600), {}).items():
+            assert isinstance(update.message, CandleUpdate)
+            second = ts_open // 1_000_000
+            if second not in hours or update.message.n > hours[second][0]:
+                hours[second] = (update.message.n, Decimal(update.message.close))
+        seconds = [first // 1_000_000 + 3600 * number for number in range(HOURS)]
+        lines[key] = [hours[second][1] if second in hours else None for second in seconds]
+    return lines
+
+
+def _market(
+    services: Services, key: Key, known: Listed, line: list[Decimal | None] | None, now: Instant
+) -> Market:
+    exchange, symbol = key
+    price = price_now(services, exchange, symbol, now)
+    return Market(
+        exchange=exchange,
+        symbol=symbol,
+        coin_id=price.coin_id,
+        name=asset_name(symbol),
+        base=symbols.base(symbol),
+        quote=symbols.quote(symbol),
+        price=price.price,
+        t=price.timestamp,
+        change_24h=price.change_24h,
+        change_24h_pct=price.change_24h_pct,
+        high_24h=price.high_24h,
+        low_24h=price.low_24h,
+        volume_24h=price.volume_24h,
+        turnover_24h=price.turnover_24h,
+        sparkline=line,
+        tick_size=known.tick_size,
+        decimals=known.decimals,
+        age_ms=price.age_ms,
+        stale=price.stale,
+    )
