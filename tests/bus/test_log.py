@@ -60,6 +60,43 @@ def test_json_lines_give_every_value_back() -> None:
     assert "second line" in found[-1]["traceback"]
 
 
+TASKS = """
+import asyncio, logging, sys
+from bus import log
+configure("INFO", sys.argv[1])
+
+async def one(number):
+    log.bind(request_id=f"id-{number}")
+    await asyncio.sleep(0)
+    Log("web").warning("an.event", number=number)
+    logging.getLogger("some.library").warning("a sentence")
+    await asyncio.create_task(within(number))
+
+async def within(number):
+    log.bind(stage="within")
+    Log("web").warning("an.event", number=number)
+
+async def every():
+    await asyncio.gather(*(one(number) for number in range(3)))
+    Log("web").warning("an.event", number=None)
+
+asyncio.run(every())
+"""
+
+
+def test_what_a_task_has_bound_stands_in_each_of_its_lines_and_in_no_other() -> None:
+    found: list[dict[str, Any]] = [json.loads(line) for line in logged("json", TASKS)]
+    assert len(found) == 10
+    ids = [one["request_id"] for one in found if one["event"] == "a sentence"]
+    assert sorted(ids) == ["id-0", "id-1", "id-2"]
+    for line in found:
+        if "number" in line:
+            number = line["number"]
+            assert line.get("request_id") == (None if number is None else f"id-{number}")
+    assert [line["request_id"] for line in found if "stage" in line] == ids
+    assert all("request_id=id-" in line for line in logged("text", TASKS)[:-1])
+
+
 def test_a_reader_that_has_gone_is_no_error() -> None:
     program = (
         "from bus.log import Log, configure\nconfigure('INFO', 'text')\n"

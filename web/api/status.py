@@ -1,12 +1,11 @@
 """``GET /api/status``: version, symbols, processes, feeds, disk, as this process knows them."""
 
-import os
-
 import msgspec
 
 from bus.actor import Instant, instant
 from bus.messages import FeedStatus
 from web.codecs import native
+from web.disk import Disk, disk
 from web.frames.native import Feed
 from web.latest import Life
 from web.schema import route
@@ -36,14 +35,6 @@ class ProcessStatus(msgspec.Struct):
     counters: dict[str, int | float]
 
 
-class Disk(msgspec.Struct):
-    """The file system of DATA_DIR, and the bytes of each exchange's journal."""
-
-    free_bytes: int | None
-    total_bytes: int | None
-    journals: dict[str, int]
-
-
 class Status(msgspec.Struct):
     """The installation as a whole. ``feeds`` are as in the ``status`` frames of ``/ws``."""
 
@@ -71,7 +62,7 @@ async def status(services: Services) -> Status:
         [ConfiguredSymbol(*one) for one in services.directory.all],
         [_process(life, now) for life in latest.lives(now)],
         feeds,
-        disk(services),
+        disk(services.settings),
     )
 
 
@@ -96,18 +87,3 @@ def _process(life: Life, now: Instant) -> ProcessStatus:
         (heartbeat.last_error if heartbeat else None) or error,
         {n: v for n, v in heartbeat.counters.items() if "{" not in n} if heartbeat else {},
     )
-
-
-def disk(services: Services) -> Disk:
-    """Return the room on DATA_DIR's file system and the sizes of the journals."""
-    journals: dict[str, int] = {}
-    free = total = None
-    try:
-        found = os.statvfs(services.settings.data_dir)
-        free, total = found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
-        for entry in os.scandir(services.settings.journal_dir):
-            exchange = entry.name.partition(".")[0]
-            journals[exchange] = journals.get(exchange, 0) + entry.stat().st_size
-    except OSError:
-        pass  # a folder or file that is not there (any more): what is not known is null
-    return Disk(free, total, journals)

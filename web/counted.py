@@ -1,0 +1,107 @@
+"""The table of what processes count: the name, the labels and the sentence of each as a metric.
+
+A process counts under short names in its heartbeat (``bus.heartbeat.Health``); each has its row
+here, under the kind of program that counts it, or is ``LEFT_OUT``. Names follow Prometheus'
+conventions: base units, ``_total`` for what only rises. Nothing here is computed.
+"""
+
+from typing import NamedTuple
+
+from web.traffic import BROADCAST_S, OPENED, REQUEST_S, REQUESTS, TEXTS
+
+
+class Row(NamedTuple):
+    """One counter or histogram as a metric, without ``tickwire_`` and ``_total``."""
+
+    metric: str
+    sentence: str
+    labels: dict[str, str] = {}  # noqa: RUF012 - never changed
+    """Labels beside the process (of a feed: the exchange) and those in the counter's own name."""
+
+
+COUNTERS: dict[str, dict[str, Row]] = {
+    "feed": {
+        "trades": Row("trades", "Trades received and journalled, each once."),
+        "batches": Row("journal_records", "Records written to the journal."),
+        "duplicates": Row("duplicates", "Trades received once more, and dropped."),
+        "quarantined": Row("quarantined", "Trades received and not believed."),
+        "bad_frames": Row("bad_frames", "Frames of an exchange that could not be read."),
+        "oversized": Row("oversized_frames", "Frames of an exchange that were too large to read."),
+        "not_stored": Row(
+            "not_stored",
+            "Trades passed on while the journal could not be written: to be had again.",
+        ),
+        "dropped_at_cap": Row(
+            "dropped_at_cap",
+            "Trades given up because the journal was full before they were stored.",
+        ),
+        "gaps_opened": Row("gaps_opened", "Ranges of trades found to be missing."),
+        "gaps_filled": Row("gaps_filled", "Ranges of missing trades that were had after all."),
+        "reconnects": Row("reconnects", "Connections to an exchange after the first."),
+        "handovers": Row("handovers", "Connections replaced by a new one without a pause."),
+        "resubscribes": Row("resubscribes", "Symbols subscribed to anew because they fell silent."),
+    },
+    "persister": {
+        "stored": Row("stored_trades", "Trades committed to Postgres, each once."),
+        "duplicates": Row("already_stored", "Trades that Postgres had already."),
+        "transactions": Row("transactions", "Transactions committed."),
+        "database_lost": Row("database_lost", "Times that the database was lost."),
+    },
+    "aggregator": {
+        "trades": Row("aggregated_trades", "Trades taken into tickers, candles and averages."),
+        "published": Row("published", "Tickers, candles and averages published."),
+    },
+    "tap": {
+        "trades": Row("tap_trades", "Trades sent to subscribers of the tap, as if there were one."),
+        "messages": Row("tap_messages", "Messages sent to subscribers, as if there were one."),
+        "subscriptions": Row("tap_subscriptions", "Subscriptions made to the tap."),
+        "admitted": Row("tap_admitted", "Connections to the tap let in by their key."),
+        "refused": Row("tap_refused", "Connections to the tap refused for their key."),
+        "cut": Row("tap_cut", "Connections to the tap cut: they asked for too much, or were too many."),
+    },
+    "web": {
+        "messages": Row("bus_messages", "Messages taken from the bus."),
+        "undecodable": Row("undecodable", "Messages of the bus that could not be read."),
+        "ws_too_slow": Row("slow_clients", "Connections closed because their client was too slow."),
+    },
+    "watchdog": {
+        "killed": Row("watchdog_kills", "Programs killed because they gave no sign of life."),
+        "started": Row("watchdog_starts", "Programs started that supervisord had given up."),
+    },
+}
+"""By kind of program and name: what each such process has, zero until it is first counted."""
+
+IN_SOME: dict[str, Row] = {
+    "from_socket": Row("taken_trades", "Trades taken, by the way they came.", {"source": "bus"}),
+    "from_journal": Row(
+        "taken_trades", "Trades taken, by the way they came.", {"source": "journal"}
+    ),
+    "unsent": Row("unsent", "Messages that a full socket did not take: read from the journal."),
+    "journal_damaged": Row("journal_damaged", "Times that a journal could not be read."),
+    "corrupt_records": Row("corrupt_records", "Journal records passed over as damaged."),
+    REQUESTS: Row("requests", "HTTP requests, by the route that answered and the status class."),
+    OPENED: Row("connections_opened", "WebSockets and event streams opened, by kind."),
+    TEXTS: Row("messages_sent", "Frames and events that clients' sockets have taken, by kind."),
+}
+"""By name, whoever counts it, and only where it is counted."""
+
+HISTOGRAMS: dict[str, Row] = {
+    BROADCAST_S: Row(
+        "broadcast_latency_seconds",
+        "From the feed's receipt of a trade until a client's socket has taken the ticker that tells"
+        " of it, the wait that the client's rate asks for included. One ticker of each write.",
+    ),
+    REQUEST_S: Row(
+        "request_duration_seconds", "From an HTTP request's arrival until its answer begins."
+    ),
+}
+
+LEFT_OUT = {
+    "connections": "a gauge for people; `tickwire_connections` has it by kind",
+    "streams_closed": "subtracted from those opened in `tickwire_connections`",
+    "trades_decoded": "depends on who looks",
+    "quotes_unreadable": "a client's own fault, and harmless",
+    "frames": "the simulator's: no part of an installation",
+    "clients": "the simulator's",
+}
+"""What is counted and is no metric, and why."""
