@@ -12,13 +12,19 @@ def test_without_a_database_only_history_is_away(without_database: Api) -> None:
     for path, query in (
         ("/api/averages", {"pair": "ETHUSDT"}),
         ("/api/candles", {"symbol": "ETHUSDT"}),
+        ("/api/trades", {"symbol": "ETHUSDT"}),
+        ("/api/prices/ETHUSDT/history", {}),
+        ("/prices/ETHUSDT/history", {}),
         ("/health/ready", {}),
     ):
         answer = without_database.get(path, query)
         assert answer.status == 503
         assert answer.error["code"] == "SERVICE_UNAVAILABLE"
         assert int(answer.headers["retry-after"]) > 0
-    for path in ("/api/last", "/api/status", "/health", "/health/live", "/"):
+    for path in (
+        *("/api/last", "/api/latest", "/api/prices", "/api/market/price/bitcoin", "/api/symbols"),
+        *("/api/markets", "/api/status", "/health", "/health/live", "/"),
+    ):
         assert without_database.get(path).status == 200
 
 
@@ -26,6 +32,8 @@ def test_a_database_without_tables_yet_is_away_too(tmp_path: Path, empty_databas
     api = Api(tmp_path, empty_database)
     assert api.get("/api/averages", {"pair": "ETHUSDT"}).status == 503
     assert api.get("/api/candles", {"symbol": "ETHUSDT"}).status == 503
+    assert api.get("/api/trades", {"symbol": "ETHUSDT"}).status == 503
+    assert api.get("/prices/ETHUSDT/history").status == 503
     assert "the database has no tables yet" in api.get("/health/ready").error["message"]
 
 
