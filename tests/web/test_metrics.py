@@ -5,86 +5,24 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
-from prometheus_client.metrics_core import Metric
-from prometheus_client.parser import text_string_to_metric_families
 
 from bus.heartbeat import BOUNDS_S, Health, labelled
-from bus.messages import Heartbeat, Message, ProgramState, ProgramTable
+from bus.messages import ProgramState, ProgramTable
 from bus.settings import ROOT
-from tests.web.messages import NOW, at, status, ticker
+from tests.web.messages import NOW, status, ticker
+from tests.web.scraping import SECOND, beat, scrape, web
 from web.counted import COUNTERS, IN_SOME, LEFT_OUT
-from web.disk import Disk
-from web.hub import Hub
-from web.metrics import Metrics
-from web.traffic import Connections, Requests
 
-SECOND = 1_000_000
 NASTY = 'a"b\\c\nd{e="f"}é'
-Labels = dict[str, str]
-
-
-class Route:
-    """All that is known of a request's route."""
-
-    path = "/prices/{symbol:path}/history"
-
-
-def web(program: str, *, requests: int = 3) -> Heartbeat:
-    """The heartbeat of a web process with requests, connections and durations."""
-    health = Health(program)
-    for _ in range(requests):
-        Requests(health).answered({"route": Route}, 200, 0.004)
-    Requests(health).answered({}, 404, 0.0001)
-    for name in ("ws", "sse"):
-        stream = Connections(health, name)
-        stream.opened()
-        stream.opened()
-        stream.closed()
-        stream.wrote(5, None)
-    health.observe("broadcast_s", 0.03)
-    health.observe("broadcast_s", 60.0)
-    return health.beat(NOW)
-
-
-def beat(program: str, pid: int = 1, ts: int = NOW, **counters: int) -> Heartbeat:
-    """A heartbeat with these counters."""
-    return Heartbeat(program, pid, ts, NOW - SECOND, "ready", dict(counters), 1000, 2_500_000, {})
-
-
-class Scrape:
-    """One answer, read as Prometheus reads it."""
-
-    def __init__(self, *messages: Message, after: int = 0) -> None:
-        hub = Hub(stale_after_s=15)
-        for message in messages:
-            hub.message(message, at(0))
-        disk = Disk(10, 100, {"binance": 4096})
-        made = Metrics(hub.latest, disk, at(after), "1.2.3", simulated=True)
-        self.text = made.text()
-        self.families: list[Metric] = list(text_string_to_metric_families(self.text))
-
-    def samples(self, name: str) -> list[tuple[Labels, float]]:
-        """Return the samples of a name."""
-        return [
-            (sample.labels, sample.value)
-            for family in self.families
-            for sample in family.samples
-            if sample.name == name
-        ]
-
-    def value(self, name: str, **labels: str) -> float:
-        """Return the one sample with exactly these labels."""
-        (found,) = [value for given, value in self.samples(name) if given == labels]
-        return found
 
 
 def test_every_family_is_named_described_and_typed_once() -> None:
-    scrape = Scrape(beat("feed-binance", trades=7), web("web-1"), web("web-2"), status(), ticker())
-    lines = scrape.text.splitlines()
+    found = scrape(beat("feed-binance", trades=7), web("web-1"), web("web-2"), status(), ticker())
+    lines = found.text.splitlines()
     for keyword in ("HELP", "TYPE"):
         named = [line.split()[2] for line in lines if line.startswith(f"# {keyword} ")]
-        assert len(named) == len(set(named)) == len(scrape.families)
-    for family in scrape.families:
+        assert len(named) == len(set(named)) == len(found.families)
+    for family in found.families:
         assert family.name.startswith("tickwire_")
         assert family.documentation.endswith(".")
         assert family.type in ("counter", "gauge", "histogram")
@@ -94,45 +32,45 @@ def test_every_family_is_named_described_and_typed_once() -> None:
 
 
 def test_the_trades_of_an_exchange_stand_under_its_name() -> None:
-    scrape = Scrape(beat("feed-binance", trades=7, duplicates=2), beat("feed-coinbase"))
-    assert scrape.value("tickwire_trades_total", exchange="binance") == 7
-    assert scrape.value("tickwire_duplicates_total", exchange="binance") == 2
-    assert scrape.value("tickwire_trades_total", exchange="coinbase") == 0
+    found = scrape(beat("feed-binance", trades=7, duplicates=2), beat("feed-coinbase"))
+    assert found.value("tickwire_trades_total", exchange="binance") == 7
+    assert found.value("tickwire_duplicates_total", exchange="binance") == 2
+    assert found.value("tickwire_trades_total", exchange="coinbase") == 0
 
 
 def test_each_web_process_is_in_the_answer_of_any() -> None:
-    scrape = Scrape(web("web-1", requests=3), web("web-2", requests=5))
+    found = scrape(web("web-1", requests=3), web("web-2", requests=5))
     for process, requests in (("web-1", 3), ("web-2", 5)):
         route = {"process": process, "route": "/prices/{symbol}/history"}
-        assert scrape.value("tickwire_requests_total", **route, status="2xx") == requests
-        assert scrape.value("tickwire_request_duration_seconds_count", **route) == requests
+        assert found.value("tickwire_requests_total", **route, status="2xx") == requests
+        assert found.value("tickwire_request_duration_seconds_count", **route) == requests
         for stream in ("ws", "sse"):
             here = {"process": process, "stream": stream}
-            assert scrape.value("tickwire_connections", **here) == 1
-            assert scrape.value("tickwire_connections_opened_total", **here) == 2
-            assert scrape.value("tickwire_messages_sent_total", **here) == 5
+            assert found.value("tickwire_connections", **here) == 1
+            assert found.value("tickwire_connections_opened_total", **here) == 2
+            assert found.value("tickwire_messages_sent_total", **here) == 5
 
 
 def test_a_histogram_counts_up_to_each_bound() -> None:
-    scrape = Scrape(web("web-1"))
+    found = scrape(web("web-1"))
     name = "tickwire_broadcast_latency_seconds"
-    buckets = scrape.samples(f"{name}_bucket")
+    buckets = found.samples(f"{name}_bucket")
     assert [float(labels["le"]) for labels, _ in buckets] == [*BOUNDS_S, float("inf")]
     counts = {labels["le"]: value for labels, value in buckets}
     assert (counts["0.025"], counts["0.05"], counts["10"], counts["+Inf"]) == (0, 1, 1, 2)
-    assert scrape.value(f"{name}_count", process="web-1") == 2
-    assert scrape.value(f"{name}_sum", process="web-1") == 60.03
+    assert found.value(f"{name}_count", process="web-1") == 2
+    assert found.value(f"{name}_sum", process="web-1") == 60.03
 
 
 def test_a_process_that_has_fallen_silent_is_late_and_keeps_its_counters_alone() -> None:
     messages = [beat("feed-binance", trades=7), beat("persister")]
-    alive = Scrape(*messages, after=3 * SECOND)
-    silent = Scrape(*messages, after=3 * SECOND + 1)
-    for scrape, up in ((alive, 1), (silent, 0)):
-        assert scrape.value("tickwire_process_up", process="feed-binance") == up
-        assert scrape.value("tickwire_process_late", process="feed-binance") == 1 - up
-        assert scrape.value("tickwire_trades_total", exchange="binance") == 7
-        assert scrape.value("tickwire_process_cpu_seconds_total", process="persister") == 2.5
+    alive = scrape(*messages, after=3 * SECOND)
+    silent = scrape(*messages, after=3 * SECOND + 1)
+    for found, up in ((alive, 1), (silent, 0)):
+        assert found.value("tickwire_process_up", process="feed-binance") == up
+        assert found.value("tickwire_process_late", process="feed-binance") == 1 - up
+        assert found.value("tickwire_trades_total", exchange="binance") == 7
+        assert found.value("tickwire_process_cpu_seconds_total", process="persister") == 2.5
     of_the_moment = "tickwire_process_resident_memory_bytes"
     assert alive.value(of_the_moment, process="persister") == 1000
     assert silent.samples(of_the_moment) == []
@@ -147,29 +85,29 @@ def test_supervisord_knows_who_is_down_before_his_heartbeats_do() -> None:
             ProgramState("tap", "FATAL", 0, NOW, 9, ""),
         ],
     )
-    scrape = Scrape(beat("persister"), table)
-    ups = {labels["process"]: up for labels, up in scrape.samples("tickwire_process_up")}
+    found = scrape(beat("persister"), table)
+    ups = {labels["process"]: up for labels, up in found.samples("tickwire_process_up")}
     assert ups == {"persister": 0, "postgres": 1, "tap": 0}
-    assert scrape.value("tickwire_process_late", process="persister") == 0
-    assert scrape.value("tickwire_process_restarts_total", process="persister") == 3
+    assert found.value("tickwire_process_late", process="persister") == 0
+    assert found.value("tickwire_process_restarts_total", process="persister") == 3
 
 
 def test_a_heartbeat_newer_than_the_watchdogs_last_word_counts() -> None:
     table = ProgramTable(NOW, [ProgramState("persister", "RUNNING", 5, NOW, 0, "")])
     name = "tickwire_process_resident_memory_bytes"
-    assert Scrape(table, beat("persister", pid=6, ts=NOW)).samples(name) == []
-    newer = Scrape(table, beat("persister", pid=6, ts=NOW + 1))
+    assert scrape(table, beat("persister", pid=6, ts=NOW)).samples(name) == []
+    newer = scrape(table, beat("persister", pid=6, ts=NOW + 1))
     assert newer.value(name, process="persister") == 1000
 
 
 def test_labels_come_through_whatever_is_in_them() -> None:
     health = Health("web-1")
     health.counters[labelled("requests", route=NASTY, status="2xx")] = 4
-    scrape = Scrape(health.beat(NOW), beat(f"feed-{NASTY}", trades=2), ticker(NASTY))
+    found = scrape(health.beat(NOW), beat(f"feed-{NASTY}", trades=2), ticker(NASTY))
     labels = {"process": "web-1", "route": NASTY, "status": "2xx"}
-    assert scrape.value("tickwire_requests_total", **labels) == 4
-    assert scrape.value("tickwire_trades_total", exchange=NASTY) == 2
-    assert scrape.value("tickwire_symbol_stale", exchange="binance", symbol=NASTY) == 0
+    assert found.value("tickwire_requests_total", **labels) == 4
+    assert found.value("tickwire_trades_total", exchange=NASTY) == 2
+    assert found.value("tickwire_symbol_stale", exchange="binance", symbol=NASTY) == 0
 
 
 def test_what_another_version_counts_differently_is_left_out() -> None:
@@ -177,26 +115,26 @@ def test_what_another_version_counts_differently_is_left_out() -> None:
         beat("web-1", **{"from_the_future": 1, 'gone{"a":"b"}': 1}),
         histograms={"request_s": [1, 0.5], "broadcast_s": [0] * (len(BOUNDS_S) + 1) + [0.0]},
     )
-    scrape = Scrape(other)
-    assert scrape.samples("tickwire_request_duration_seconds_count") == []
-    assert scrape.value("tickwire_broadcast_latency_seconds_count", process="web-1") == 0
-    assert "future" not in scrape.text
-    assert "gone" not in scrape.text
+    found = scrape(other)
+    assert found.samples("tickwire_request_duration_seconds_count") == []
+    assert found.value("tickwire_broadcast_latency_seconds_count", process="web-1") == 0
+    assert "future" not in found.text
+    assert "gone" not in found.text
 
 
 def test_feeds_and_symbols_say_how_they_are() -> None:
     stale = ticker(ts_recv=NOW - 60 * SECOND)
-    scrape = Scrape(status(symbols={"ETH-USDT": "stale", "BTC-USDT": "live"}), stale)
-    states = {labels["state"]: value for labels, value in scrape.samples("tickwire_feed_state")}
+    found = scrape(status(symbols={"ETH-USDT": "stale", "BTC-USDT": "live"}), stale)
+    states = {labels["state"]: value for labels, value in found.samples("tickwire_feed_state")}
     assert {state for state, value in states.items() if value} == {"connected"}
     assert set(states) > {"idle", "reconnecting", "disconnected"}
-    assert scrape.value("tickwire_journal_ok", exchange="binance") == 1
-    assert scrape.value("tickwire_symbol_stale", exchange="binance", symbol="ETH-USDT") == 1
-    assert scrape.value("tickwire_journal_bytes", exchange="binance") == 4096
+    assert found.value("tickwire_journal_ok", exchange="binance") == 1
+    assert found.value("tickwire_symbol_stale", exchange="binance", symbol="ETH-USDT") == 1
+    assert found.value("tickwire_journal_bytes", exchange="binance") == 4096
 
 
 def test_a_feed_without_a_sign_of_life_has_no_state() -> None:
-    silent = Scrape(status(), ticker(), after=60 * SECOND)
+    silent = scrape(status(), ticker(), after=60 * SECOND)
     assert silent.samples("tickwire_feed_state") == []
     assert silent.value("tickwire_symbol_stale", exchange="binance", symbol="ETH-USDT") == 1
 
