@@ -10,6 +10,7 @@ import pytest
 
 from bus import messages, topics, wiring
 from bus.settings import ROOT
+from web import app
 
 STRUCTS = {
     name: value
@@ -108,6 +109,14 @@ def test_the_runbook_has_no_alarm_that_nobody_raises() -> None:
     section = text_of("docs/runbook.md").split("\n## Alarms\n")[1].split("\n## ")[0]
     listed = {spans(line)[0] for line in section.splitlines() if line.startswith("| `")}
     assert listed == {event for event, _ in alarms()}
+
+
+def test_the_readme_names_every_route_and_stream() -> None:
+    rows = [line for line in text_of("README.md").splitlines() if line.startswith("| `")]
+    readme = " ".join(span for row in rows for span in spans(row.split("|")[1]))
+    paths = [endpoint.template for endpoint in app.endpoints()]
+    paths += [stream.path for stream in app.streams()]
+    assert [path for path in paths if not re.search(rf"{re.escape(path)}(?![/\w])", readme)] == []
 
 
 @pytest.mark.parametrize(
