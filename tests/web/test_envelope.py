@@ -24,8 +24,7 @@ async def fine(request: Request) -> Response:
 
 
 async def broken(request: Request) -> Response:
-    logging.getLogger("some.library").warning("what it has to say")
-    await asyncio.sleep(0)
+    await asyncio.to_thread(logging.getLogger("some.library").warning, "what it has to say")
     raise ZeroDivisionError("a secret")
 
 
