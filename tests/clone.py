@@ -12,9 +12,7 @@ from pathlib import Path
 from bus.settings import ROOT
 from tests.e2e.surroundings import bare_environment
 
-LEFT_OUT = shutil.ignore_patterns(
-    "__pycache__", "node_modules", ".*_cache", ".git", ".venv", ".hypothesis", "data"
-)
+LEFT_OUT = shutil.ignore_patterns("node_modules", ".*")
 PARTS = ("bus", "market", "store", "procs", "web", "tests", "docs")
 FILES = ("README.md", ".env.example", "Procfile", "supervisord.conf", "pyproject.toml")
 
@@ -34,7 +32,8 @@ class Clone:
         return {
             str(path.relative_to(self.root)): path.read_bytes()
             for path in self.root.rglob("*")
-            if path.is_file() and not {"__pycache__", ".hypothesis"} & set(path.parts)
+            if path.is_file()
+            and not {"__pycache__", ".hypothesis", ".mypy_cache"} & set(path.parts)
         }
 
     def changed(self) -> set[str]:
@@ -55,7 +54,7 @@ class Clone:
         return subprocess.Popen(
             [sys.executable, *arguments],
             cwd=self.root,
-            env=bare_environment(PYTHONDONTWRITEBYTECODE="1", HOME=str(self.root), **environ),
+            env=bare_environment(HOME=str(self.root), **environ),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

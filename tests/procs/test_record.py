@@ -66,9 +66,9 @@ class Program:
         return self._process.returncode, out, err
 
     def kill(self) -> None:
-        """End it if it runs."""
-        if self._process.poll() is None:
-            self.end(signal.SIGKILL)
+        """End it if it runs, and close its pipes."""
+        with self._process as process:
+            process.kill()
 
 
 Record = Callable[..., Program]
