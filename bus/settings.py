@@ -124,6 +124,14 @@ class Settings:
     journal_reserve_mib: int = _setting(
         16, values.integer(1, 1024), "Disk kept in reserve for the day the disk is full, MiB"
     )
+    quarantine_rows: int = _setting(
+        10_000,
+        values.integer(0, 100_000_000),
+        "Rows kept in the table `quarantine`: the newest trades that were not believed",
+    )
+    quarantine_days: int = _setting(
+        30, values.integer(0, 36_500), "Days for which a trade that was not believed is kept"
+    )
     ws_symbols: int = _setting(
         50,
         values.integer(1, 10_000),

@@ -12,7 +12,7 @@ from bus.process import Process, data_folder, run, run_folder
 from bus.wiring import BATCHES, OUT
 from market import decimals
 from procs.persister.persister import Persister
-from store import migrate, pool
+from store import migrate, pool, quarantine
 
 
 def open_database(dsn: str, program: str, *, simulated: bool) -> pool.Connection:
@@ -43,6 +43,7 @@ def main(process: Process) -> int:
         partial(open_database, settings.dsn, process.program, simulated=settings.simulated),
         process.health,
         process.log,
+        partial(quarantine.prune, rows=settings.quarantine_rows, days=settings.quarantine_days),
     )
     inputs: dict[str, sockets.Socket | sockets.Subscriber] = {
         "batches": sockets.bind(context, BATCHES, run_dir, process.program),

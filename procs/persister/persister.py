@@ -41,15 +41,22 @@ class Persister(Idle):
         open_database: connects and migrates; may raise what ``is_waitable`` knows.
         health: what the process says of itself.
         log: for life cycle and trouble.
+        prune: keeps the quarantine within its bounds.
     """
 
     def __init__(
-        self, journal_dir: Path, open_database: Callable[[], Connection], health: Health, log: Log
+        self,
+        journal_dir: Path,
+        open_database: Callable[[], Connection],
+        health: Health,
+        log: Log,
+        prune: Callable[[Connection], int] = quarantine.prune,
     ) -> None:
         self._journal_dir = journal_dir
         self._open_database = open_database
         self._health = health
         self._log = log
+        self._prune = prune
         self._connection: Connection | None = None
         self._ledgers: dict[str, Ledger] = {}
         self._followers: dict[str, Follower] = {}
@@ -109,7 +116,7 @@ class Persister(Idle):
             self._write_listings(now)
         if now.mono >= self._next_prune and self._connection is not None:
             self._next_prune = now.mono + PRUNE_EVERY_US
-            self._guarded(now, lambda: quarantine.prune(self._database()))
+            self._guarded(now, lambda: self._prune(self._database()))
         return sends
 
     def _write_listings(self, now: Instant) -> None:

@@ -1,6 +1,6 @@
 """A persister and an aggregator on real journals and a real Postgres, without their sockets."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from bus.actor import Instant, Send
@@ -11,7 +11,7 @@ from procs.aggregator.aggregator import RETRY_US, Aggregator
 from procs.aggregator.snapshot import Loading
 from procs.persister.__main__ import open_database
 from procs.persister.persister import Persister
-from store import pool
+from store import pool, quarantine
 from tests.eventually import eventually
 
 
@@ -30,12 +30,19 @@ class Clock:
 class Persisting:
     """One life of a persister."""
 
-    def __init__(self, journal_dir: Path, dsn: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        journal_dir: Path,
+        dsn: str,
+        clock: Clock,
+        prune: Callable[[pool.Connection], int] = quarantine.prune,
+    ) -> None:
         self.health = Health("persister")
         self.clock = clock
         self.dsn = dsn
         self.connections: list[pool.Connection] = []
-        self.actor = Persister(journal_dir, self._open, self.health, Log("persister"))
+        log = Log("persister")
+        self.actor = Persister(journal_dir, self._open, self.health, log, prune)
 
     def _open(self) -> pool.Connection:
         self.connections.append(open_database(self.dsn, "persister", simulated=False))
