@@ -111,6 +111,14 @@ def test_the_runbook_has_no_alarm_that_nobody_raises() -> None:
     assert listed == {event for event, _ in alarms()}
 
 
+def test_each_alert_of_prometheus_stands_in_the_runbook_and_no_other() -> None:
+    rules = text_of("deploy/prometheus/alerts.yml")
+    section = text_of("docs/runbook.md").split("\n## Alerts\n")[1].split("\n## ")[0]
+    listed = re.findall(r"^\| `(\w+)` \| .{10}", section, re.MULTILINE)
+    assert sorted(listed) == sorted(re.findall(r"- alert: (\w+)", rules))
+    assert listed
+
+
 def test_the_readme_names_every_route_and_stream() -> None:
     rows = [line for line in text_of("README.md").splitlines() if line.startswith("| `")]
     readme = " ".join(span for row in rows for span in spans(row.split("|")[1]))
