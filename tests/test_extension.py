@@ -139,7 +139,7 @@ def test_the_contract_is_checked_on_it_without_being_told(extended: Clone) -> No
     passed = {line for line in said.splitlines() if line.startswith("PASSED")}
     for check in CHECKS:
         assert any(f"{NAME}/" in line and f"-{check.__name__}]" in line for line in passed), said
-    assert len(passed) == len(CHECKS) + 1
+    assert len(passed) == len(CHECKS) + 2
 
 
 def test_without_a_recording_the_contract_is_not_kept(tmp_path: Path) -> None:

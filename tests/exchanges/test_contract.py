@@ -1,10 +1,21 @@
 """Every exchange that there is a file for, held to the contract on its own recordings."""
 
-import pytest
+from pathlib import Path
 
+import pytest
+from msgspec.structs import replace
+
+from bus.actor import Instant
+from bus.heartbeat import Health
+from bus.journal import JournalReader, JournalWriter, path_of
+from bus.log import Log
+from bus.messages import JournalRecord, Trade, TradeBatch, decode_record
 from procs.feed import exchanges
-from tests.exchanges.contract import CHECKS, Check, read
+from procs.feed.feed import Feed
+from tests.exchanges.contract import CHECKS, Check, read, trades_of
 from tests.fix_recordings import Recording, own
+
+FRAMES_PER_WAKE = 10
 
 
 @pytest.mark.parametrize("name", exchanges.names())
@@ -16,3 +27,47 @@ def test_every_exchange_has_a_recording(name: str) -> None:
 @pytest.mark.parametrize("recording", own(), ids=str)
 def test_every_exchange_keeps_its_promises(recording: Recording, check: Check) -> None:
     check(exchanges.load(recording.exchange), read(recording))
+
+
+def journalled(recording: Recording, folder: Path) -> list[JournalRecord]:
+    """Return what a feed writes down of a recording, but for its journal's own epoch."""
+    kind, recorded = exchanges.load(recording.exchange), read(recording)
+    journal = JournalWriter(path_of(folder, "it"), cap_bytes=1 << 30, reserve_bytes=1 << 20)
+    feed = Feed(
+        kind(recorded.symbols),
+        recorded.symbols,
+        journal,
+        Health("feed"),
+        Log("feed"),
+        stale_after_us=15_000_000,
+        keep_us=0,
+        keep_bad_frames=lambda lines: None,
+    )
+    for number, (ts, frame) in enumerate(recorded.frames, 1):
+        now = Instant(ts, ts)
+        feed.on_frame(frame, now)
+        if number % FRAMES_PER_WAKE == 0 or number == len(recorded.frames):
+            feed.on_wake(now)
+    reader = JournalReader(journal.path)
+    records = [decode_record(record.body) for record in reader.read(0, 1_000_000)]
+    reader.close()
+    journal.close()
+    return [replace(record, epoch=0) for record in records]
+
+
+@pytest.mark.parametrize("recording", own(), ids=str)
+def test_replaying_a_recording_twice_gives_identical_records(
+    recording: Recording, tmp_path: Path
+) -> None:
+    lives = []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        lives.append(journalled(recording, tmp_path / name))
+    records = lives[0]
+    assert records == lives[1]
+    once: dict[tuple[str, int], Trade] = {}
+    for trade in trades_of(exchanges.load(recording.exchange), read(recording)):
+        once.setdefault((trade.symbol, trade.trade_id), trade)
+    assert [
+        trade for record in records if isinstance(record, TradeBatch) for trade in record.trades
+    ] == list(once.values())
