@@ -57,7 +57,7 @@ COUNTERS: dict[str, dict[str, Row]] = {
         "subscriptions": Row("tap_subscriptions", "Subscriptions made to the tap."),
         "admitted": Row("tap_admitted", "Connections to the tap let in by their key."),
         "refused": Row("tap_refused", "Connections to the tap refused for their key."),
-        "cut": Row("tap_cut", "Connections to the tap cut: they asked for too much, or were too many."),
+        "cut": Row("tap_cut", "Connections to the tap cut: what they sent was too much or wrong."),
     },
     "web": {
         "messages": Row("bus_messages", "Messages taken from the bus."),
