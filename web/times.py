@@ -31,13 +31,19 @@ def iso_seconds(ts: int) -> str:
 
 def _second(seconds: int) -> str:
     days, second = divmod(seconds, 86400)
-    minute = second // 60
-    return f"{_day(days)}T{minute // 60:02d}:{minute % 60:02d}:{second % 60:02d}"
+    return f"{_day(days)}T{_clock(second)}"
 
 
+# A week of candles asks for seven days and 1,440 minutes, over and over.
 @lru_cache(maxsize=4096)
 def _day(days: int) -> str:
     return f"{_EPOCH + timedelta(days=days):%Y-%m-%d}"
+
+
+@lru_cache(maxsize=4096)
+def _clock(second: int) -> str:
+    minute = second // 60
+    return f"{minute // 60:02d}:{minute % 60:02d}:{second % 60:02d}"
 
 
 def parse(text: str) -> int:

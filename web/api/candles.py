@@ -57,10 +57,17 @@ async def candles(services: Services, query: CandlesQuery) -> Page:
 
 def _cells(row: candle_rows.CandleRow, closed_before: int) -> tuple[str, ...]:
     second, opened, high, low, close, volume, n, vwap = row
-    closed = "true" if second <= closed_before else "false"
-    t = f'"{times.iso_seconds(second * 1_000_000)}"'
     trades = str(n)
     return (
-        *(t, opened, high, low, close, volume, trades, vwap or "null"),
-        *(closed, trades, '"trades"'),
+        f'"{times.iso_seconds(second * 1_000_000)}"',
+        opened,
+        high,
+        low,
+        close,
+        volume,
+        trades,
+        vwap or "null",
+        "true" if second <= closed_before else "false",
+        trades,
+        '"trades"',
     )
