@@ -60,6 +60,10 @@ check: setup check-js ## lint, types, tidy, generated files
 	$(PY) -m web.generate --check
 	$(PY) -m pytest tests/test_tidy.py --durations=0
 
+.PHONY: api-check
+api-check: setup ## ten minutes of requests made from the OpenAPI document
+	API_CHECK_S=600 $(PY) -m pytest --timeout=900 tests/web/test_schemathesis.py
+
 .PHONY: fix
 fix: setup ## mend what can be mended, write generated files
 	$(VENV)/bin/ruff check --fix .

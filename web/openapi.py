@@ -151,7 +151,9 @@ def parameters(query: Any, in_path: Sequence[str] = ()) -> list[Schema]:
         parameter: Schema = {"name": name, "in": "path" if placed else "query"}
         parameter["required"] = placed or name in required
         parameter["description"] = schema.pop("description", "")
-        if parameter["required"] and "examples" in schema:
+        if not parameter["required"]:
+            parameter["allowEmptyValue"] = True  # which is as good as none
+        elif "examples" in schema:
             parameter["example"] = schema["examples"][0]
         made.append({**parameter, "schema": schema})
     return sorted(made, key=lambda each: (each["in"] != "path", not each["required"]))
