@@ -27,6 +27,9 @@ from web.type_text import text_of
 
 PLACE = "<!-- streams -->"
 """Where the page's file wants the streams."""
+BANNER_PLACE = "<!-- simulated -->"
+BANNER = '<p class="simulated"><strong>SIMULATED</strong> exchange data</p>'
+"""What every page of an installation with simulated exchanges says, and where this one does."""
 _EVERYWHERE = ("0.0.0.0", "::", "")
 _in_backticks = re.compile(r"`([^`]+)`").sub
 _word = re.compile(r"\w+", re.ASCII).sub
@@ -41,7 +44,8 @@ def routes(
     live = asyncapi.document(
         streams, services.version, web=_host(settings), tap=_tap(settings.tap_endpoint)
     )
-    text = page.decode().replace(PLACE, streams_of(live))
+    banner = BANNER if settings.simulated else ""
+    text = page.decode().replace(BANNER_PLACE, banner).replace(PLACE, streams_of(live))
     return [
         _route("/openapi.json", Asset.of(encode(on_http), "application/json")),
         _route("/asyncapi.json", Asset.of(encode(live), "application/json")),

@@ -46,6 +46,16 @@ def test_a_route_can_be_tried_and_nothing_is_complained_about_or_loaded_from_els
     assert hosts - {""} == {urlsplit(demo.url).netloc}
 
 
+def test_simulated_data_is_said_to_be_simulated_and_the_dashboard_leads_here(
+    demo: Demo, pages: Pages
+) -> None:
+    page = pages()
+    page.goto(demo.url)
+    page.get_by_role("link", name="API").click()
+    expect(page.locator(".opblock").first).to_be_visible(timeout=LOADING_MS)
+    expect(page.get_by_text("SIMULATED")).to_be_visible()
+
+
 def test_a_violation_of_the_policy_would_be_noticed(demo: Demo, pages: Pages) -> None:
     page = pages()
     errors = errors_of(page)

@@ -32,7 +32,7 @@ export function App({ retry }) {
       }
     </main>
     <footer class="footer">
-      <span>tickwire ${version.value ?? ""}</span>
+      <span>tickwire ${version.value ?? ""} · <a href="/docs">API</a></span>
       <span>Times are ${zone}; hours are averaged in UTC</span>
       <span>
         Charts: TradingView Lightweight Charts™, © TradingView, Inc.${" "}
