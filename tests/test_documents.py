@@ -91,7 +91,7 @@ def test_each_socket_is_documented_with_its_limits() -> None:
         assert kind.split(" → ") in ([wire.binds, wire.connects], [wire.connects, wire.binds])
         assert int(hwm) == wire.hwm
         amount, unit = size.split()
-        assert int(amount) << {"KiB": 10, "MiB": 20}[unit] == wire.size_max
+        assert int(amount) << {"B": 0, "KiB": 10, "MiB": 20}[unit] == wire.size_max
         assert full == wire.when_full
 
 

@@ -62,12 +62,19 @@ def printed(demo: Stack, *command: str, text: str, allowed: tuple[int, ...] = (0
     return done.stdout
 
 
+@pytest.fixture(scope="module")
+def flowing(demo: Stack) -> Stack:
+    """The shared installation, once Postgres has trades of each symbol."""
+    demo.mark()
+    return demo
+
+
 @pytest.mark.e2e
 @pytest.mark.parametrize("line", lines_with("curl"))
-def test_each_curl_answers_with_data(demo: Stack, line: str) -> None:
+def test_each_curl_answers_with_data(flowing: Stack, line: str) -> None:
     needed("curl")
     stream = " -sN " in line
-    out = printed(demo, "sh", "-c", text=line, allowed=(0, 28) if stream else (0,))
+    out = printed(flowing, "sh", "-c", text=line, allowed=(0, 28) if stream else (0,))
     if stream:
         assert out.count("\ndata: {") > 2
     elif "format=csv" in line:
@@ -82,8 +89,8 @@ def test_each_curl_answers_with_data(demo: Stack, line: str) -> None:
 
 
 @pytest.mark.e2e
-def test_the_python_example_prints_averages_and_trades(demo: Stack) -> None:
-    out = printed(demo, sys.executable, "-c", text=block_with(README, "python", "urlopen"))
+def test_the_python_example_prints_averages_and_trades(flowing: Stack) -> None:
+    out = printed(flowing, sys.executable, "-c", text=block_with(README, "python", "urlopen"))
     lines = out.splitlines()
     assert re.fullmatch(r"\S+Z [\d.]+ \d+", lines[0])
     trades = [line for line in lines if re.fullmatch(r"(BTC-USD|ETH-USDT) \d+ [\d.]+ [\d.]+", line)]
@@ -124,9 +131,9 @@ def test_the_tap_prints_its_feed_as_json(demo: Stack) -> None:
 
 
 @pytest.mark.e2e
-def test_the_sql_for_others_has_rows(demo: Stack) -> None:
+def test_the_sql_for_others_has_rows(flowing: Stack) -> None:
     (query,) = blocks(README, "sql")
-    assert demo.rows(query)
+    assert flowing.rows(query)
 
 
 @pytest.mark.e2e
@@ -138,9 +145,9 @@ def test_the_sql_of_the_runbook_runs(demo: Stack, query: str) -> None:
 
 
 @pytest.mark.e2e
-def test_the_verifying_query_finds_nothing_wrong_and_would_find_it(demo: Stack) -> None:
+def test_the_verifying_query_finds_nothing_wrong_and_would_find_it(flowing: Stack) -> None:
     query = block_with(RUNBOOK, "sql", "FULL JOIN candle").encode()
-    with psycopg.connect(demo.settings.dsn) as connection:
+    with psycopg.connect(flowing.settings.dsn) as connection:
         assert connection.execute(query).fetchall() == []
         one = connection.execute(
             "UPDATE candle SET sum_p = sum_p + 1e-12 WHERE (exchange, symbol, interval_s, ts_open)"
