@@ -88,6 +88,7 @@ def document(
         channels[key] = _channel_on_tap(address, sentence, names[on_tap[word]])
         _operate(operations, key, channels[key], [names[on_tap[word]]], "send")
     packed = {names[struct] for struct in on_tap.values()}
+    heard = {names[struct] for stream in streams for struct in stream.hears}
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -106,7 +107,7 @@ def document(
         "operations": operations,
         "components": {
             "messages": {
-                name: _message(name, named[name], packed=name in packed)
+                name: _message(name, named, packed=name in packed, heard=name in heard)
                 for name in sorted({names[one] for one in [*frames, *on_tap.values()]})
             },
             "schemas": {name: _as_draft_7(schema) for name, schema in named.items()},
@@ -190,7 +191,8 @@ def _operate(
         }
 
 
-def _message(name: str, schema: Schema, *, packed: bool) -> dict[str, Any]:
+def _message(name: str, named: dict[str, Schema], *, packed: bool, heard: bool) -> dict[str, Any]:
+    schema = named[name]
     tag = next(
         (one["enum"][0] for one in schema.get("properties", {}).values() if "enum" in one), name
     )
@@ -202,7 +204,41 @@ def _message(name: str, schema: Schema, *, packed: bool) -> dict[str, Any]:
     }
     if packed:
         message["contentType"] = "application/msgpack"
+    if heard:
+        message["examples"] = [{"payload": example(schema, named)}]
     return message
+
+
+def example(schema: Schema, named: dict[str, Schema]) -> Any:
+    """Return a value that fits a schema: the fields that must be there, and those with a default.
+
+    What a schema gives as an example or default is preferred.
+    """
+    if "examples" in schema:
+        return schema["examples"][0]
+    if "$ref" in schema:
+        return example(named[schema["$ref"].rpartition("/")[2]], named)
+    if schema.get("default") is not None:
+        return schema["default"]
+    if "enum" in schema:
+        return schema["enum"][0]
+    if "anyOf" in schema:
+        return example(next(one for one in schema["anyOf"] if one != {"type": "null"}), named)
+    match schema.get("type"):
+        case "object":
+            required = schema.get("required", ())
+            return {
+                name: example(each, named)
+                for name, each in schema.get("properties", {}).items()
+                if name in required or each.get("default") is not None
+            }
+        case "array":
+            return [example(schema.get("items", {}), named)] * schema.get("minItems", 1)
+        case "integer" | "number":
+            return schema.get("minimum", 0)
+        case "boolean":
+            return False
+    return "…"
 
 
 def _as_draft_7(schema: Any) -> Any:

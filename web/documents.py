@@ -106,7 +106,12 @@ def _channel(key: str, channel: Schema, document: dict[str, Any]) -> str:
 def _message(ref: str, document: dict[str, Any]) -> str:
     message = document["components"]["messages"][ref.rpartition("/")[2]]
     name, title = html.escape(message["name"]), html.escape(message["title"])
-    return f'<li><a href="#{title}"><code>{name}</code></a> {_inline(message["summary"])}</li>'
+    shown = "".join(
+        f"<pre><code>{html.escape(msgspec.json.encode(one['payload']).decode())}</code></pre>"
+        for one in message.get("examples", ())
+    )
+    link = f'<a href="#{title}"><code>{name}</code></a>'
+    return f"<li>{link} {_inline(message['summary'])}{shown}</li>"
 
 
 def _type(name: str, schema: Schema, named: dict[str, Schema]) -> str:

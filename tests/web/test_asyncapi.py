@@ -121,6 +121,21 @@ def test_what_the_tap_sends_is_what_the_document_says(name: str, packed: bytes) 
         assert not schema_of(name).is_valid({**sent, key: {}})
 
 
+def test_everything_that_a_client_may_say_has_an_example_that_fits() -> None:
+    heard = [
+        message["$ref"].rpartition("/")[2]
+        for operation in DOCUMENT["operations"].values()
+        if operation["action"] == "receive"
+        for message in operation["messages"]
+    ]
+    for name in heard:
+        (given,) = DOCUMENT["components"]["messages"][name]["examples"]
+        schema_of(name).validate(given["payload"])
+    (given,) = DOCUMENT["components"]["messages"]["SubscribeFrame"]["examples"]
+    assert given["payload"]["type"] == "subscribe"
+    assert given["payload"]["payload"]["channel"] == "ticker"
+
+
 def test_the_fields_of_the_tap_are_described_as_the_messages_of_the_bus_are() -> None:
     described = DOCUMENT["components"]["schemas"]["TradeMap"]["properties"]
     assert described["ts_event"]["description"] == "When it happened at the exchange, µs UTC."

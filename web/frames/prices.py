@@ -6,7 +6,7 @@ from msgspec import Meta, Struct
 
 from web.frames.fields import Code, CoinId, Moment, Price, Sentence
 
-CoinText = Annotated[str, Meta(min_length=1, max_length=64)]
+CoinText = Annotated[str, Meta(min_length=1, max_length=64, examples=["bitcoin"])]
 
 
 class CoinPrice(Struct):
