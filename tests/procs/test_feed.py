@@ -9,9 +9,9 @@ from bus.actor import Instant
 from bus.journal import JournalReader
 from bus.log import Log
 from bus.messages import GapOpened, JournalRecord, QuarantineBatch, Stored, TradeBatch, encode
+from procs.feed.commits import CAP_GRACE_US
 from procs.feed.connection import Connection
 from procs.feed.exchanges import ID_MAX
-from procs.feed.feed import CAP_GRACE_US
 from tests.exchanges import garbage
 from tests.fix_disk import Disk
 from tests.procs.feeding import START, Feeding, match, on, status

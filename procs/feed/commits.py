@@ -1,0 +1,231 @@
+"""What a feed commits: each trade once, in the journal before anybody else hears of it.
+
+In come trades, quarantined items and the persister's position; out go journal records, and the
+sends that publish them. The ids seen are the journal's own, changed in the same commit. While the
+disk is full trades go out with ``seq`` None and their ids stay unseen, so that they can still be
+had later. It never waits for anybody: what the bus does not take, the consumers read from the
+journal.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from bus import topics
+from bus.actor import Instant, Send
+from bus.errors import JournalFull
+from bus.heartbeat import Health
+from bus.journal import FULL_PAGE, JournalWriter
+from bus.log import Log
+from bus.messages import (
+    Gap,
+    GapOpened,
+    JournalRecord,
+    QuarantineBatch,
+    Quarantined,
+    Stored,
+    Trade,
+    TradeBatch,
+    encode,
+)
+from market.sequence import IdSet
+from procs.feed.cap import given_up, missing
+
+NOTE_STORED_EVERY_US = 10_000_000
+CAP_GRACE_US = 10_000_000
+"""Nothing is given up so soon after the start: the persister has not said yet how far it is."""
+
+
+class Commits:
+    """One exchange's journal and the ids in it.
+
+    Args:
+        exchange: its name.
+        journal: where it goes; nobody else writes there.
+        health: what the process says of itself.
+        log: for what a person must know.
+        keep_us: how long a stored record stays in the journal.
+    """
+
+    def __init__(
+        self, exchange: str, journal: JournalWriter, health: Health, log: Log, *, keep_us: int
+    ) -> None:
+        self._exchange = exchange
+        self._journal = journal
+        self._health = health
+        self._log = log
+        self._keep_us = keep_us
+        self._ids = {key: IdSet(found) for key, found in journal.seen().items()}
+        self._symbol_seqs = journal.symbol_seqs()
+        self._stored_seq = self._stored_noted = journal.stored_seq()
+        self._stored_note_at = 0
+        self._cap_from: int | None = None
+        self.journal_ok = True
+        """False while the journal takes nothing."""
+        self._positions()
+
+    # ---- ids
+
+    def see(self, symbol: str, series: int, trade_id: int) -> bool:
+        """Count an id as seen; False when it was already: a duplicate."""
+        ids = self._ids.get((symbol, series))
+        if ids is None:
+            ids = self._ids[symbol, series] = IdSet()
+        if ids.add(trade_id):
+            return True
+        self._health.counters["duplicates"] += 1
+        return False
+
+    def newest(self, symbol: str) -> int | None:
+        """Return the highest id seen of a symbol's first series."""
+        ids = self._ids.get((symbol, 0))
+        return ids.last if ids else None
+
+    # ---- records
+
+    def commit(
+        self,
+        trades: list[Trade],
+        items: list[Quarantined],
+        counts: Mapping[str, int],
+        now: Instant,
+    ) -> Sequence[Send]:
+        """Journal what came in one wake, as one commit, and return what publishes it.
+
+        ``counts`` says how many of the trades each symbol has.
+        """
+        records: list[JournalRecord] = []
+        first = seq = self._journal.last_seq + 1
+        epoch = self._journal.epoch
+        if trades:
+            previous = {symbol: self._symbol_seqs.get(symbol) for symbol in counts}
+            records.append(TradeBatch(self._exchange, epoch, seq, trades, previous))
+            seq += 1
+        if items:
+            records.append(QuarantineBatch(self._exchange, epoch, seq, items))
+        bodies = [encode(record) for record in records]
+        if not self._append(bodies, dict.fromkeys(counts, first), now):
+            return self._not_stored(records)
+        self._health.counters["trades"] += len(trades)
+        self._health.counters["batches"] += len(records)
+        return self._both(bodies)
+
+    def _both(self, bodies: Sequence[bytes]) -> list[Send]:
+        topic = topics.batch(self._exchange)
+        sends = [Send("out", topic, body) for body in bodies]
+        return sends + [Send("persister", b"", body) for body in bodies]
+
+    def _append(self, bodies: Sequence[bytes], symbol_seqs: dict[str, int], now: Instant) -> bool:
+        """Append to the journal; on a full disk make room and try once more."""
+        seen = {key: touched for key, ids in self._ids.items() if (touched := ids.take_touched())}
+        for attempt in range(2):
+            try:
+                self._journal.append(bodies, now.wall, seen, symbol_seqs)
+            except JournalFull as full:
+                self._health.last_error = str(full)
+                if self.journal_ok:
+                    self._log.error("journal.full", advice="free some disk space")
+                self.journal_ok = False
+                if attempt == 0 and self._make_room():
+                    continue
+                return False
+            break
+        if not self.journal_ok:
+            self._log.warning("journal.recovered")
+            self.journal_ok = True
+        self._symbol_seqs.update(symbol_seqs)
+        self._positions()
+        return True
+
+    def _make_room(self) -> bool:
+        """Use the reserve to delete what is stored; return whether anything was gained."""
+        try:
+            gained = self._journal.release_reserve()
+            return self._journal.drop(self._stored_seq, FULL_PAGE) > 0 or gained
+        except JournalFull:
+            return False
+
+    def _not_stored(self, records: Sequence[JournalRecord]) -> list[Send]:
+        """Publish the trades without a position, and forget their ids: they can come again."""
+        sends = []
+        for record in records:
+            if isinstance(record, TradeBatch):
+                for trade in record.trades:
+                    ids = self._ids[trade.symbol, trade.series]
+                    ids.remove_range(trade.trade_id, trade.trade_id)
+                loose = TradeBatch(record.exchange, record.epoch, None, record.trades, {})
+                sends.append(Send("out", topics.batch(self._exchange), encode(loose)))
+                self._health.counters["not_stored"] += len(record.trades)
+            elif isinstance(record, QuarantineBatch):
+                for item in record.items:
+                    if item.symbol is not None and item.trade_id is not None:
+                        ids = self._ids[item.symbol, item.series]
+                        ids.remove_range(item.trade_id, item.trade_id)
+        # The file still holds the intervals from before these trades, as memory does now.
+        for ids in self._ids.values():
+            ids.take_touched()
+        return sends
+
+    def _positions(self) -> None:
+        self._health.positions[self._exchange] = (self._journal.epoch, self._journal.last_seq)
+
+    # ---- bounds
+
+    def stored(self, message: Stored) -> None:
+        """Take the persister's position: what lies before it may be trimmed."""
+        if message.exchange == self._exchange and message.epoch == self._journal.epoch:
+            self._stored_seq = max(self._stored_seq, message.seq)
+
+    def refill_reserve(self) -> None:
+        """Set disk aside again for the day it is full, once there is some."""
+        if self.journal_ok:
+            self._journal.refill_reserve()
+
+    def keep_within_bounds(self, now: Instant) -> Sequence[Send]:
+        """Trim what is stored and old; at the cap give up the oldest."""
+        if self._cap_from is None:
+            self._cap_from = now.mono + CAP_GRACE_US
+        try:
+            self._journal.trim(self._stored_seq, now.wall - self._keep_us)
+            if self._stored_seq != self._stored_noted and now.mono >= self._stored_note_at:
+                self._stored_note_at = now.mono + NOTE_STORED_EVERY_US
+                self._journal.note_stored(self._stored_seq)
+                self._stored_noted = self._stored_seq
+            if now.mono >= self._cap_from and self._journal.over_cap():
+                return self._drop_oldest(now)
+        except JournalFull as full:
+            self._health.last_error = str(full)
+        return ()
+
+    def _drop_oldest(self, now: Instant) -> list[Send]:
+        """At the cap: give up the oldest records, after journalling what is lost with them."""
+        oldest = self._journal.oldest()
+        trades, gaps = given_up(oldest, self._stored_seq)
+        for key, ids in trades.items():
+            for low, high in ids.intervals():
+                self._ids[key].remove_range(low, high)
+        lost = [
+            Gap(symbol, first, last, series)
+            for (symbol, series), ids in missing(trades, gaps, self._ids).items()
+            for first, last in ids.intervals()
+        ]
+        sends: list[Send] = []
+        if lost:
+            reason = "the journal reached its cap before Postgres had them"
+            seq = self._journal.last_seq + 1
+            body = encode(GapOpened(self._exchange, self._journal.epoch, seq, lost, reason))
+            if not self._append([body], {}, now):
+                for key, ids in trades.items():
+                    for low, high in ids.intervals():
+                        self._ids[key].add_range(low, high)
+                return sends
+            dropped = sum(len(ids) for ids in trades.values())
+            self._health.counters["dropped_at_cap"] += dropped
+            self._health.counters["gaps_opened"] += len(lost)
+            self._log.error("journal.cap", dropped=dropped)
+            sends = self._both([body])
+        if oldest:
+            self._journal.drop(oldest[-1].seq)
+        return sends
+
+    def close(self) -> None:
+        """Close the journal."""
+        self._journal.close()
