@@ -9,6 +9,7 @@ plan of the slowest query goes to standard error.
 import argparse
 import asyncio
 import http.client
+import re
 import sys
 import tempfile
 import time
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlencode
 
+import msgspec
 import psycopg
 
 from bench import market_week
@@ -36,44 +38,53 @@ PATIENCE_S = 60.0
 Query = dict[str, str]
 
 
+ASKED: dict[str, list[Query]] = {
+    "/api/averages": [{"pair": "ETHUSDT"}, {"pair": "ETHUSDT", "from": "-7d"}],
+    "/api/candles": [
+        {"symbol": "ETH-USDT", "from": "-7d"},
+        {"symbol": "ETH-USDT", "from": "-7d", "format": "csv"},
+        {"symbol": "ETH-USDT", "from": "-7d", "interval": "5m"},
+        {"symbol": "ETH-USDT", "from": "-7d", "interval": "1h"},
+        {"symbol": "ETH-USDT", "limit": "300"},
+    ],
+    "/api/latest": [{}, {"symbols": "BTC,ETH,SOL,XRP,DOGE"}],
+    "/api/market/price/{coin_id}": [{"coin_id": "bitcoin"}],
+    "/api/markets": [{"sort": sort} for sort in ("volume", "gainers", "losers")],
+    "/api/prices/{symbol}/history": [
+        {"symbol": "ETH-USDT"},
+        {"symbol": "ETH-USDT", "from": "-7d"},
+        {"symbol": "ETH-USDT", "from": "-1d", "points": "5000"},
+    ],
+    "/prices/{symbol}/history": [{"symbol": "BTC"}],
+    "/api/trades": [
+        {"symbol": "ETH-USDT"},
+        {"symbol": "ETH-USDT", "limit": "1000", "from": "-7d", "to": "-1d"},
+    ],
+}
+"""How a route is asked where it needs something; ``-7d`` is seven days ago."""
+
+
 def asked(endpoint: Endpoint) -> list[Query]:
     """Return the queries that a route is asked with; one without any where nothing is needed."""
-    day, week = (
-        (datetime.now(UTC) - timedelta(days=days)).isoformat(timespec="seconds") for days in (1, 7)
-    )
-    table: dict[str, list[Query]] = {
-        "/api/averages": [{"pair": "ETHUSDT"}, {"pair": "ETHUSDT", "from": week}],
-        "/api/candles": [
-            {"symbol": "ETH-USDT", "from": week},
-            {"symbol": "ETH-USDT", "from": week, "format": "csv"},
-            {"symbol": "ETH-USDT", "interval": "5m", "from": week},
-            {"symbol": "ETH-USDT", "interval": "1h", "from": week},
-            {"symbol": "ETH-USDT", "limit": "300"},
-        ],
-        "/api/latest": [{}, {"symbols": "BTC,ETH,SOL,XRP,DOGE"}],
-        "/api/market/price/{coin_id}": [{"coin_id": "bitcoin"}],
-        "/api/markets": [{"sort": sort} for sort in ("volume", "gainers", "losers")],
-        "/api/prices/{symbol}/history": [
-            {"symbol": "ETH-USDT"},
-            {"symbol": "ETH-USDT", "from": week},
-            {"symbol": "ETH-USDT", "from": day, "points": "5000"},
-        ],
-        "/prices/{symbol}/history": [{"symbol": "BTC"}],
-        "/api/trades": [
-            {"symbol": "ETH-USDT"},
-            {"symbol": "ETH-USDT", "limit": "1000", "from": week, "to": day},
-        ],
-    }
-    found = table.get(endpoint.template, [{}])
-    if found == [{}] and endpoint.in_path:
+    if endpoint.template in ASKED:
+        return ASKED[endpoint.template]
+    fields = msgspec.structs.fields(endpoint.query) if endpoint.query is not None else ()
+    if any(field.required for field in fields):
         raise SystemExit(f"say in bench_routes.py how {endpoint.template} is to be asked")
-    return found
+    return [{}]
 
 
-def address(endpoint: Endpoint, query: Query) -> str:
-    """Return the path and the query string."""
-    rest = {key: value for key, value in query.items() if key not in endpoint.in_path}
-    return endpoint.template.format(**query) + ("?" + urlencode(rest) if rest else "")
+def address(endpoint: Endpoint, query: Query, now: datetime | None) -> str:
+    """Return the path and the query string; without ``now`` days ago stay as they are written."""
+
+    def value(text: str) -> str:
+        ago = re.fullmatch(r"-([0-9]+)d", text)
+        if ago is None or now is None:
+            return text
+        return (now - timedelta(days=int(ago[1]))).isoformat(timespec="seconds")
+
+    rest = {key: value(text) for key, text in query.items() if key not in endpoint.in_path}
+    return endpoint.template.format(**query) + ("?" + urlencode(rest, safe=",") if rest else "")
 
 
 def measure(port: int, path: str, times: int) -> tuple[list[float], int]:
@@ -102,7 +113,7 @@ class Recorder:
         self.statements: list[tuple[str, Any]] = []
 
     @asynccontextmanager
-    async def connection(self) -> Any:
+    async def connection(self, **_patience: float) -> Any:
         """Give itself as a connection."""
         yield self
 
@@ -144,7 +155,7 @@ def queries(stack: Stack) -> dict[str, Callable[[Pool], Awaitable[object]]]:
             pool, *SYMBOL, 14400, 0, 1 << 60, 300
         ),
         "parts of the running week": lambda pool: candle_rows.parts(pool, *SYMBOL, 86400, week),
-        "closes of all symbols": lambda pool: candle_rows.closes(pool, ago),
+        "closes of all symbols": lambda pool: candle_rows.closes(pool, ago, 5),
         "oldest candle": lambda pool: candles.oldest(pool, *SYMBOL),
         "averages of a week": lambda pool: candles.averages(pool, *SYMBOL, week, now),
         "newest trades": lambda pool: trade_rows.newest(pool, *SYMBOL, 0, 1 << 60, 1001),
@@ -211,9 +222,10 @@ def main(rate: int, trades: int, times: int) -> None:
                 if endpoint.method != "GET":
                     continue
                 for query in asked(endpoint):
-                    path = address(endpoint, query)
+                    path = address(endpoint, query, datetime.now(UTC))
                     taken, size = measure(stack.settings.port, path, times)
-                    report("route", path, taken, rate=rate, bytes=size)
+                    name = address(endpoint, query, None)
+                    report("route", name, taken, rate=rate, bytes=size)
             explain(stack, times)
             stack.stop()
         finally:

@@ -9,9 +9,9 @@ from bus.actor import instant
 from market import intervals
 from store import candle_rows
 from store.instants import LATEST
-from web import candles as present
 from web import cursors, times
 from web.answers import Cells, Page
+from web.candles import newest
 from web.frames.native import CandleRow
 from web.ranges import whole
 from web.schema import Format, route
@@ -48,7 +48,7 @@ async def candles(services: Services, query: CandlesQuery) -> Page:
         (before,) = cursors.unpack(query.cursor, tuple[Annotated[int, Meta(ge=0, le=LATEST)]])
         end = min(end, before)
     limit = query.limit or LIMIT_MAX
-    rows = await present.newest(services, exchange, symbol, interval_s, start, end, limit + 1)
+    rows = await newest(services, exchange, symbol, interval_s, start, end, limit + 1)
     page = rows[-limit:]
     cursor = cursors.pack(page[0][0] * 1_000_000) if len(rows) > limit else None
     closed_before = instant().wall // 1_000_000 - interval_s

@@ -23,6 +23,8 @@ from web.services import Services
 
 HOUR_US = 3_600_000_000
 HOURS = 24
+PATIENCE_S = 0.5
+"""How long the table of prices waits for a connection to the database, for its lines alone."""
 Key = tuple[str, str]
 """(exchange, symbol)."""
 
@@ -119,7 +121,7 @@ async def _sparklines(
         running = ticker.hour_start if ticker else bucket(now.wall, 3600)
         firsts[key] = running - (HOURS - 1) * HOUR_US
     try:
-        stored = await candle_rows.closes(services.pool, firsts)
+        stored = await candle_rows.closes(services.pool, firsts, PATIENCE_S)
     except Exception as error:
         if not is_waitable(error) and not isinstance(error, NOT_MIGRATED):
             raise
