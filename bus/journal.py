@@ -83,9 +83,8 @@ class JournalWriter:
                 raise
             self._open()
         self.epoch = int(self._meta("epoch"))
-        last = self._db.execute("SELECT max(seq) FROM record").fetchone()[0]
         # The highest position ever given is kept apart: trimming may empty the table.
-        self.last_seq = max(last or 0, self._meta("last_seq"))
+        self.last_seq = max(self._newest or 0, self._meta("last_seq"))
         self.refill_reserve()
 
     def _open(self) -> None:
@@ -103,6 +102,10 @@ class JournalWriter:
                 if not self._meta("epoch"):
                     epoch = secrets.randbits(53) | 1
                     self._db.execute("INSERT INTO meta VALUES ('epoch', ?)", (epoch,))
+                # All that is read at the start is read here, where damage has a name.
+                self._newest = self._db.execute("SELECT max(seq) FROM record").fetchone()[0]
+                self.seen()
+                self.symbol_seqs()
         except (JournalFull, sqlite3.OperationalError):
             self._db.close()
             raise

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bus.errors import JournalCorrupt, JournalFull
-from bus.journal import JournalReader, JournalWriter, Record, path_of
+from bus.errors import JournalCorrupt, JournalDamaged, JournalFull
+from bus.journal import JournalReader, JournalWriter, Record, path_of, set_aside
 from bus.settings import ROOT
 from tests.bus.journal_writing import body
 from tests.fix_disk import Disk
@@ -157,6 +157,25 @@ def test_a_record_whose_bytes_changed_is_never_read(journal: Journal) -> None:
     assert caught.value.seq == 2
     assert [one.seq for one in reader.read(0, limit=1)] == [1]
     assert [one.seq for one in reader.read(2)] == [3]
+
+
+@pytest.mark.parametrize("where", ["first page", "last pages"])
+def test_a_damaged_file_is_said_to_be_and_can_be_put_aside(journal: Journal, where: str) -> None:
+    writer = journal.writer()
+    for seq in range(1, 201):
+        writer.append([body(seq)], seq, {("BTC-USD", 0): {1: seq}}, {"BTC-USD": seq})
+    writer.close()
+    size = journal.path.stat().st_size
+    with journal.path.open("r+b") as file:
+        file.seek(0 if where == "first page" else 4096)
+        file.write(b"\xff" * (100 if where == "first page" else size - 4096))
+    with pytest.raises(JournalDamaged):
+        journal.writer()
+    with pytest.raises(JournalDamaged):
+        journal.reader().read(0)
+    aside = set_aside(journal.path)
+    assert (aside.name, aside.stat().st_size) == ("binance.damaged-1", size)
+    assert journal.writer().last_seq == 0
 
 
 def test_the_reserve_is_laid_aside_whole(journal: Journal) -> None:
