@@ -159,22 +159,23 @@ def test_a_record_whose_bytes_changed_is_never_read(journal: Journal) -> None:
     assert [one.seq for one in reader.read(2)] == [3]
 
 
-@pytest.mark.parametrize("where", ["first page", "last pages"])
-def test_a_damaged_file_is_said_to_be_and_can_be_put_aside(journal: Journal, where: str) -> None:
+@pytest.mark.parametrize("table", ["sqlite_master", "meta", "record", "seen", "symbol_seq"])
+def test_a_damaged_file_is_said_to_be_and_can_be_put_aside(journal: Journal, table: str) -> None:
     writer = journal.writer()
     for seq in range(1, 201):
         writer.append([body(seq)], seq, {("BTC-USD", 0): {1: seq}}, {"BTC-USD": seq})
     writer.close()
-    size = journal.path.stat().st_size
+    with sqlite3.connect(journal.path) as db:
+        (size,) = db.execute("PRAGMA page_size").fetchone()
+        pages = dict(db.execute("SELECT name, rootpage FROM sqlite_master"))
+    db.close()
     with journal.path.open("r+b") as file:
-        file.seek(0 if where == "first page" else 4096)
-        file.write(b"\xff" * (100 if where == "first page" else size - 4096))
+        file.seek((pages.get(table, 1) - 1) * size)
+        file.write(b"\xff" * size)
     with pytest.raises(JournalDamaged):
         journal.writer()
-    with pytest.raises(JournalDamaged):
-        journal.reader().read(0)
     aside = set_aside(journal.path)
-    assert (aside.name, aside.stat().st_size) == ("binance.damaged-1", size)
+    assert aside.name == "binance.damaged-1"
     assert journal.writer().last_seq == 0
 
 
