@@ -42,7 +42,8 @@ SELECT extract(epoch FROM bucket)::bigint,
        sum(volume)::text, sum(n)::bigint,
        round(round(sum(sum_pq), 36) / nullif(sum(volume), 0), 12)::text
 FROM (
-    SELECT date_bin(%(interval_s)s * interval '1 second', ts_open, '1970-01-05Z') AS bucket, *
+    SELECT date_bin(%(interval_s)s * interval '1 second', ts_open, '1970-01-05Z') AS bucket,
+           open_key, open, high, low, close_key, close, volume, n, sum_pq
     FROM candle
     WHERE exchange = %(exchange)s AND symbol = %(symbol)s AND interval_s = %(base_s)s
       AND ts_open >= %(from)s::timestamptz AND ts_open < %(to)s::timestamptz

@@ -134,3 +134,21 @@ def test_closes_are_those_of_each_symbols_own_24_hours(
     }
     assert ask(database, lambda pool: candle_rows.closes(pool, firsts, 5)) == expected
     assert sum(map(len, expected.values())) > 40
+
+
+def test_the_exchanges_order_decides_open_and_close_not_the_time(
+    connection: Connection, database: str
+) -> None:
+    minute = 60_000_000
+    keys = [(0, 9), (1, 2), (0, -5), (1, 1), (0, 10)]
+    made = [
+        Trade("ETH-USDT", trade_id, START + n * minute, START, f"{n + 1}.50", "1", None, series)
+        for n, (series, trade_id) in enumerate(keys)
+    ]
+    store(connection, made)
+    [found] = ask(
+        database,
+        lambda pool: candle_rows.newest(pool, "binance", "ETH-USDT", 300, 0, 1 << 62, 9),
+    )
+    assert found == row(START, fold(made))
+    assert (found[1], found[4]) == ("3.50", "2.50")
