@@ -18,6 +18,12 @@ STRUCTS = {
     if isinstance(value, type) and issubclass(value, msgspec.Struct)
 }
 ERROR_CALLS = ("error", "exception", "critical")
+_PATH = re.compile(r"(bus|market|store|procs|web|tests|bench|docs|deploy|\.ci)/[\w./-]+")
+MADE_UP = {"procs/feed/exchanges/acme.py"}
+DOCUMENTS = sorted(
+    str(path.relative_to(ROOT))
+    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("deploy/**/*.md")]
+)
 _LINK = re.compile(r"\[[^\]]+\]\(([^)#\s]+)[^)]*\)")
 
 
@@ -127,18 +133,14 @@ def test_the_readme_names_every_route_and_stream() -> None:
     assert [path for path in paths if not re.search(rf"{re.escape(path)}(?![/\w])", readme)] == []
 
 
-@pytest.mark.parametrize(
-    "name",
-    sorted(
-        str(path.relative_to(ROOT))
-        for path in [
-            *ROOT.glob("*.md"),
-            *(ROOT / "docs").rglob("*.md"),
-            *ROOT.glob("deploy/**/*.md"),
-        ]
-    ),
-)
+@pytest.mark.parametrize("name", DOCUMENTS)
 def test_links_between_documents_lead_somewhere(name: str) -> None:
     folder = (ROOT / name).parent
     links = [link for link in _LINK.findall(text_of(name)) if "://" not in link]
     assert [link for link in links if not (folder / link).exists()] == []
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_files_that_a_document_names_are_there(name: str) -> None:
+    paths = {span for span in spans(text_of(name)) if _PATH.fullmatch(span)} - MADE_UP
+    assert [path for path in paths if not (ROOT / path).exists()] == []
