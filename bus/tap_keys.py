@@ -25,7 +25,7 @@ FILE_BYTES_MAX = 16 << 10
 KEY_BYTES = 40
 """A key as text, in ZeroMQ's Z85."""
 READ_AGAIN_US = 1_000_000
-"""So old may be what is known of the authorised keys."""
+"""So old may be what is known of a folder that looks unchanged."""
 
 
 class Pair(NamedTuple):
@@ -171,12 +171,16 @@ def _put(folder: Path, path: Path, content: bytes, mode: int) -> None:
 
 
 class ClientKeys:
-    """The authorised keys as the folder ``clients`` has them, at most a second ago."""
+    """The authorised keys as the folder ``clients`` has them.
+
+    A file that comes or goes counts at once, one that is written over within a second.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "clients"
         self._names: dict[bytes, str] = {}
-        self._read_at: int | None = None
+        self._read_at = 0
+        self._changed: int | None = None
         self.unreadable: dict[str, str] = {}
         """Why a file authorises nobody, by its name."""
 
@@ -186,8 +190,12 @@ class ClientKeys:
         ``mono`` is this moment, in µs of a clock that only goes forward. A folder or a file that
         cannot be read authorises nobody.
         """
-        if self._read_at is None or mono - self._read_at >= READ_AGAIN_US:
-            self._read_at = mono
+        try:
+            changed = self._folder.stat().st_mtime_ns
+        except OSError:
+            changed = 0
+        if changed != self._changed or mono - self._read_at >= READ_AGAIN_US:
+            self._read_at, self._changed = mono, changed
             self._names, self.unreadable = {}, {}
             for path in sorted(self._folder.glob("*.key")):
                 try:

@@ -52,6 +52,7 @@ class Tap:
         self._tap = self._context.socket(zmq.SUB)
         self._events = self._context.socket(zmq.PAIR)
         self._trouble = ""
+        self._given_up = False
         self._set_up(prefixes)
 
     def _set_up(self, prefixes: list[str]) -> None:
@@ -89,6 +90,8 @@ class Tap:
                 continue
             silent_since = time.monotonic()
             sentence = self._why()
+            if self._given_up:
+                self._connect_anew()
             if sentence != said:
                 said = sentence
                 say(sentence)
@@ -103,8 +106,10 @@ class Tap:
                 self._trouble = "nobody answers there"
             elif event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
                 self._trouble = "it refuses this key; its owner has to authorise it"
+                self._given_up = True
             elif event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
                 self._trouble = self._mismatch(value)
+                self._given_up = True
             elif event == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
                 self._trouble = (
                     "it demands a key; give --key and --server-key"
@@ -121,6 +126,15 @@ class Tap:
         if self._keys is None:
             return "it demands a key; give --key and --server-key"
         return "it takes no keys; leave --key and --server-key out"
+
+    def _connect_anew(self) -> None:
+        """Try again: after a refusal ZeroMQ itself never does."""
+        self._given_up = False
+        try:
+            self._tap.disconnect(self._endpoint)
+        except zmq.ZMQError:
+            pass  # it has forgotten the address already
+        self._tap.connect(self._endpoint)
 
     def close(self) -> None:
         """Leave."""

@@ -47,7 +47,7 @@ TAP = Wire(
     "SUB",
     5_000,
     "dropped for that subscriber, who sees the hole in seq",
-    size_max=1 << 10,  # a subscription, or a step of the CURVE handshake
+    size_max=512,  # a subscription, or a step of the CURVE handshake
 )
 
 

@@ -4,6 +4,10 @@ Comes in: connections that come and go, by number, and the frames that they send
 subscriptions that begin and end, each exactly once whatever was sent, as the frames of an XPUB; or
 ``Cut``: that connection has passed a limit and is to be ended. What is remembered is bounded by the
 limits below. Nobody's frames change what another one has asked for.
+
+A number is given to another connection as soon as its first one has gone, whose last frames may
+still wait. So who has just come is not cut for what comes under its number until all that waited
+has been read (``settle``).
 """
 
 from collections.abc import Sequence
@@ -16,9 +20,6 @@ SUBSCRIPTIONS_MAX = 500
 """Of one connection at a time; the next one cuts it."""
 TOPIC_BYTES_MAX = 96
 """Longer than any topic there is; a longer one cuts the connection."""
-FRAMES_PER_S_MAX = 1_000
-"""Of one connection; the next one within that second cuts it."""
-SECOND_US = 1_000_000
 
 SUBSCRIBE, UNSUBSCRIBE = b"\x01", b"\x00"
 
@@ -32,8 +33,7 @@ class Cut(NamedTuple):
 @dataclass
 class _Guest:
     topics: set[bytes] = field(default_factory=set)
-    second_began: int = 0
-    frames: int = 0
+    settled: bool = False
     cut: bool = False
 
 
@@ -62,32 +62,35 @@ class Guests:
         guest = self._guests.pop(number, None)
         return () if guest is None else [UNSUBSCRIBE + topic for topic in guest.topics]
 
-    def asked(self, number: int, frames: list[bytes], mono: int) -> Sequence[bytes] | Cut:
-        """Return what one message of a connection begins or ends, at ``mono`` (µs)."""
+    def settle(self) -> None:
+        """Nothing waits any more that was sent before now."""
+        for guest in self._guests.values():
+            guest.settled = True
+
+    def asked(self, number: int, frames: list[bytes]) -> Sequence[bytes] | Cut:
+        """Return what one message of a connection begins or ends."""
         guest = self._guests.get(number)
         if guest is None or guest.cut:
             return ()  # the last words of one that has gone
-        reason = self._too_much(guest, frames, mono)
+        reason = _too_much(guest, frames)
         if reason:
-            guest.cut = True
-            return Cut(reason)
+            guest.cut = guest.settled
+            return Cut(reason) if guest.settled else ()
         kind, topic = frames[0][:1], frames[0][1:]
         if (topic in guest.topics) is (kind == SUBSCRIBE):
+            if kind == SUBSCRIBE and not guest.settled:
+                return (UNSUBSCRIBE + topic, frames[0])  # the first one may have been another's
             return ()  # it has that, or never had it
         guest.topics ^= {topic}
         return (frames[0],)
 
-    def _too_much(self, guest: _Guest, frames: list[bytes], mono: int) -> str:
-        if mono - guest.second_began >= SECOND_US:
-            guest.second_began, guest.frames = mono, 0
-        guest.frames += 1
-        if guest.frames > FRAMES_PER_S_MAX:
-            return f"more than {FRAMES_PER_S_MAX} messages in a second"
-        if len(frames) != 1 or frames[0][:1] not in (SUBSCRIBE, UNSUBSCRIBE):
-            return "what it sends is no subscription"
-        if len(frames[0]) > 1 + TOPIC_BYTES_MAX:
-            return f"a topic of more than {TOPIC_BYTES_MAX} bytes"
-        full = len(guest.topics) >= SUBSCRIPTIONS_MAX
-        if full and frames[0][:1] == SUBSCRIBE and frames[0][1:] not in guest.topics:
-            return f"more than {SUBSCRIPTIONS_MAX} subscriptions"
-        return ""
+
+def _too_much(guest: _Guest, frames: list[bytes]) -> str:
+    if len(frames) != 1 or frames[0][:1] not in (SUBSCRIBE, UNSUBSCRIBE):
+        return "what it sends is no subscription"
+    if len(frames[0]) > 1 + TOPIC_BYTES_MAX:
+        return f"a topic of more than {TOPIC_BYTES_MAX} bytes"
+    full = len(guest.topics) >= SUBSCRIPTIONS_MAX
+    if full and frames[0][:1] == SUBSCRIBE and frames[0][1:] not in guest.topics:
+        return f"more than {SUBSCRIPTIONS_MAX} subscriptions"
+    return ""

@@ -156,6 +156,29 @@ def test_a_secret_file_in_the_place_of_the_servers_is_taken_for_its_public_half(
     assert len(printed(locked, "--key", files.secret, "--server-key", secret)) == 2
 
 
+def test_it_goes_on_by_itself_once_its_key_is_authorised(locked: Tapped, tmp_path: Path) -> None:
+    later = authorise(tmp_path / "keys", "later")
+    keys = ("--key", later.secret, "--server-key", locked.keys_dir / "server.key")
+    listening = subprocess.Popen(
+        command("--endpoint", locked.endpoint, "--count", 1, "--json", "trade.", *keys),
+        cwd=settings.ROOT,
+        env=bare_environment(DATA_DIR=str(tmp_path)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert listening.stderr is not None
+        assert "refuses this key" in listening.stderr.readline()
+        (locked.keys_dir / "clients" / "later.key").write_bytes(later.public.read_bytes())
+        eventually(lambda: locked.trade() and listening.poll() is not None, within=SAID_WITHIN_S)
+        out, _ = listening.communicate()
+    finally:
+        listening.kill()
+        listening.wait()
+    assert json.loads(out)["type"] == "trade"
+
+
 SILENT = {
     "demands a key; give --key and --server-key": ("locked", "no keys"),
     "refuses this key": ("locked", "strange key"),

@@ -66,16 +66,24 @@ def test_a_clients_name_is_never_a_path(tmp_path: Path, name: str) -> None:
     assert listed(tmp_path) == []
 
 
-def test_a_key_counts_a_second_after_it_came_and_no_longer_after_it_went(tmp_path: Path) -> None:
+def test_a_key_counts_as_soon_as_it_is_there_and_no_longer_once_it_went(tmp_path: Path) -> None:
     folder = tmp_path / "keys"
     clients = ClientKeys(folder)
     assert clients.names(0) == {}
     files = authorise(folder, "laptop")
-    assert clients.names(READ_AGAIN_US - 1) == {}
-    assert list(clients.names(READ_AGAIN_US).values()) == ["laptop"]
+    assert list(clients.names(1).values()) == ["laptop"]
     files.public.unlink()
-    assert list(clients.names(2 * READ_AGAIN_US - 1).values()) == ["laptop"]
-    assert clients.names(2 * READ_AGAIN_US) == {}
+    assert clients.names(2) == {}
+
+
+def test_a_key_that_is_written_over_counts_within_a_second(tmp_path: Path) -> None:
+    folder = tmp_path / "keys"
+    files, other = authorise(folder, "laptop"), authorise(tmp_path / "other", "laptop")
+    clients = ClientKeys(folder)
+    before = dict(clients.names(0))
+    files.public.write_bytes(other.public.read_bytes())
+    assert clients.names(READ_AGAIN_US - 1) == before
+    assert list(clients.names(READ_AGAIN_US)) == [read_public(other.public)]
 
 
 def test_a_file_that_is_no_key_authorises_nobody_and_is_named(tmp_path: Path) -> None:

@@ -32,6 +32,11 @@ SYMBOL = "ETH-USDT"
 TRADES, TICKER = b"trade.binance.ETH-USDT.", b"ticker.binance.ETH-USDT."
 
 
+def made_trade(number: int) -> Trade:
+    """Return a trade with that id."""
+    return Trade(SYMBOL, number, START + number, START + number, "1.50", "2", "buy")
+
+
 class Tapped:
     """One tap on ``host``; a context manager. ``environment`` is what a client's program needs."""
 
@@ -122,8 +127,7 @@ class Tapped:
         """Publish one trade; return its id, which is also the ``seq`` of its batch."""
         self._seq += 1
         number = self._seq
-        one = Trade(SYMBOL, number, START + number, START + number, "1.50", "2", "buy")
-        batch = TradeBatch("binance", 7, number, [one], {SYMBOL: number - 1})
+        batch = TradeBatch("binance", 7, number, [made_trade(number)], {SYMBOL: number - 1})
         self.publish(b"batch.binance.", batch)
         return number
 

@@ -1,0 +1,177 @@
+"""The tap's connections as the kernel and libzmq know them, and a thread that bounds their bytes.
+
+Comes in: libzmq's events of a socket that is not bound yet. Goes out: who came and who went, by
+descriptor; and the end of whoever sends more than ``ALLOWED_BYTES`` at once and ``ALLOWED_BYTES_S``
+from then on. libzmq reads subscriptions as long as any come and does not return meanwhile: one
+connection that never stops would hold up the loop and fill the memory. So this counts in a thread
+of its own, what the kernel says has been received, and libzmq may be called only where it lets
+other threads run (``recv``, ``send``, ``poll``; never ``getsockopt`` of EVENTS).
+"""
+
+import ctypes
+import socket
+import struct
+import sys
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import zmq
+
+from bus.sockets import Socket
+
+ALLOWED_BYTES = 128 << 10
+"""More than all subscriptions of one connection, encrypted."""
+ALLOWED_BYTES_S = 2 << 10
+"""Several times what heartbeats are."""
+LOOK_EVERY_S = 0.01
+GIVE_BACK_AFTER_S = 1.0
+"""So long after somebody was ended freed memory goes back to the system."""
+_EVENTS = "inproc://tap-connections"
+_BYTES_RECEIVED_AT = 128
+"""Where ``struct tcp_info`` of Linux has ``tcpi_bytes_received``; elsewhere nothing is counted."""
+
+
+class Change(NamedTuple):
+    """A connection came, or went."""
+
+    came: bool
+    number: int
+
+
+@dataclass
+class _Connection:
+    own: socket.socket
+    """A second descriptor: the first one is libzmq's, and its number is soon another one's."""
+    looked_at: float
+    allowed: float = ALLOWED_BYTES
+    received: int = 0
+
+
+class Connections:
+    """The connections of one socket, from before it is bound until ``close``."""
+
+    def __init__(self, context: zmq.Context[Socket], tap: Socket) -> None:
+        self.flooded = 0
+        """How many connections were ended because they sent too much."""
+        self._tap = tap
+        self._lock = threading.Lock()
+        self._changes: deque[Change] = deque()
+        self._connections: dict[int, _Connection] = {}
+        self._give_back_at: float | None = None
+        tap.monitor(_EVENTS, zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED)
+        self._events = context.socket(zmq.PAIR)
+        self._events.setsockopt(zmq.RCVHWM, 0)  # a full one would stop libzmq's own thread
+        self._events.setsockopt(zmq.LINGER, 0)
+        self._events.connect(_EVENTS)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="tap-connections", daemon=True)
+        self._thread.start()
+
+    def changed(self) -> bool:
+        """True when there is something to take."""
+        return bool(self._changes)
+
+    def take(self) -> list[Change]:
+        """Return who came and went since the last call, up to this very moment."""
+        with self._lock:
+            self._follow()
+            found = list(self._changes)
+            self._changes.clear()
+        return found
+
+    def cut(self, number: int) -> None:
+        """End a connection; libzmq sees its end and clears up."""
+        with self._lock:
+            found = self._connections.get(number)
+            if found is not None:
+                self._end(found)
+
+    def close(self) -> None:
+        """End the thread."""
+        self._stopping.set()
+        self._thread.join()
+        self._events.close()
+        for found in self._connections.values():
+            found.own.close()
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(LOOK_EVERY_S):
+            with self._lock:
+                self._follow()
+                now = time.monotonic()
+                for found in self._connections.values():
+                    self._look(found, now)
+            if self._give_back_at is not None and now >= self._give_back_at:
+                self._give_back_at = None
+                _give_back()
+
+    def _follow(self) -> None:
+        while True:
+            try:
+                parts = self._events.recv_multipart(zmq.DONTWAIT)
+            except zmq.Again:
+                return
+            event, number = struct.unpack("=HI", parts[0])
+            before = self._connections.pop(number, None)
+            if before is not None:
+                before.own.close()
+                self._changes.append(Change(False, number))
+            if event == zmq.EVENT_ACCEPTED:
+                own = self._second(number)
+                if own is not None:
+                    self._connections[number] = _Connection(own, time.monotonic())
+                    self._changes.append(Change(True, number))
+
+    def _second(self, number: int) -> socket.socket | None:
+        """Return a descriptor of our own; None when that connection is gone already."""
+        try:
+            own = socket.fromfd(number, socket.AF_INET, socket.SOCK_STREAM)
+        except OSError:
+            return None
+        try:
+            address = own.getsockname()
+            port = self._tap.getsockopt_string(zmq.LAST_ENDPOINT).rpartition(":")[2]
+            if isinstance(address, tuple) and str(address[1]) == port:
+                return own
+        except OSError:
+            pass  # no socket: the number is another file's by now
+        own.close()
+        return None
+
+    def _look(self, found: _Connection, now: float) -> None:
+        received = _received(found.own)
+        earned = (now - found.looked_at) * ALLOWED_BYTES_S
+        found.allowed = min(ALLOWED_BYTES, found.allowed + earned) - (received - found.received)
+        found.looked_at, found.received = now, received
+        if found.allowed < 0:
+            self.flooded += 1
+            found.allowed = float("inf")  # it is being ended: once is enough
+            self._end(found)
+
+    def _end(self, found: _Connection) -> None:
+        if self._give_back_at is None:
+            self._give_back_at = time.monotonic() + GIVE_BACK_AFTER_S
+        try:
+            found.own.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # it has just ended by itself
+
+
+def _received(own: socket.socket) -> int:
+    """Return how many bytes the kernel has taken from the other side."""
+    if sys.platform != "linux":
+        return 0
+    info = own.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+    if len(info) < _BYTES_RECEIVED_AT + 8:
+        return 0
+    return int(struct.unpack_from("=Q", info, _BYTES_RECEIVED_AT)[0])
+
+
+def _give_back() -> None:
+    """Let the C library return freed memory, which thousands of subscriptions leave in pieces."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's alone
+    if trim is not None:
+        trim(0)
