@@ -1,11 +1,7 @@
 """A thousand trades a second: by which way they come, and what subscribers to the tap are given."""
 
 import json
-import os
-import shutil
 import subprocess
-import sys
-from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,6 +14,7 @@ from tests.e2e.exactness import assert_exact
 from tests.e2e.fix_stack import Stacks
 from tests.e2e.heartbeats import Heartbeats
 from tests.e2e.stack import Stack
+from tests.e2e.subscribers import LANGUAGES, Language, written
 from tests.eventually import eventually
 
 pytestmark = pytest.mark.e2e
@@ -26,8 +23,6 @@ RATE = 1000
 TRADES = 10_000
 PRINTED_WITHIN_S = 60
 CONSUMERS = ("persister", "aggregator")
-HERE = Path(__file__).parent / "node"
-Command = Callable[[Stack, int, tuple[str, ...]], list[str]]
 
 
 @pytest.fixture(scope="module")
@@ -35,37 +30,6 @@ def busy(stacks: Stacks) -> Stack:
     """An installation with a thousand trades a second over four symbols."""
     feeds = "coinbase:BTC-USD,ETH-USD;binance:BTC-USDT,ETH-USDT"
     return stacks(RATE=str(RATE), FEEDS=feeds).start()
-
-
-def in_python(stack: Stack, count: int, prefixes: tuple[str, ...]) -> list[str]:
-    """Return the command of the subscriber that tickwire has."""
-    options = ["--json", "--count", str(count), "--endpoint", stack.tap]
-    return [sys.executable, "-m", "bus.tap", *options, *prefixes]
-
-
-def in_node(stack: Stack, count: int, prefixes: tuple[str, ...]) -> list[str]:
-    """Return the command of a subscriber in Node; skip loudly where that cannot be had."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    installed = HERE / "node_modules" / ".installed"
-    lock = (HERE / "package-lock.json").read_bytes()
-    missing = "" if node and npm else "no Node or npm"
-    if node and npm and not (installed.exists() and installed.read_bytes() == lock):
-        done = subprocess.run(
-            [npm, "ci", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"],
-            cwd=HERE,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        if done.returncode == 0:
-            installed.write_bytes(lock)
-        else:
-            missing = f"npm ci failed: {done.stderr.strip()[-500:]}"
-    if missing:
-        assert os.environ.get("TICKWIRE_NO_SKIP") != "1", missing
-        pytest.skip(f"{missing}: the subscriber in Node was NOT run")
-    return [str(node), str(HERE / "subscriber.mjs"), stack.tap, str(count), *prefixes]
 
 
 def printed(command: list[str]) -> list[dict[str, Any]]:
@@ -82,13 +46,18 @@ def printed(command: list[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-LANGUAGES = pytest.mark.parametrize("command", [in_python, in_node], ids=["Python", "Node"])
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the subscribers that docs/tap.md shows."""
+    return written(tmp_path_factory.mktemp("subscribers"))
 
 
 @LANGUAGES
-def test_a_subscriber_gets_each_trade_once_and_in_order(busy: Stack, command: Command) -> None:
+def test_a_subscriber_gets_each_trade_once_and_in_order(
+    busy: Stack, programs: Path, language: Language
+) -> None:
     busy.mark()
-    rows = printed(command(busy, TRADES, ("trade.",)))
+    rows = printed(language(programs, busy.tap, TRADES, "trade."))
     assert len(rows) >= TRADES
     for exchange, symbols in busy.settings.feeds.items():
         for symbol in symbols:
@@ -105,12 +74,14 @@ def test_a_subscriber_gets_each_trade_once_and_in_order(busy: Stack, command: Co
 
 
 @LANGUAGES
-def test_a_late_subscriber_is_given_the_present_state_first(busy: Stack, command: Command) -> None:
+def test_a_late_subscriber_is_given_the_present_state_first(
+    busy: Stack, programs: Path, language: Language
+) -> None:
     busy.mark()
     prefixes = ("ticker.", "candle.1h.", "average.", "trade.")
     symbols = [(name, one) for name, ones in busy.settings.feeds.items() for one in ones]
     with busy.at_rest():
-        rows = printed(command(busy, 3 * len(symbols), prefixes))
+        rows = printed(language(programs, busy.tap, 3 * len(symbols), *prefixes))
         stored = {
             (exchange, pair): (price, n)
             for exchange, pair, price, n in busy.rows(
