@@ -60,6 +60,13 @@ check: setup check-js ## lint, types, tidy, generated files
 	$(PY) -m web.generate --check
 	$(PY) -m pytest tests/test_tidy.py --durations=0
 
+IN_PROCESS := tests/market tests/bus tests/store tests/web tests/sim
+.PHONY: coverage
+coverage: setup ## how much of the code the tests reach that need no other process
+	$(VENV)/bin/coverage run -m pytest $(IN_PROCESS)
+	$(VENV)/bin/coverage report
+	$(VENV)/bin/coverage report --include='market/*' --fail-under=100
+
 .PHONY: api-check
 api-check: setup ## ten minutes of requests made from the OpenAPI document
 	API_CHECK_S=600 $(PY) -m pytest --timeout=900 tests/web/test_schemathesis.py
