@@ -22,7 +22,8 @@ def main(process: Process) -> int:
     context: zmq.Context[sockets.Socket] = zmq.Context()
     run_dir = run_folder(settings)
     tap = Tap(process.health)
-    doors: list[Door | Doorkeeper] = [Door(context, process, tap.on_subscription)]
+    port = int(settings.tap_endpoint.rpartition(":")[2])
+    doors: list[Door | Doorkeeper] = [Door(context, process, port, tap.on_subscription)]
     if not values.is_loopback(settings.tap_endpoint):
         folder = settings.tap_keys_dir
         own, clients = tap_keys.server_pair(folder), tap_keys.ClientKeys(folder)

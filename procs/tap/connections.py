@@ -9,6 +9,7 @@ other threads run (``recv``, ``send``, ``poll``; never ``getsockopt`` of EVENTS)
 """
 
 import ctypes
+import os
 import socket
 import struct
 import sys
@@ -53,10 +54,10 @@ class _Connection:
 class Connections:
     """The connections of one socket, from before it is bound until ``close``."""
 
-    def __init__(self, context: zmq.Context[Socket], tap: Socket) -> None:
+    def __init__(self, context: zmq.Context[Socket], tap: Socket, port: int) -> None:
         self.flooded = 0
         """How many connections were ended because they sent too much."""
-        self._tap = tap
+        self._port = port
         self._lock = threading.Lock()
         self._changes: deque[Change] = deque()
         self._connections: dict[int, _Connection] = {}
@@ -128,16 +129,17 @@ class Connections:
     def _second(self, number: int) -> socket.socket | None:
         """Return a descriptor of our own; None when that connection is gone already."""
         try:
-            own = socket.fromfd(number, socket.AF_INET, socket.SOCK_STREAM)
+            descriptor = os.dup(number)
         except OSError:
             return None
         try:
-            address = own.getsockname()
-            port = self._tap.getsockopt_string(zmq.LAST_ENDPOINT).rpartition(":")[2]
-            if isinstance(address, tuple) and str(address[1]) == port:
-                return own
-        except OSError:
-            pass  # no socket: the number is another file's by now
+            own = socket.socket(fileno=descriptor)
+        except OSError:  # no socket: the number is another file's by now
+            os.close(descriptor)
+            return None
+        address = own.getsockname()
+        if isinstance(address, tuple) and address[1] == self._port:
+            return own
         own.close()
         return None
 

@@ -31,6 +31,7 @@ class Door:
     Args:
         context: ZeroMQ's.
         process: whose health counts, and whose log tells.
+        port: where the socket is going to listen.
         take: the actor's method that takes ``\x01`` or ``\x00`` and a topic.
     """
 
@@ -38,9 +39,11 @@ class Door:
         self,
         context: zmq.Context[Socket],
         process: Process,
+        port: int,
         take: Callable[[bytes, Instant], Sends],
     ) -> None:
         self._context = context
+        self._port = port
         self._log = process.log
         self._counters = process.health.counters
         self._take = take
@@ -58,7 +61,7 @@ class Door:
         tap.setsockopt(zmq.RCVBUF, WAITING_BYTES_MAX)
         self._tap = tap
         self._poller.register(tap, zmq.POLLIN)
-        self._connections = Connections(self._context, tap)
+        self._connections = Connections(self._context, tap, self._port)
 
     def fileno(self) -> int:
         """Return ZeroMQ's descriptor, which tells of changes only: ``pending`` knows."""

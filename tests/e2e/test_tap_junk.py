@@ -5,11 +5,14 @@ time the tap may not grow. The environment variable TICKWIRE_SCALE, a whole numb
 them.
 """
 
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from pathlib import Path
 from random import Random
 
 import pytest
+import zmq
 
 from procs.tap.guests import SUBSCRIPTIONS_MAX
 from tests.e2e.zmtp import Raw, frame
@@ -113,3 +116,27 @@ def test_who_keeps_within_the_limits_is_not_cut(plain: Tapped) -> None:
     with plain.client(None, [*names, TRADES]) as client:
         assert plain.hears(client)
         assert plain.next_beat().counters.get("cut", 0) == cut
+
+
+def has_ipv6() -> bool:
+    """True when this machine can listen on its own IPv6 address."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="no IPv6 here: it was NOT tried")
+def test_a_tap_on_ipv6_knows_its_connections_too(tmp_path: Path) -> None:
+    with Tapped(tmp_path / "data", "[::1]") as tap, tap.client(None) as client:
+        assert tap.hears(client)
+        cut = tap.next_beat().counters.get("cut", 0)
+        with tap.client(None, [], zmq.XSUB) as strange:
+
+            def ended() -> bool:
+                strange.send(b"hello")
+                return tap.counter("cut") > cut
+
+            eventually(ended, within=10)
+        assert tap.hears(client)

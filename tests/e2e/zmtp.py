@@ -48,6 +48,8 @@ class Raw:
 
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self._poll = select.poll()
+        self._poll.register(self._socket, select.POLLIN)
 
     def __enter__(self) -> "Raw":
         return self
@@ -75,7 +77,7 @@ class Raw:
     def answer(self, wait_s: float) -> bytes:
         """Return what has come, once the other side pauses for ``wait_s`` or has ended it."""
         found = b""
-        while select.select([self._socket], [], [], wait_s)[0]:
+        while self._poll.poll(wait_s * 1000):
             try:
                 part = self._socket.recv(1 << 16)
             except ConnectionResetError:
@@ -88,7 +90,7 @@ class Raw:
     def ended(self, within_s: float) -> bool:
         """True when the other side ends the connection within that time; what it says is lost."""
         try:
-            while select.select([self._socket], [], [], within_s)[0]:
+            while self._poll.poll(within_s * 1000):
                 if not self._socket.recv(1 << 16):
                     return True
         except ConnectionResetError:

@@ -47,7 +47,7 @@ class Tapped:
         )
         self.settings = settings.load(self.environment)
         self.keys_dir = self.settings.tap_keys_dir
-        self.endpoint = f"tcp://127.0.0.1:{self.port}"
+        self.endpoint = f"tcp://{host if host == '[::1]' else '127.0.0.1'}:{self.port}"
         self.context: zmq.Context[Socket] = zmq.Context()
         self._seq = 0
         self._log = folder / "tap.log"
@@ -157,6 +157,7 @@ class Tapped:
         """Return a socket that is connected and subscribes."""
         made = self.context.socket(kind)
         made.setsockopt(zmq.LINGER, 0)
+        made.setsockopt(zmq.IPV6, 1)
         made.setsockopt(zmq.RCVHWM, 100_000)
         if keys is not None:
             made.setsockopt(zmq.CURVE_PUBLICKEY, keys.public)
