@@ -85,7 +85,7 @@ def played(stacks: Stacks, *names: str) -> Day:
 
 @pytest.fixture(scope="module")
 def ours(stacks: Stacks) -> Day:
-    """All our own recordings, played at once: some seconds around a full minute."""
+    """All our own recordings, played at once: some seconds around a full hour."""
     day = played(stacks, *OURS)
     day.wait()
     return day
@@ -159,8 +159,8 @@ def opens(names: Iterable[str]) -> Counter[int]:
     return Counter(interval_s for interval_s, _ in {key[2:] for key in recomputed(trades)})
 
 
-def test_our_own_recordings_cross_a_minute() -> None:
-    assert opens(OURS)[60] == 2
+def test_our_own_recordings_cross_an_hour() -> None:
+    assert opens(OURS) == {60: 2, HOUR_S: 2, 86_400: 1}
 
 
 def test_the_real_spot_market_crosses_midnight() -> None:

@@ -35,7 +35,7 @@ def received(client: Any, count: int) -> list[str]:
     return [client.recv() for _ in range(count)]
 
 
-@pytest.mark.parametrize(("names", "count"), [((BINANCE,), 1_080), (REAL_SPOT, 19_904)])
+@pytest.mark.parametrize(("names", "count"), [((BINANCE,), 1_081), (REAL_SPOT, 19_904)])
 def test_a_recording_at_full_speed_is_its_trades_byte_for_byte(
     played: Played, names: tuple[str, ...], count: int
 ) -> None:
@@ -241,7 +241,7 @@ def test_files_that_overlap_are_merged_by_receive_time() -> None:
         "ETHUSDT": "ETH-USDT",
         "ETHBTC": "ETH-BTC",
     }
-    assert (binance.trades, coinbase.trades) == (1_080, 1_083)
+    assert (binance.trades, coinbase.trades) == (1_081, 1_083)
 
 
 def test_real_files_that_overlap_are_merged_and_their_steps_are_the_real_ones() -> None:
