@@ -56,6 +56,9 @@ SERVER = {
     "checkpoint_timeout": "15min",
     "checkpoint_completion_target": "0.9",
     "jit": "off",
+    # Neighbours in an index are neighbours on today's disks or in memory: a week of candles is read
+    # in their order, in half the time, instead of being collected and sorted.
+    "random_page_cost": "1.1",
     # A statement whose client was killed ends, and lets go of its locks, within this time.
     "client_connection_check_interval": "1s",
 }
