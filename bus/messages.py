@@ -87,7 +87,74 @@ class GapOpened(msgspec.Struct, frozen=True, array_like=True, tag="gap_opened"):
     reason: str
 
 
-JournalRecord = TradeBatch | QuarantineBatch | GapOpened
+class GapClosed(msgspec.Struct, frozen=True, array_like=True, tag="gap_closed"):
+    """Gaps that were opened and now are not, as they were opened. The body of a journal record.
+
+    ``filled``: every id has been seen. ``unfillable``: the exchange says that it has no more trades
+    there; what it had has come.
+    """
+
+    exchange: str
+    epoch: int
+    seq: int | None
+    gaps: list[Gap]
+    state: Literal["filled", "unfillable"]
+
+
+JournalRecord = TradeBatch | QuarantineBatch | GapOpened | GapClosed
+
+
+class Wanted(msgspec.Struct, frozen=True, array_like=True):
+    """Missing ids ``first_id`` to ``last_id``, both included, to be had from the exchange."""
+
+    symbol: str
+    first_id: int
+    last_id: int
+    series: int = 0
+    since: int | None = None
+    """``ts_event`` of the newest trade known before them, µs UTC; None where it is not known."""
+
+
+class GapsWanted(msgspec.Struct, frozen=True, array_like=True, tag="gaps_wanted"):
+    """A feed asks the backfiller for missing trades; again by timer while they are missing."""
+
+    exchange: str
+    wanted: list[Wanted]
+
+
+class Recovered(msgspec.Struct, frozen=True, array_like=True, tag="recovered"):
+    """What one REST answer brought for a wanted range: the backfiller to the feed."""
+
+    exchange: str
+    symbol: str
+    series: int
+    trades: list[Trade]
+    quarantined: list[Quarantined]
+    absent: list[tuple[int, int]]
+    """Ranges of ids, both ends included, of which the exchange said that it has no trade."""
+
+
+class SeenIds(msgspec.Struct, frozen=True, array_like=True):
+    """The ids of one (symbol, series) that Postgres has."""
+
+    symbol: str
+    series: int
+    intervals: list[tuple[int, int]]
+    """In rising order, both ends included."""
+    newest: int | None
+    """``ts_event`` of the symbol's newest trade, µs UTC."""
+
+
+class Seen(msgspec.Struct, frozen=True, array_like=True, tag="seen"):
+    """What Postgres has of an exchange, by the persister, for a feed whose journal may have less.
+
+    ``epoch`` and ``seq`` say up to where that exchange's journal is in it.
+    """
+
+    exchange: str
+    epoch: int
+    seq: int
+    ids: list[SeenIds]
 
 
 class Candle(msgspec.Struct, frozen=True, array_like=True):
@@ -188,6 +255,22 @@ class SymbolStatus(msgspec.Struct, frozen=True, array_like=True):
     """The smallest step of the price as plain decimal text, ``"0.01"``; ``None``: not known."""
     size_step: str | None = None
     """The smallest step of the size, likewise."""
+    duplicates: int = 0
+    """Trades that came more than once, since the feed started."""
+    quarantined: int = 0
+    """Trades that were not believed, since the feed started."""
+    gaps_open: int = 0
+    """Ranges of ids that are missing now."""
+    missing: int = 0
+    """Trade ids that are missing now, in all of them."""
+    gaps_filled: int = 0
+    """Ranges that were had after all, since the feed started."""
+    gaps_unfillable: int = 0
+    """Ranges of which the exchange has no more trades, since the feed started."""
+    lag_p50_us: int | None = None
+    """Median of ``ts_recv`` − ``ts_event`` of the last trades; may be negative."""
+    lag_p99_us: int | None = None
+    """99th percentile of the same."""
 
 
 class FeedStatus(msgspec.Struct, frozen=True, array_like=True, tag="status"):
@@ -260,6 +343,10 @@ Message = (
     TradeBatch
     | QuarantineBatch
     | GapOpened
+    | GapClosed
+    | GapsWanted
+    | Recovered
+    | Seen
     | CandleUpdate
     | Average
     | Ticker

@@ -57,6 +57,11 @@ def stored(exchange: str) -> bytes:
     return f"stored.{exchange}.".encode()
 
 
+def ids(exchange: str) -> bytes:
+    """The ids of one exchange that Postgres has."""
+    return f"ids.{exchange}.".encode()
+
+
 def heartbeat(program: str) -> bytes:
     """One process's sign of life."""
     return f"heartbeat.{program}.".encode()
