@@ -87,21 +87,19 @@ class GapOpened(msgspec.Struct, frozen=True, array_like=True, tag="gap_opened"):
     reason: str
 
 
-class GapClosed(msgspec.Struct, frozen=True, array_like=True, tag="gap_closed"):
-    """Gaps that were opened and now are not, as they were opened. The body of a journal record.
+class GapUnfillable(msgspec.Struct, frozen=True, array_like=True, tag="gap_unfillable"):
+    """Missing ids of which the exchange says that it has no trade. The body of a journal record.
 
-    ``filled``: every id has been seen. ``unfillable``: the exchange says that it has no more trades
-    there; what it had has come.
+    They do not count as seen: a trade that comes after all is taken.
     """
 
     exchange: str
     epoch: int
     seq: int | None
     gaps: list[Gap]
-    state: Literal["filled", "unfillable"]
 
 
-JournalRecord = TradeBatch | QuarantineBatch | GapOpened | GapClosed
+JournalRecord = TradeBatch | QuarantineBatch | GapOpened | GapUnfillable
 
 
 class Wanted(msgspec.Struct, frozen=True, array_like=True):
@@ -343,7 +341,7 @@ Message = (
     TradeBatch
     | QuarantineBatch
     | GapOpened
-    | GapClosed
+    | GapUnfillable
     | GapsWanted
     | Recovered
     | Seen

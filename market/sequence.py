@@ -86,6 +86,17 @@ class IdSet:
             (high + 1, low - 1) for high, low in zip(self._highs[:-1], self._lows[1:], strict=True)
         ]
 
+    def missing(self, low: int, high: int) -> list[tuple[int, int]]:
+        """Return the ids from ``low`` to ``high`` that are not here, as intervals."""
+        found = []
+        at = bisect_right(self._highs, low - 1)
+        while low <= high and at < len(self._lows) and self._lows[at] <= high:
+            if low < self._lows[at]:
+                found.append((low, self._lows[at] - 1))
+            low = self._highs[at] + 1
+            at += 1
+        return [*found, (low, high)] if low <= high else found
+
     def take_touched(self) -> dict[int, int | None]:
         """Return and forget what changed: the new high of each touched low, None where it is gone.
 

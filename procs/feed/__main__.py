@@ -19,7 +19,7 @@ from bus.errors import JournalDamaged, JournalFull
 from bus.journal import JournalWriter, path_of, set_aside
 from bus.process import Process, data_folder, run, run_folder
 from bus.settings import Settings
-from bus.wiring import BATCHES, OUT
+from bus.wiring import BATCHES, OUT, RECOVERED, WANTED
 from market import decimals
 from procs.feed import exchanges
 from procs.feed.connection import Connection
@@ -62,9 +62,18 @@ def main(process: Process, name: str) -> int:
         process.log,
     )
     feed.listings = Listings(exchange, rest_url, symbols, process.log)
-    stored = sockets.Subscriber(context, run_dir, ["persister"], [topics.stored(name)])
-    outputs = {"out": out, "persister": sockets.connect(context, BATCHES, run_dir, "persister")}
-    return actor.run(process, feed, {"stored": stored}, outputs)
+    inputs: dict[str, sockets.Socket | sockets.Subscriber] = {
+        "stored": sockets.Subscriber(
+            context, run_dir, ["persister"], [topics.stored(name), topics.ids(name)]
+        ),
+        "recovered": sockets.bind(context, RECOVERED, run_dir, process.program),
+    }
+    outputs = {
+        "out": out,
+        "persister": sockets.connect(context, BATCHES, run_dir, "persister"),
+        "backfiller": sockets.connect(context, WANTED, run_dir, "backfiller"),
+    }
+    return actor.run(process, feed, inputs, outputs)
 
 
 class UntilRoom(Idle):

@@ -1,13 +1,13 @@
 """What a feed commits: each trade once, in the journal before anybody else hears of it.
 
-In come trades, quarantined items and the persister's position; out go journal records, and the
-sends that publish them. The ids seen are the journal's own, changed in the same commit. While the
-disk is full trades go out with ``seq`` None and their ids stay unseen, so that they can still be
-had later. It never waits for anybody: what the bus does not take, the consumers read from the
-journal.
+In come trades, quarantined items, the persister's position and what Postgres has; out go journal
+records, the sends that publish them, and wishes for what is missing. The ids seen are the journal's
+own, changed in the same commit. While the disk is full trades go out with ``seq`` None and their
+ids stay unseen: they are missing, and are asked for as soon as there is room. It never waits for
+anybody: what the bus does not take, the consumers read from the journal.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from bus import topics
 from bus.actor import Instant, Send
@@ -28,6 +28,7 @@ from bus.messages import (
 )
 from market.sequence import IdSet
 from procs.feed.cap import given_up, missing
+from procs.feed.holes import Holes, Key
 
 NOTE_STORED_EVERY_US = 10_000_000
 CAP_GRACE_US = 10_000_000
@@ -43,17 +44,30 @@ class Commits:
         health: what the process says of itself.
         log: for what a person must know.
         keep_us: how long a stored record stays in the journal.
+        gapless: ids are consecutive, so that any missing one is a gap.
     """
 
     def __init__(
-        self, exchange: str, journal: JournalWriter, health: Health, log: Log, *, keep_us: int
+        self,
+        exchange: str,
+        journal: JournalWriter,
+        health: Health,
+        log: Log,
+        *,
+        keep_us: int,
+        gapless: bool,
     ) -> None:
         self._exchange = exchange
         self._journal = journal
         self._health = health
         self._log = log
         self._keep_us = keep_us
-        self._ids = {key: IdSet(found) for key, found in journal.seen().items()}
+        self._gapless = gapless
+        self.holes = Holes()
+        """What is missing, for ``gaps`` to look after."""
+        self.newest_at: dict[Key, int] = {}
+        """``ts_event`` of the newest trade of each (symbol, series), as far as it is known."""
+        self.ids = {key: IdSet(found) for key, found in journal.seen().items()}
         self._symbol_seqs = journal.symbol_seqs()
         self._stored_seq = self._stored_noted = journal.stored_seq()
         self._stored_note_at = 0
@@ -64,19 +78,35 @@ class Commits:
 
     # ---- ids
 
-    def see(self, symbol: str, series: int, trade_id: int) -> bool:
-        """Count an id as seen; False when it was already: a duplicate."""
-        ids = self._ids.get((symbol, series))
+    def see(
+        self, symbol: str, series: int, trade_id: int, ts_event: int | None, now: Instant
+    ) -> bool:
+        """Count an id as seen, and those that it passes over as missing; False if it was seen.
+
+        ``ts_event`` is None where the trade's time is not believed.
+        """
+        key = (symbol, series)
+        ids = self.ids.get(key)
         if ids is None:
-            ids = self._ids[symbol, series] = IdSet()
-        if ids.add(trade_id):
-            return True
-        self._health.counters["duplicates"] += 1
-        return False
+            ids = self.ids[key] = IdSet()
+        last = ids.last
+        if not ids.add(trade_id):
+            return False
+        if last is None or trade_id > last:
+            if self._gapless and last is not None and trade_id > last + 1:
+                since = self.newest_at.get(key)
+                self.holes.jumped(key, last + 1, trade_id - 1, since, now.mono)
+            if ts_event is not None:
+                self.newest_at[key] = ts_event
+        return True
+
+    def ids_of(self, symbol: str, series: int) -> IdSet:
+        """Return the ids seen of one symbol."""
+        return self.ids.setdefault((symbol, series), IdSet())
 
     def newest(self, symbol: str) -> int | None:
         """Return the highest id seen of a symbol's first series."""
-        ids = self._ids.get((symbol, 0))
+        ids = self.ids.get((symbol, 0))
         return ids.last if ids else None
 
     # ---- records
@@ -103,10 +133,21 @@ class Commits:
             records.append(QuarantineBatch(self._exchange, epoch, seq, items))
         bodies = [encode(record) for record in records]
         if not self._append(bodies, dict.fromkeys(counts, first), now):
-            return self._not_stored(records)
+            return self._not_stored(records, now)
         self._health.counters["trades"] += len(trades)
         self._health.counters["batches"] += len(records)
         return self._both(bodies)
+
+    def journal(
+        self, made: Callable[[str, int, int], JournalRecord], now: Instant
+    ) -> list[Send] | None:
+        """Journal one record of (exchange, epoch, seq) and return what publishes it.
+
+        None when the disk is full: then nothing has happened.
+        """
+        seq = self._journal.last_seq + 1
+        body = encode(made(self._exchange, self._journal.epoch, seq))
+        return self._both([body]) if self._append([body], {}, now) else None
 
     def _both(self, bodies: Sequence[bytes]) -> list[Send]:
         topic = topics.batch(self._exchange)
@@ -115,7 +156,7 @@ class Commits:
 
     def _append(self, bodies: Sequence[bytes], symbol_seqs: dict[str, int], now: Instant) -> bool:
         """Append to the journal; on a full disk make room and try once more."""
-        seen = {key: touched for key, ids in self._ids.items() if (touched := ids.take_touched())}
+        seen = {key: touched for key, ids in self.ids.items() if (touched := ids.take_touched())}
         for attempt in range(2):
             try:
                 self._journal.append(bodies, now.wall, seen, symbol_seqs)
@@ -143,31 +184,40 @@ class Commits:
         except JournalFull:
             return False
 
-    def _not_stored(self, records: Sequence[JournalRecord]) -> list[Send]:
+    def _not_stored(self, records: Sequence[JournalRecord], now: Instant) -> list[Send]:
         """Publish the trades without a position, and forget their ids: they can come again."""
         sends = []
         for record in records:
             if isinstance(record, TradeBatch):
                 for trade in record.trades:
-                    ids = self._ids[trade.symbol, trade.series]
-                    ids.remove_range(trade.trade_id, trade.trade_id)
+                    self._forget((trade.symbol, trade.series), trade.trade_id, now)
                 loose = TradeBatch(record.exchange, record.epoch, None, record.trades, {})
                 sends.append(Send("out", topics.batch(self._exchange), encode(loose)))
                 self._health.counters["not_stored"] += len(record.trades)
             elif isinstance(record, QuarantineBatch):
                 for item in record.items:
                     if item.symbol is not None and item.trade_id is not None:
-                        ids = self._ids[item.symbol, item.series]
-                        ids.remove_range(item.trade_id, item.trade_id)
+                        self._forget((item.symbol, item.series), item.trade_id, now)
         # The file still holds the intervals from before these trades, as memory does now.
-        for ids in self._ids.values():
+        for ids in self.ids.values():
             ids.take_touched()
         return sends
+
+    def _forget(self, key: Key, trade_id: int, now: Instant) -> None:
+        """Count an id as missing that was seen and could not be journalled."""
+        self.ids[key].remove_range(trade_id, trade_id)
+        if self._gapless:
+            self.holes.jumped(key, trade_id, trade_id, self.newest_at.get(key), now.mono)
 
     def _positions(self) -> None:
         self._health.positions[self._exchange] = (self._journal.epoch, self._journal.last_seq)
 
     # ---- bounds
+
+    @property
+    def stored_seq(self) -> int:
+        """The last record that Postgres has."""
+        return self._stored_seq
 
     def stored(self, message: Stored) -> None:
         """Take the persister's position: what lies before it may be trimmed."""
@@ -201,27 +251,31 @@ class Commits:
         trades, gaps = given_up(oldest, self._stored_seq)
         for key, ids in trades.items():
             for low, high in ids.intervals():
-                self._ids[key].remove_range(low, high)
+                self.ids[key].remove_range(low, high)
         lost = [
             Gap(symbol, first, last, series)
-            for (symbol, series), ids in missing(trades, gaps, self._ids).items()
+            for (symbol, series), ids in missing(trades, gaps, self.ids).items()
             for first, last in ids.intervals()
         ]
         sends: list[Send] = []
         if lost:
             reason = "the journal reached its cap before Postgres had them"
-            seq = self._journal.last_seq + 1
-            body = encode(GapOpened(self._exchange, self._journal.epoch, seq, lost, reason))
-            if not self._append([body], {}, now):
+            told = self.journal(
+                lambda name, epoch, seq: GapOpened(name, epoch, seq, lost, reason), now
+            )
+            if told is None:
                 for key, ids in trades.items():
                     for low, high in ids.intervals():
-                        self._ids[key].add_range(low, high)
+                        self.ids[key].add_range(low, high)
                 return sends
+            # To fetch them while Postgres is away would only push out others.
+            for gap in lost:
+                self.holes.open(gap, None, now.mono, hold_until=self._journal.last_seq)
             dropped = sum(len(ids) for ids in trades.values())
             self._health.counters["dropped_at_cap"] += dropped
             self._health.counters["gaps_opened"] += len(lost)
             self._log.error("journal.cap", dropped=dropped)
-            sends = self._both([body])
+            sends = told
         if oldest:
             self._journal.drop(oldest[-1].seq)
         return sends

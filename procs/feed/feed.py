@@ -14,10 +14,20 @@ from bus.errors import BadFrame
 from bus.heartbeat import Health
 from bus.journal import JournalWriter
 from bus.log import Log
-from bus.messages import FeedStatus, Quarantined, Stored, Trade, decode, encode
+from bus.messages import (
+    FeedStatus,
+    Quarantined,
+    Recovered,
+    Seen,
+    Stored,
+    Trade,
+    decode,
+    encode,
+)
 from procs.feed.commits import Commits
 from procs.feed.connection import Connection
 from procs.feed.exchanges import ID_MAX, Beat, Closing, Exchange, Refused, quarantined
+from procs.feed.gaps import Gaps
 from procs.feed.listing import Listings
 from procs.feed.watch import SymbolWatch
 
@@ -54,7 +64,10 @@ class Feed(Idle):
         keep_bad_frames: Callable[[Iterable[str]], None],
     ) -> None:
         self._exchange = exchange
-        self._commits = Commits(exchange.name, journal, health, log, keep_us=keep_us)
+        self._commits = Commits(
+            exchange.name, journal, health, log, keep_us=keep_us, gapless=exchange.gapless
+        )
+        self._gaps = Gaps(exchange.name, self._commits, health, log)
         self._health = health
         self._log = log
         self._stale_after_us = stale_after_us
@@ -88,7 +101,7 @@ class Feed(Idle):
                 data = True
                 self._beat(event, now)
             elif isinstance(event, Quarantined):
-                self._quarantine(event)
+                self._quarantine(event, now)
             elif isinstance(event, Closing) and self.connection is not None:
                 self.connection.replace(event.reason)
             elif isinstance(event, Refused):
@@ -105,32 +118,45 @@ class Feed(Idle):
             # A number of thousands of digits is not written out: Python refuses to.
             shown = f"{trade.ts_event} µs" if abs(trade.ts_event) < 1 << 63 else "beyond 64 bits"
             reason = f"an implausible time: {shown}"
-            self._quarantine(quarantined(trade.symbol, trade.trade_id, now.wall, reason, frame))
+            item = quarantined(trade.symbol, trade.trade_id, now.wall, reason, frame)
+            self._quarantine(item, now)
             return
-        if self._commits.see(trade.symbol, trade.series, trade.trade_id):
+        if self._commits.see(trade.symbol, trade.series, trade.trade_id, trade.ts_event, now):
             self._trades.append(trade)
+        else:
+            self._duplicate(trade.symbol)
 
     def _plausible(self, ts_event: int, now: Instant) -> bool:
         """Return whether a time is within a day of the exchange's own, as it last told us."""
         offset = self.connection.clock_offset_us if self.connection else now.wall - now.mono
         return -DAY_US <= ts_event - (now.mono + offset) <= DAY_US
 
-    def _quarantine(self, item: Quarantined) -> None:
+    def _quarantine(self, item: Quarantined, now: Instant) -> None:
         symbol, trade_id = item.symbol, item.trade_id
         if (
             symbol is not None
             and trade_id is not None
             and 0 <= trade_id <= ID_MAX
-            and not self._commits.see(symbol, item.series, trade_id)
+            and not self._commits.see(symbol, item.series, trade_id, None, now)
         ):
+            self._duplicate(symbol)
             return
         self._quarantined.append(item)
         self._health.counters["quarantined"] += 1
+        if symbol in self._watches:
+            self._watches[symbol].quarantined += 1
+
+    def _duplicate(self, symbol: str) -> None:
+        self._health.counters["duplicates"] += 1
+        watch = self._watches.get(symbol)
+        if watch is not None:
+            watch.duplicates += 1
 
     def _beat(self, beat: Beat, now: Instant) -> None:
         watch = self._watches.get(beat.symbol)
         if watch is not None:
             watch.beat(self._commits.newest(beat.symbol), beat.last_trade_id, now.mono)
+        self._gaps.beat(beat.symbol, beat.last_trade_id, now)
 
     def _bad(self, reason: str, frame: bytes, now: Instant) -> None:
         self._health.counters["bad_frames"] += 1
@@ -139,11 +165,34 @@ class Feed(Idle):
     # ---- in: the bus
 
     def on_message(self, source: str, frames: list[bytes], now: Instant) -> Sequence[Send]:
-        """Take the persister's position."""
-        message = decode(frames[1])
+        """Take the persister's position, what Postgres has, or what the backfiller brings."""
+        message = decode(frames[-1])
         if isinstance(message, Stored):
             self._commits.stored(message)
+        elif isinstance(message, Seen):
+            self._gaps.seen(message, now)
+        elif isinstance(message, Recovered) and message.exchange == self._exchange.name:
+            return self._recovered(message, now)
         return ()
+
+    def _recovered(self, message: Recovered, now: Instant) -> Sequence[Send]:
+        """Commit what was fetched like what came by itself; what came meanwhile is no duplicate."""
+        symbol, series = message.symbol, message.series
+        trades = [
+            trade
+            for trade in message.trades
+            if trade.symbol == symbol
+            and 0 <= trade.trade_id <= ID_MAX
+            and self._commits.see(symbol, series, trade.trade_id, trade.ts_event, now)
+        ]
+        for item in message.quarantined:
+            if item.trade_id is None or item.trade_id not in self._commits.ids_of(symbol, series):
+                self._quarantine(item, now)
+        self._gaps.absent(message)
+        self._health.counters["recovered"] += len(trades)
+        if not trades:
+            return ()
+        return self._commits.commit(trades, [], {symbol: len(trades)}, now)
 
     # ---- out
 
@@ -158,6 +207,8 @@ class Feed(Idle):
             watch = self._watches.get(symbol)
             if watch is not None:  # that they came does not depend on the disk
                 watch.traded(count, now.wall, now.mono)
+        for symbol, trade in {trade.symbol: trade for trade in trades}.items():
+            self._watches[symbol].lagged(trade.ts_recv - trade.ts_event)
         return self._commits.commit(trades, items, counts, now)
 
     # ---- time
@@ -174,6 +225,7 @@ class Feed(Idle):
             self._health.counters["handovers"] = self.connection.handovers
             self._health.counters["oversized"] = self.connection.oversized
         sends += self._commits.keep_within_bounds(now)
+        sends += self._gaps.on_tick(now)
         state = (self.connection.state, self.connection.circuit) if self.connection else None
         if now.mono >= self._next_status or state != self._last_state:
             if now.mono >= self._next_status:
@@ -211,7 +263,7 @@ class Feed(Idle):
         line = self.connection
         connected = line is not None and line.state == "connected"
         symbols = [
-            watch.status(now.mono, self._stale_after_us, connected=connected)
+            self._gaps.of(watch.status(now.mono, self._stale_after_us, connected=connected))
             for watch in self._watches.values()
         ]
         return FeedStatus(
@@ -223,7 +275,9 @@ class Feed(Idle):
             next_try=line.next_try if line else None,
             reason=line.reason if line else None,
             gapless=self._exchange.gapless,
-            symbols=[self.listings.of(one) for one in symbols] if self.listings else symbols,
+            symbols=[
+                self._gaps.of(self.listings.of(one) if self.listings else one) for one in symbols
+            ],
             journal_ok=self._commits.journal_ok,
             ts=now.wall,
         )

@@ -10,6 +10,9 @@ Three different silences, three different answers:
 All times are µs of a clock that only goes forward, but for ``last_recv`` (µs UTC), which is shown.
 """
 
+from collections import deque
+from typing import Literal
+
 from bus.messages import SymbolStatus
 
 PING_AFTER_US = 4_000_000
@@ -21,6 +24,8 @@ EXPECTED_TRADES = 20
 """So many trades would usually have come in the silence: then the silence is not the market's."""
 RATE_SPAN_S = 300.0
 """Seconds over which a symbol's usual rate is averaged."""
+LAGS_KEPT = 500
+"""Trades whose lag is kept, one for each wake of the loop."""
 NEVER = -(1 << 62)
 
 
@@ -53,6 +58,9 @@ class SymbolWatch:
     def __init__(self, symbol: str) -> None:
         self.symbol = symbol
         self.trades = 0
+        self.duplicates = 0
+        self.quarantined = 0
+        self._lags: deque[int] = deque(maxlen=LAGS_KEPT)
         self.last_recv: int | None = None
         self._heard = NEVER
         self._rate = 0.0
@@ -66,6 +74,10 @@ class SymbolWatch:
         self.last_recv = wall
         self._heard = mono
         self._behind_since = None
+
+    def lagged(self, lag_us: int) -> None:
+        """A trade was received so long after it happened."""
+        self._lags.append(lag_us)
 
     def beat(self, ours: int | None, theirs: int, mono: int) -> None:
         """The exchange says that ``theirs`` is its newest trade id; ``ours`` is the newest seen."""
@@ -97,9 +109,20 @@ class SymbolWatch:
 
     def status(self, mono: int, stale_after_us: int, *, connected: bool) -> SymbolStatus:
         """Return what is to be said of the symbol."""
-        if self.last_recv is None:
-            return SymbolStatus(self.symbol, "never received", None, 0)
-        if mono - self._heard <= stale_after_us:
-            return SymbolStatus(self.symbol, "live", self.last_recv, self.trades)
-        dead = not connected or self.should_flow(mono)
-        return SymbolStatus(self.symbol, "stale" if dead else "quiet", self.last_recv, self.trades)
+        state: Literal["never received", "live", "quiet", "stale"] = "never received"
+        if self.last_recv is not None:
+            dead = not connected or self.should_flow(mono)
+            state = "stale" if dead else "quiet"
+            if mono - self._heard <= stale_after_us:
+                state = "live"
+        lags = sorted(self._lags)
+        return SymbolStatus(
+            self.symbol,
+            state,
+            self.last_recv,
+            self.trades,
+            duplicates=self.duplicates,
+            quarantined=self.quarantined,
+            lag_p50_us=lags[len(lags) // 2] if lags else None,
+            lag_p99_us=lags[len(lags) * 99 // 100] if lags else None,
+        )

@@ -14,18 +14,24 @@ from bus.messages import (
     Candle,
     CandleUpdate,
     GapOpened,
+    GapUnfillable,
     JournalRecord,
     QuarantineBatch,
     Quarantined,
+    Seen,
+    SeenIds,
     Trade,
     TradeBatch,
 )
 from market import candle
 from market.sequence import IdSet
+from procs.persister.missing import Missing
 from store import candles, cursors, gaps, quarantine, trades
 from store.pool import Connection
 
 CONSUMER = "persister"
+INTERVALS_MAX = 1_000
+"""Intervals of ids of one symbol that a feed is told of: the newest ones."""
 Ids = dict[tuple[str, int], IdSet]
 Merged = tuple[str, int, int, Candle]
 
@@ -54,6 +60,7 @@ class Ledger:
                 for key, intervals in trades.seen(connection, exchange).items()
             }
             last = candles.last_trades(connection)
+            self._missing = Missing(gaps.opened(connection, exchange))
         self._cursor = found
         self.epoch, self.seq = found or (0, 0)
         self._newest = {
@@ -88,6 +95,9 @@ class Ledger:
                     )
                 elif isinstance(record, GapOpened):
                     gaps.open(connection, self.exchange, record.gaps, record.reason)
+                    self._missing.open(record.gaps)
+                elif isinstance(record, GapUnfillable):
+                    self._missing.absent(record.gaps)
             for item in items:
                 if item.symbol is not None and item.trade_id is not None:
                     key = (item.symbol, item.series)
@@ -95,13 +105,16 @@ class Ledger:
             if fresh:
                 intervals = {key: ids.intervals() for key, ids in fresh.items()}
                 trades.mark_seen(connection, self.exchange, intervals)
+            for key, ids in fresh.items():
+                known = self._seen.setdefault(key, IdSet())
+                for low, high in ids.intervals():
+                    known.add_range(low, high)
+            closed = self._missing.closed(self._seen)
+            gaps.close(connection, self.exchange, closed.filled, "filled")
+            gaps.close(connection, self.exchange, closed.unfillable, "unfillable")
             cursors.save(connection, CONSUMER, self.exchange, last.epoch, last.seq)
         self._cursor = (last.epoch, last.seq)
         self.epoch, self.seq = self._cursor
-        for key, ids in fresh.items():
-            known = self._seen.setdefault(key, IdSet())
-            for low, high in ids.intervals():
-                known.add_range(low, high)
         return Outcome(len(new), duplicates, self._corrected(merged, new))
 
     def _new_trades(self, records: Sequence[JournalRecord]) -> tuple[list[Trade], int]:
@@ -124,6 +137,14 @@ class Ledger:
                 if ids.add(trade.trade_id):
                     new.append(trade)
         return new, total - len(new)
+
+    def have(self) -> Seen:
+        """Return what Postgres has, for the feed."""
+        ids = [
+            SeenIds(symbol, series, found.intervals()[-INTERVALS_MAX:], self._newest.get(symbol))
+            for (symbol, series), found in self._seen.items()
+        ]
+        return Seen(self.exchange, self.epoch, self.seq, ids)
 
     def _fence(self) -> None:
         found = cursors.lock(self._connection, CONSUMER, self.exchange)

@@ -29,6 +29,8 @@ GROUP_TRADES = 2_000
 """A group this large is stored at once; a smaller one waits for the next tick, 100 ms at most."""
 RETRY_US = 1_000_000
 POSITIONS_EVERY_US = 1_000_000
+SEEN_EVERY_US = 10_000_000
+"""So often are the feeds told what Postgres has: one whose journal was lost learns it here."""
 LISTINGS_RETRY_US = 10_000_000
 PRUNE_EVERY_US = 600_000_000
 
@@ -66,6 +68,7 @@ class Persister(Idle):
         self._listings_at = 0
         self._retry_at = 0
         self._next_positions = 0
+        self._next_seen = 0
         self._next_prune = 0
         health.state = "waiting: database"
 
@@ -112,6 +115,12 @@ class Persister(Idle):
             self._next_positions = now.mono + POSITIONS_EVERY_US
             self._find_journals(now)
             sends += [self._position(ledger) for ledger in self._ledgers.values()]
+        if now.mono >= self._next_seen and self._connection is not None:
+            self._next_seen = now.mono + SEEN_EVERY_US
+            sends += [
+                Send("out", topics.ids(exchange), encode(ledger.have()))
+                for exchange, ledger in self._ledgers.items()
+            ]
         if now.mono >= self._listings_at and self._listings.changed():
             self._write_listings(now)
         if now.mono >= self._next_prune and self._connection is not None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bus.messages import GapClosed, GapOpened, Message, QuarantineBatch, TradeBatch, decode, decode_record
+from bus.messages import GapOpened, GapUnfillable, Message, QuarantineBatch, TradeBatch, decode, decode_record
 from bus.messages import encode as encoded
 
 KINDS = get_args(Message)
@@ -46,7 +46,7 @@ def any_of(kind: Any) -> st.SearchStrategy[Any]:
 def test_a_message_comes_back_as_it_was(kind: type[msgspec.Struct], data: st.DataObject) -> None:
     message = data.draw(any_of(kind))
     assert decode(encoded(message)) == message
-    if kind in (TradeBatch, QuarantineBatch, GapOpened, GapClosed):
+    if kind in (TradeBatch, QuarantineBatch, GapOpened, GapUnfillable):
         assert decode_record(encoded(message)) == message
 
 
@@ -69,7 +69,7 @@ def test_what_an_older_or_a_newer_tickwire_sends_is_understood(
 def test_the_tags_are_all_different_and_never_change() -> None:
     tags = [kind.__struct_config__.tag for kind in KINDS]
     assert sorted(tags) == [
-        *("average", "candle", "gap_closed", "gap_opened", "gaps_wanted", "heartbeat", "programs"),
+        *("average", "candle", "gap_opened", "gap_unfillable", "gaps_wanted", "heartbeat", "programs"),
         *("quarantine", "recovered", "seen", "status", "stored", "ticker", "trades"),
     ]
 

@@ -1,0 +1,167 @@
+"""Which trade ids are missing, since when, and what is done about it. Pure.
+
+Ids go in as they jump; gaps come out once the grace for reordering has passed, then wishes for the
+backfiller, again by timer while they are missing, and in the end what is filled or what the
+exchange does not have. What is missing is always read from the ids that were seen, so that a trade
+fills its gap whichever way it came. All times are µs of the clock that only goes forward, but for
+``since`` (µs UTC).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from bus.messages import Gap, Wanted
+from market.sequence import IdSet
+
+Key = tuple[str, int]
+"""(symbol, series)"""
+
+GRACE_US = 500_000
+"""An exchange may send trades in another order for so long."""
+ASK_AGAIN_US = 5_000_000
+ABSENT_TIMES = 3
+"""So often must the exchange say that it has no such trade: its REST may be behind its stream."""
+TOGETHER_IDS = 500
+"""Gaps that are no further apart are asked for as one: an answer brings a thousand trades."""
+WANTED_MAX = 100
+"""Ranges that are asked for at once."""
+
+
+@dataclass
+class _Jump:
+    """Ids that were passed over."""
+
+    first: int
+    last: int
+    since: int | None
+    at: int
+
+
+@dataclass
+class _Open:
+    """A gap that was journalled."""
+
+    since: int | None
+    ask_at: int
+    hold_until: int = 0
+    """Not asked for before Postgres has stored the journal up to here."""
+    absent: int = 0
+    """How often the exchange has said that it has none of what is missing."""
+
+
+class Holes:
+    """The missing ids of one exchange."""
+
+    def __init__(self) -> None:
+        self._jumps: dict[Key, list[_Jump]] = {}
+        self._open: dict[Gap, _Open] = {}
+        self._unfillable: dict[Key, IdSet] = {}
+
+    def jumped(self, key: Key, first: int, last: int, since: int | None, at: int) -> None:
+        """Note that ids ``first`` to ``last`` were passed over; they may still come by themselves.
+
+        ``since`` is the time of the newest trade before them, as far as it is known.
+        """
+        jumps = self._jumps.setdefault(key, [])
+        if jumps and first <= jumps[-1].last + 1 and last >= jumps[-1].first:
+            jumps[-1].first = min(first, jumps[-1].first)
+            jumps[-1].last = max(last, jumps[-1].last)
+        else:
+            jumps.append(_Jump(first, last, since, at))
+
+    def due(self, ids: Mapping[Key, IdSet], now: int) -> list[tuple[Gap, int | None]]:
+        """Return and forget what is still missing after the grace, with its ``since``."""
+        found = []
+        for key, jumps in list(self._jumps.items()):
+            ripe = [jump for jump in jumps if now - jump.at >= GRACE_US]
+            if not ripe:
+                continue
+            waiting = [jump for jump in jumps if now - jump.at < GRACE_US]
+            if waiting:
+                self._jumps[key] = waiting
+            else:
+                del self._jumps[key]
+            known = self._known(key)
+            for jump in ripe:
+                for low, high in ids[key].missing(jump.first, jump.last):
+                    for first, last in known.missing(low, high):
+                        known.add_range(first, last)
+                        found.append((Gap(key[0], first, last, key[1]), jump.since))
+        return found
+
+    def _known(self, key: Key) -> IdSet:
+        """Return the ids of one key that are in an open gap or cannot be had."""
+        known = IdSet(self._unfillable[key].intervals() if key in self._unfillable else ())
+        for gap in self._open:
+            if (gap.symbol, gap.series) == key:
+                known.add_range(gap.first_id, gap.last_id)
+        return known
+
+    def open(self, gap: Gap, since: int | None, now: int, *, hold_until: int = 0) -> None:
+        """Ask for a gap that was journalled; not before Postgres has stored ``hold_until``."""
+        self._open[gap] = _Open(since, now, hold_until)
+
+    def filled(self, ids: Mapping[Key, IdSet]) -> list[Gap]:
+        """Return and forget the open gaps of which nothing is missing any more."""
+        whole = [
+            gap
+            for gap in self._open
+            if not ids[gap.symbol, gap.series].missing(gap.first_id, gap.last_id)
+        ]
+        for gap in whole:
+            del self._open[gap]
+        return whole
+
+    def absent(self, key: Key, ranges: Iterable[tuple[int, int]], ids: Mapping[Key, IdSet]) -> None:
+        """Take the exchange's word that it has no trade in these ranges of ids."""
+        said = IdSet(ranges)
+        for gap, state in self._open.items():
+            if (gap.symbol, gap.series) != key:
+                continue
+            missing = ids[key].missing(gap.first_id, gap.last_id)
+            if all(not said.missing(low, high) for low, high in missing):
+                state.absent += 1
+
+    def unfillable(self, ids: Mapping[Key, IdSet]) -> list[Gap]:
+        """Return and forget what the exchange has said often enough that it does not have."""
+        lost = []
+        for gap in [gap for gap, state in self._open.items() if state.absent >= ABSENT_TIMES]:
+            key = (gap.symbol, gap.series)
+            del self._open[gap]
+            gone = self._unfillable.setdefault(key, IdSet())
+            for first, last in ids[key].missing(gap.first_id, gap.last_id):
+                gone.add_range(first, last)
+                lost.append(Gap(gap.symbol, first, last, gap.series))
+        return lost
+
+    def wanted(self, ids: Mapping[Key, IdSet], stored_seq: int, now: int) -> list[Wanted]:
+        """Return what to ask the backfiller for now: neighbours together, the newest first."""
+        asked: dict[Key, list[Wanted]] = {}
+        for gap in sorted(self._open, key=lambda gap: gap.first_id):
+            state = self._open[gap]
+            if now < state.ask_at or stored_seq < state.hold_until:
+                continue
+            state.ask_at = now + ASK_AGAIN_US
+            key = (gap.symbol, gap.series)
+            missing = ids[key].missing(gap.first_id, gap.last_id)
+            if not missing:
+                continue
+            first, last = missing[0][0], missing[-1][1]
+            mine = asked.setdefault(key, [])
+            if mine and first - mine[-1].last_id <= TOGETHER_IDS:
+                before = mine[-1]
+                mine[-1] = Wanted(gap.symbol, before.first_id, last, gap.series, before.since)
+            else:
+                mine.append(Wanted(gap.symbol, first, last, gap.series, state.since))
+        newest = [wanted for mine in asked.values() for wanted in reversed(mine)]
+        return newest[:WANTED_MAX]
+
+    def count(self, ids: Mapping[Key, IdSet]) -> dict[str, tuple[int, int]]:
+        """Return (open gaps, missing ids) of each symbol that has some."""
+        found: dict[str, tuple[int, int]] = {}
+        for gap in self._open:
+            parts = ids[gap.symbol, gap.series].missing(gap.first_id, gap.last_id)
+            gaps, missing = found.get(gap.symbol, (0, 0))
+            size = sum(high - low + 1 for low, high in parts)
+            found[gap.symbol] = (gaps + 1, missing + size)
+        return found
