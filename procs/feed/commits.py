@@ -7,7 +7,7 @@ ids stay unseen: they are missing, and are asked for as soon as there is room. I
 anybody: what the bus does not take, the consumers read from the journal.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from bus import topics
 from bus.actor import Instant, Send
@@ -28,7 +28,7 @@ from bus.messages import (
 )
 from market.sequence import IdSet
 from procs.feed.cap import given_up, missing
-from procs.feed.holes import Holes, Key
+from procs.feed.holes import Frontier, Holes, Key
 
 NOTE_STORED_EVERY_US = 10_000_000
 CAP_GRACE_US = 10_000_000
@@ -68,6 +68,7 @@ class Commits:
         self.newest_at: dict[Key, int] = {}
         """``ts_event`` of the newest trade of each (symbol, series), as far as it is known."""
         self.ids = {key: IdSet(found) for key, found in journal.seen().items()}
+        self.frontiers = {key: Frontier(ids) for key, ids in self.ids.items()}
         self._symbol_seqs = journal.symbol_seqs()
         self._stored_seq = self._stored_noted = journal.stored_seq()
         self._stored_note_at = 0
@@ -89,25 +90,36 @@ class Commits:
         ids = self.ids.get(key)
         if ids is None:
             ids = self.ids[key] = IdSet()
-        last = ids.last
+            self.frontiers[key] = Frontier(ids)
         if not ids.add(trade_id):
             return False
-        if last is None or trade_id > last:
-            if self._gapless and last is not None and trade_id > last + 1:
-                since = self.newest_at.get(key)
-                self.holes.jumped(key, last + 1, trade_id - 1, since, now.mono)
-            if ts_event is not None:
-                self.newest_at[key] = ts_event
+        frontier = self.frontiers[key]
+        passed = frontier.passed(trade_id, believed=ts_event is not None)
+        if passed is not None and self._gapless:
+            self.holes.jumped(key, *passed, self.newest_at.get(key), now.mono)
+        if ts_event is not None and trade_id == frontier.last:
+            self.newest_at[key] = ts_event
         return True
 
-    def ids_of(self, symbol: str, series: int) -> IdSet:
-        """Return the ids seen of one symbol."""
-        return self.ids.setdefault((symbol, series), IdSet())
+    def lacks(self, symbol: str, series: int, trade_id: int) -> bool:
+        """Return whether an id has not been seen."""
+        ids = self.ids.get((symbol, series))
+        return ids is None or trade_id not in ids
+
+    def know(self, key: Key, intervals: Iterable[tuple[int, int]]) -> bool:
+        """Count ids as seen that Postgres has; return whether some of them are news."""
+        ids = self.ids.setdefault(key, IdSet())
+        news = [part for low, high in intervals for part in ids.missing(low, high)]
+        for low, high in news:
+            ids.add_range(low, high)
+        if news or key not in self.frontiers:
+            self.frontiers[key] = Frontier(ids)
+        return bool(news)
 
     def newest(self, symbol: str) -> int | None:
-        """Return the highest id seen of a symbol's first series."""
-        ids = self.ids.get((symbol, 0))
-        return ids.last if ids else None
+        """Return how far the ids of a symbol's first series have come."""
+        frontier = self.frontiers.get((symbol, 0))
+        return frontier.last if frontier else None
 
     # ---- records
 

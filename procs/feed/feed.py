@@ -169,7 +169,7 @@ class Feed(Idle):
         message = decode(frames[-1])
         if isinstance(message, Stored):
             self._commits.stored(message)
-        elif isinstance(message, Seen):
+        elif isinstance(message, Seen) and message.exchange == self._exchange.name:
             self._gaps.seen(message, now)
         elif isinstance(message, Recovered) and message.exchange == self._exchange.name:
             return self._recovered(message, now)
@@ -186,7 +186,7 @@ class Feed(Idle):
             and self._commits.see(symbol, series, trade.trade_id, trade.ts_event, now)
         ]
         for item in message.quarantined:
-            if item.trade_id is None or item.trade_id not in self._commits.ids_of(symbol, series):
+            if item.trade_id is None or self._commits.lacks(symbol, series, item.trade_id):
                 self._quarantine(item, now)
         self._gaps.absent(message)
         self._health.counters["recovered"] += len(trades)

@@ -24,7 +24,6 @@ from bus.messages import (
     SymbolStatus,
     encode,
 )
-from market.sequence import IdSet
 from procs.feed.commits import Commits
 
 REASON = "ids are missing"
@@ -65,20 +64,17 @@ class Gaps:
         """Take what Postgres has: after a lost journal that is more than we know of."""
         for one in message.ids:
             key = (one.symbol, one.series)
-            ids = self._commits.ids.setdefault(key, IdSet())
             if one.newest is not None:
                 self._commits.newest_at.setdefault(key, one.newest)
-            new = [part for low, high in one.intervals for part in ids.missing(low, high)]
-            for low, high in new:
-                ids.add_range(low, high)
-            if new:
+            if self._commits.know(key, one.intervals):
                 self._look(key, now)
 
     def _look(self, key: tuple[str, int], now: Instant) -> None:
         """Note every hole between ids that were seen."""
-        since = self._commits.newest_at.get(key)
+        since, end = self._commits.newest_at.get(key), self._commits.frontiers[key].last
         for first, last in self._commits.ids[key].gaps():
-            self._holes.jumped(key, first, last, since, now.mono)
+            if end is not None and last < end:
+                self._holes.jumped(key, first, last, since, now.mono)
 
     def absent(self, message: Recovered) -> None:
         """Take the exchange's word that it has no trade there."""

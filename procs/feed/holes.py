@@ -27,6 +27,50 @@ WANTED_MAX = 100
 """Ranges that are asked for at once."""
 
 
+JUMP_MAX = 10_000
+"""An id that is further ahead is not followed before another one near it confirms it."""
+
+
+class Frontier:
+    """How far the ids of one symbol have come, not led astray by a single one that jumps.
+
+    Args:
+        ids: those that were seen; it begins where most of them are.
+    """
+
+    def __init__(self, ids: IdSet) -> None:
+        self.last: int | None = None
+        best = size = 0
+        end: int | None = None
+        for low, high in ids.intervals():
+            if end is None or low - end > JUMP_MAX:
+                size = 0  # far from those before
+            size, end = size + high - low + 1, high
+            if size >= best:
+                best, self.last = size, high
+        self.doubtful: int | None = None
+        """An id far ahead that no other one has confirmed."""
+
+    def passed(self, trade_id: int, *, believed: bool) -> tuple[int, int] | None:
+        """Go on to an id; return the ids that were passed over, None when there are none.
+
+        ``believed``: it is that of a trade, and not of something that is quarantined.
+        """
+        if self.last is None:
+            self.last = trade_id if believed else None
+            return None
+        step = trade_id - self.last
+        if step <= 1:
+            self.last += step == 1
+            return None
+        near = self.doubtful is not None and abs(trade_id - self.doubtful) <= JUMP_MAX
+        if step > JUMP_MAX and not (believed and near):
+            self.doubtful = trade_id if believed else self.doubtful
+            return None
+        first, self.last, self.doubtful = self.last + 1, trade_id, None
+        return first, trade_id - 1
+
+
 @dataclass
 class _Jump:
     """Ids that were passed over."""

@@ -13,7 +13,8 @@ from bus.actor import Instant, Send
 from bus.heartbeat import Health
 from bus.journal import JournalWriter, path_of
 from bus.log import Log
-from bus.messages import encode
+from bus.messages import GapsWanted, Recovered, Trade, decode, encode
+from market.sequence import IdSet
 from procs.feed import exchanges
 from procs.feed.feed import Feed
 from tests.procs.living import Aggregating, Clock, Persisting
@@ -22,8 +23,10 @@ from tests.sim.market import FEEDS, START, Execution
 
 CRASH = 0.02
 """How likely each actor is thrown away in each step."""
-OVERLAP = 60
-"""After a crash of a feed the exchange sends so many trades again."""
+LOST = 0.05
+"""How many trades the exchange's stream never brings: only its REST interface has them."""
+PAGE = 20
+"""Trades of one REST answer."""
 KEEP_US = 600_000_000
 
 
@@ -75,7 +78,9 @@ class World:
         self._folder = folder
         self._dsn = dsn
         self.feeds = {name: LivingFeed(folder, name) for name in FEEDS}
+        self.lost = 0
         self._sent: dict[str, list[bytes]] = {name: [] for name in FEEDS}
+        self._executed: dict[str, list[Trade]] = {name: [] for name in FEEDS}
         self.persister = self._new_persister()
         self.aggregator = self._new_aggregator()
 
@@ -96,6 +101,7 @@ class World:
             if execution.trade.ts_event > self.clock.now.wall:
                 self.clock.pass_time(execution.trade.ts_event - self.clock.now.wall)
             self._sent[execution.exchange].append(execution.frame)
+            self._executed[execution.exchange].append(execution.trade)
             self._exchange_says(execution)
         self.clock.pass_time(200_000)
         for one in self.feeds.values():
@@ -124,6 +130,9 @@ class World:
             frames = [bad.replace(price, b'"NaN"'), execution.frame]
             self._sent[execution.exchange].insert(-1, frames[0])
             self.quarantined.append((execution.exchange, execution.trade.symbol, number))
+        elif luck < 0.15 + LOST and not self.calm:
+            self.lost += 1
+            frames = []
         for frame in frames:
             feed.on_frame(frame, self.clock.now)
 
@@ -146,20 +155,45 @@ class World:
         self.crashes["feed"] += 1
         one.die()
         one.begin()
-        for frame in self._sent[one.exchange][-OVERLAP:]:
-            one.feed.on_frame(frame, self.clock.now)
 
     def _send(self, sends: Iterable[Send]) -> None:
         for send in sends:
             if send.output == "persister":
                 self.bus.give("persister", "batches", [send.payload])
+            elif send.output == "backfiller":
+                self._fetch(send.payload)
             elif send.topic.startswith(b"batch."):
                 self.bus.give("aggregator", "batches", [send.topic, send.payload])
             elif send.topic.startswith(b"corrected."):
                 self.bus.give("aggregator", "corrected", [send.topic, send.payload])
-            elif send.topic.startswith(b"stored."):
+            elif send.topic.startswith((b"stored.", b"ids.")):
                 for name in self.feeds:
                     self.bus.give(f"feed-{name}", "stored", [send.topic, send.payload])
+
+    def _fetch(self, payload: bytes) -> None:
+        """Answer as the backfiller does: a page at a time, now and then nothing at all."""
+        message = decode(payload)
+        assert isinstance(message, GapsWanted)
+        for wanted in message.wanted:
+            if not self.calm and self.chance.random() < 0.3:
+                continue
+            found = [
+                trade
+                for trade in self._executed[message.exchange]
+                if trade.symbol == wanted.symbol
+                and wanted.first_id <= trade.trade_id <= wanted.last_id
+            ]
+            absent = IdSet([(wanted.first_id, wanted.last_id)])
+            for trade in found:
+                absent.remove_range(trade.trade_id, trade.trade_id)
+            for at in range(0, len(found) or 1, PAGE):
+                page = found[at : at + PAGE]
+                last = at + PAGE >= len(found)
+                answer = Recovered(
+                    *(message.exchange, wanted.symbol, wanted.series, page, []),
+                    absent.intervals() if last else [],
+                )
+                self.bus.give(f"feed-{message.exchange}", "recovered", [encode(answer)])
 
     def _arrive(self, consumer: str, source: str, frames: list[bytes]) -> None:
         if consumer == "persister":
@@ -168,9 +202,8 @@ class World:
             sends = self.aggregator.actor.on_message(source, frames, self.clock.now)
             self.aggregator.note(sends)
         else:
-            self.feeds[consumer.removeprefix("feed-")].feed.on_message(
-                source, frames, self.clock.now
-            )
+            feed = self.feeds[consumer.removeprefix("feed-")].feed
+            self._send(feed.on_message(source, frames, self.clock.now))
 
     def _guarded(self, name: str, live: Callable[[], None]) -> None:
         try:
@@ -195,10 +228,11 @@ class World:
             raise TimeoutError("the snapshot was not read")
         self.aggregator.live()
 
-    def come_to_rest(self) -> None:
-        """Heal everything, send what feeds that died had read, and live on until all is done."""
+    def come_to_rest(self, coming: Iterable[Execution]) -> None:
+        """Heal everything, let the last trades come, and live on until all is done."""
         self.calm = self.bus.healed = True
-        for _ in range(20):
+        self.step(coming)
+        for _ in range(40):
             self.clock.pass_time(1_000_000)
             self.step([])
 
