@@ -243,6 +243,10 @@ def test_the_example_reads_the_frame_that_it_shows(acme: Kind) -> None:
     assert shown is not None
     (trade,) = acme(("BTC-USD",)).parse(" ".join(shown[0].split()).encode(), 7)
     assert trade == Trade("BTC-USD", 17, 1_723_161_255_342_000, 7, "61837.63", "0.02", "buy")
+    (past,) = exchanges.load("acme")(("BTC-USD",)).parse_page(  # type: ignore[attr-defined]
+        "BTC-USD", b"[" + " ".join(shown[0].split()).encode() + b"]", 7
+    )
+    assert past == trade
     listed = acme(("BTC-USD",)).parse_listing(200, b'{"price_step":"0.0100","amount_step":"1"}')
     assert listed == exchanges.Listing("0.01", "1")
     assert acme(("BTC-USD",)).parse_time(b'{"now":1723161255342}') == 1_723_161_255_342_000
@@ -253,6 +257,7 @@ def test_the_example_is_typed_and_linted_as_its_neighbours_are(acme: Kind, tmp_p
     proof.write_text(
         "from acme import Exchange\n\nfrom procs.feed import exchanges\n\n"
         "kind: type[exchanges.Exchange] = Exchange\n"
+        "paged: type[exchanges.Paged] = Exchange\n"
     )
     programs = Path(sys.executable).parent
     for command in (

@@ -4,22 +4,37 @@ Each check takes the exchange's class and a recording, and fails where the promi
 check knows a vendor: what must be known of one beforehand is in ``samples``.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from msgspec.structs import replace
+
 from bus.errors import BadFrame
-from bus.messages import QuarantineBatch, Quarantined, Trade, TradeBatch, decode, encode
+from bus.messages import (
+    QuarantineBatch,
+    Quarantined,
+    Recovered,
+    Trade,
+    TradeBatch,
+    Wanted,
+    decode,
+    encode,
+)
 from market.decimals import check
-from procs.feed.exchanges import ID_MAX, Beat, Closing, Event, Exchange, Refused
+from procs.feed.exchanges import ID_MAX, Beat, Closing, Event, Exchange, Paged, Refused
 from procs.simulator.exchanges import exchanges as simulated
-from tests.exchanges import garbage
+from tests.exchanges import garbage, paging
 from tests.fix_recordings import Recording, frames
 
 DAY_US = 86_400_000_000
 BASES = ("ws://127.0.0.1:8900/x/ws", "wss://example.org:9443")
 """Addresses that somebody might configure."""
+REST_PER_S_MAX = 10
+EMPTY = (b"[]", b"{}")
+"""What an exchange might say where it has no trade."""
 REST_BASE = "http://127.0.0.1:8900/x/rest"
 
 
@@ -76,6 +91,9 @@ def it_says_who_it_is(kind: Kind, recorded: Recorded) -> None:
     assert exchange.rest_url.startswith("https://")
     assert exchange.lifetime_s is None or exchange.lifetime_s > 0
     assert isinstance(exchange.gapless, bool)
+    if isinstance(exchange, Paged):
+        assert exchange.gapless, "what cannot be missing needs no pages"
+        assert 0 < exchange.rest_per_s <= REST_PER_S_MAX
 
 
 def it_stays_with_the_host_that_was_configured(kind: Kind, recorded: Recorded) -> None:
@@ -85,6 +103,10 @@ def it_stays_with_the_host_that_was_configured(kind: Kind, recorded: Recorded) -
         assert urlsplit(exchange.connect_url(base))[:2] == urlsplit(base)[:2]
     asked = [exchange.listing_url(REST_BASE, symbol) for symbol in recorded.symbols]
     assert len(set(asked)) == len(recorded.symbols)
+    if isinstance(exchange, Paged):
+        pages = [exchange.page_url(REST_BASE, Wanted(one, 5, 9)) for one in recorded.symbols]
+        assert len(set(pages)) == len(recorded.symbols)
+        asked += pages
     for url in (*asked, exchange.time_url(REST_BASE)):
         assert url.startswith(REST_BASE + "/")
 
@@ -189,6 +211,9 @@ def garbage_is_bad_or_counted(kind: Kind, recorded: Recorded) -> None:
         assert bad(partial(exchange.parse_time, body)), f"taken for a time: {body[:80]!r}"
         for status in (200, 500):
             assert bad(partial(exchange.parse_listing, status, body))
+        if isinstance(exchange, Paged) and body not in EMPTY:
+            page = partial(exchange.parse_page, recorded.symbols[0], body, 7)
+            assert bad(page), f"taken for a page: {body[:80]!r}"
 
 
 def bad(read: Callable[[], object]) -> bool:
@@ -224,6 +249,59 @@ def a_damaged_frame_is_bad_counted_or_believable(kind: Kind, recorded: Recorded)
                     assert decode(encode(batch)) == batch
 
 
+def pages_of(exchange: Paged, recorded: Recorded) -> paging.Pages | None:
+    """Return the simulator's REST interface after the recording; None: it is not simulated."""
+    reader = simulated().get(exchange.name)
+    texts = [frame.decode() for _, frame in recorded.frames]
+    return paging.Pages(reader, recorded.symbols, texts) if reader else None
+
+
+def a_page_has_the_trades_that_the_frames_had(kind: Kind, recorded: Recorded) -> None:
+    """Page by page, each with one that is missing, until all are there; only ``ts_recv`` differs.
+
+    An exchange that is not simulated is not asked.
+    """
+    exchange = kind(recorded.symbols)
+    if not isinstance(exchange, Paged) or (pages := pages_of(exchange, recorded)) is None:
+        return
+    for symbol in recorded.symbols:
+        missing = {
+            trade.trade_id: replace(trade, ts_recv=7)
+            for trade in reversed(trades_of(kind, recorded))
+            if trade.symbol == symbol
+        }
+        while missing:
+            wanted = Wanted(symbol, min(missing), max(missing))
+            body = pages.get(exchange.page_url(paging.BASE, wanted))
+            found = exchange.parse_page(symbol, body, 7)
+            assert any(trade.trade_id in missing for trade in found), "no page brings the rest"
+            for trade in found:
+                assert trade == missing.pop(trade.trade_id or 0, trade)
+
+
+def a_torn_or_damaged_page_is_bad_counted_or_believable(kind: Kind, recorded: Recorded) -> None:
+    """A part of a page is none: what it does not reach would be thought not to exist."""
+    exchange, symbol = kind(recorded.symbols), recorded.symbols[0]
+    if not isinstance(exchange, Paged) or (pages := pages_of(exchange, recorded)) is None:
+        return
+    body = pages.get(exchange.page_url(paging.BASE, Wanted(symbol, 0, 10**15)))
+    assert len(exchange.parse_page(symbol, body, 7)) > 10
+    for end in (*range(0, len(body), 97), len(body) - 1):
+        assert bad(partial(exchange.parse_page, symbol, body[:end], 7)), body[:end][-80:]
+    few = json.dumps(json.loads(body)[:2]).encode()
+    for damaged in (*garbage.damaged(few), *garbage.mistyped(few)):
+        try:
+            found = exchange.parse_page(symbol, damaged, 7)
+        except BadFrame:
+            continue
+        trades = [one for one in found if isinstance(one, Trade)]
+        others = [one for one in found if isinstance(one, Quarantined)]
+        assert all(believable(trade, (symbol,)) for trade in trades), damaged
+        assert all(0 <= (one.trade_id or 0) <= ID_MAX and one.symbol == symbol for one in found)
+        message = Recovered(exchange.name, symbol, 0, trades, others, [])
+        assert decode(encode(message)) == message
+
+
 CHECKS: tuple[Check, ...] = (
     it_says_who_it_is,
     it_stays_with_the_host_that_was_configured,
@@ -236,4 +314,6 @@ CHECKS: tuple[Check, ...] = (
     garbage_is_bad_or_counted,
     a_torn_frame_says_no_trade_that_the_whole_does_not,
     a_damaged_frame_is_bad_counted_or_believable,
+    a_page_has_the_trades_that_the_frames_had,
+    a_torn_or_damaged_page_is_bad_counted_or_believable,
 )

@@ -7,15 +7,16 @@ Messages are JSON arrays, several of them separated by pipes. Trades, a heartbea
     ["ok","BTC~USD"]
     ["no","XX~USD is not known"]
 
-Ids are consecutive, times µs, the last field of a trade is the taker's side.
+Ids are consecutive, times µs, the last field of a trade is the taker's side. A page of trades, that
+rises from a given id, is a JSON array of the same.
 """
 
 import msgspec
 
 from bus.errors import BadDecimal, BadFrame
-from bus.messages import Side, Trade
+from bus.messages import Side, Trade, Wanted
 from market.decimals import check
-from procs.feed.exchanges import Beat, Event, Listing, Refused, quarantined, step
+from procs.feed.exchanges import Beat, Event, Listing, Refused, TradeEvent, page, quarantined, step
 
 
 class _Trade(msgspec.Struct, array_like=True, tag="t"):
@@ -46,6 +47,7 @@ class _Steps(msgspec.Struct):
 
 
 _part = msgspec.json.Decoder(_Trade | _Heartbeat | _Accepted | _Rejected).decode
+_trade = msgspec.json.Decoder(_Trade).decode
 _steps = msgspec.json.Decoder(_Steps).decode
 
 
@@ -57,6 +59,7 @@ class Exchange:
     rest_url = "https://api.quayside.invalid"
     gapless = True
     lifetime_s: float | None = None
+    rest_per_s = 10.0
 
     def __init__(self, symbols: tuple[str, ...]) -> None:
         self._symbols = {symbol.replace("-", "~"): symbol for symbol in symbols}
@@ -100,6 +103,18 @@ class Exchange:
             raise BadFrame(f"not a listing: HTTP {status}")
         return Listing(step(found.tick), step(found.lot))
 
+    def page_url(self, base: str, wanted: Wanted) -> str:
+        """Return the address of the wanted trades, from the oldest on."""
+        return f"{base}/past/{wanted.symbol.replace('-', '~')}/{wanted.first_id}"
+
+    def parse_page(self, symbol: str, body: bytes, ts_recv: int) -> tuple[TradeEvent, ...]:
+        """Return the trades of a page."""
+
+        def read(part: bytes) -> TradeEvent:
+            return self._trade(_trade(part), part, ts_recv)
+
+        return page(body, symbol, "", ts_recv, read)
+
     def parse(self, frame: bytes, ts_recv: int) -> tuple[Event, ...]:
         """Return the trades in ``frame``, or what else it says."""
         try:
@@ -121,7 +136,7 @@ class Exchange:
             raise BadFrame(f"a symbol we did not ask for: {pair[:40]!r}")
         return self._symbols[pair]
 
-    def _trade(self, part: _Trade, frame: bytes, ts_recv: int) -> Event:
+    def _trade(self, part: _Trade, frame: bytes, ts_recv: int) -> TradeEvent:
         symbol = self._symbol(part.pair)
         try:
             price, size = check(part.price), check(part.size)

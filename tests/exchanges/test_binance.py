@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from bus.messages import Quarantined, Trade
-from procs.feed.exchanges import Closing
+from bus.messages import Quarantined, Trade, Wanted
+from procs.feed.exchanges import Closing, Paged
 from procs.feed.exchanges.binance import Exchange
 from tests.exchanges.samples import binance
 
-EXCHANGE = Exchange(("BTC-USDT", "ETH-USDT"))
+EXCHANGE: Paged = Exchange(("BTC-USDT", "ETH-USDT"))
 
 
 @pytest.mark.parametrize(
@@ -66,3 +66,18 @@ def test_a_stream_is_left_and_taken_up_with_fresh_numbers() -> None:
     assert [one["method"] for one in requests] == ["UNSUBSCRIBE", "SUBSCRIBE"] * 2
     assert {tuple(one["params"]) for one in requests} == {("btcusdt@trade",)}
     assert len({one["id"] for one in requests}) == 4
+
+
+def test_a_page_rises_from_the_oldest_wanted_trade_and_needs_no_key() -> None:
+    url = EXCHANGE.page_url("https://api.binance.com", Wanted("ETH-USDT", 5001, 8999))
+    assert url == (
+        "https://api.binance.com/api/v3/historicalTrades?symbol=ETHUSDT&limit=1000&fromId=5001"
+    )
+
+
+def test_the_buyer_of_a_page_was_the_maker_or_the_taker() -> None:
+    page = binance.page('"1"', '"1"')
+    for maker, side in ((b"true", "sell"), (b"false", "buy")):
+        (trade,) = EXCHANGE.parse_page("ETH-USDT", page.replace(b":true", b":" + maker, 1), 7)
+        assert isinstance(trade, Trade)
+        assert trade.side == side

@@ -4,8 +4,8 @@ import pytest
 from msgspec.structs import replace
 
 from bus.errors import BadDecimal, BadFrame
-from bus.messages import Quarantined, Trade
-from procs.feed.exchanges import Beat, Event, coinbase
+from bus.messages import Quarantined, Trade, Wanted
+from procs.feed.exchanges import Beat, Event, TradeEvent, coinbase
 from tests.exchanges import contract
 from tests.exchanges.contract import CHECKS, Check, read
 from tests.fix_recordings import own
@@ -119,6 +119,40 @@ class Believing(Keeping):
         )
 
 
+class PageSiding(Keeping):
+    def parse_page(self, symbol: str, body: bytes, ts_recv: int) -> tuple[TradeEvent, ...]:
+        found = super().parse_page(symbol, body, ts_recv)
+        return tuple(self.turned(one) if isinstance(one, Trade) else one for one in found)
+
+    def turned(self, trade: Trade) -> Trade:
+        return replace(trade, side="buy" if trade.side == "sell" else "sell")
+
+
+class PageLenient(Keeping):
+    def parse_page(self, symbol: str, body: bytes, ts_recv: int) -> tuple[TradeEvent, ...]:
+        try:
+            return super().parse_page(symbol, body, ts_recv)
+        except BadFrame:
+            return ()
+
+
+class PageMending(Keeping):
+    def parse_page(self, symbol: str, body: bytes, ts_recv: int) -> tuple[TradeEvent, ...]:
+        try:
+            return super().parse_page(symbol, body, ts_recv)
+        except BadFrame:
+            return super().parse_page(symbol, body[: body.rfind(b"}") + 1] + b"]", ts_recv)
+
+
+class PageElsewhere(Keeping):
+    def page_url(self, base: str, wanted: Wanted) -> str:
+        return super().page_url(self.rest_url, wanted)
+
+
+class Hasty(Keeping):
+    rest_per_s = 1000.0
+
+
 BREACHES: list[tuple[type[Keeping], Check]] = [
     (Misnamed, contract.it_says_who_it_is),
     (Elsewhere, contract.it_stays_with_the_host_that_was_configured),
@@ -136,6 +170,12 @@ BREACHES: list[tuple[type[Keeping], Check]] = [
     (Mending, contract.a_torn_frame_says_no_trade_that_the_whole_does_not),
     (Crashing, contract.a_damaged_frame_is_bad_counted_or_believable),
     (Believing, contract.a_damaged_frame_is_bad_counted_or_believable),
+    (PageSiding, contract.a_page_has_the_trades_that_the_frames_had),
+    (PageLenient, contract.garbage_is_bad_or_counted),
+    (PageLenient, contract.a_torn_or_damaged_page_is_bad_counted_or_believable),
+    (PageMending, contract.a_torn_or_damaged_page_is_bad_counted_or_believable),
+    (PageElsewhere, contract.it_stays_with_the_host_that_was_configured),
+    (Hasty, contract.it_says_who_it_is),
 ]
 
 

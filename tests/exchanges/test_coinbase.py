@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from bus.messages import Quarantined, Trade
-from procs.feed.exchanges import Beat
+from bus.messages import Quarantined, Trade, Wanted
+from procs.feed.exchanges import Beat, Paged
 from procs.feed.exchanges.coinbase import Exchange
 from tests.exchanges.samples import coinbase
 from tests.fix_recordings import frames, recorded
 
-EXCHANGE = Exchange(("BTC-USD", "ETH-USD"))
+EXCHANGE: Paged = Exchange(("BTC-USD", "ETH-USD"))
 
 
 def test_a_heartbeat_says_which_trade_is_the_newest() -> None:
@@ -73,3 +73,18 @@ def test_the_side_is_the_takers_as_the_recorded_tickers_say() -> None:
             ours[trade.symbol, trade.trade_id] = trade.side
     assert len(takers) == 107
     assert {key: ours[key] for key in takers} == takers
+
+
+def test_a_page_falls_from_the_newest_wanted_trade() -> None:
+    url = EXCHANGE.page_url("https://api.exchange.coinbase.com", Wanted("ETH-USD", 5001, 8999))
+    assert url == "https://api.exchange.coinbase.com/products/ETH-USD/trades?limit=1000&after=9000"
+
+
+def test_the_makers_side_of_a_page_is_turned_into_the_takers_as_that_of_a_match_is() -> None:
+    for maker, taker in (("sell", "buy"), ("buy", "sell")):
+        page = coinbase.page('"1"', '"1"').replace(b"sell", maker.encode())
+        match = coinbase.trade('"1"', '"1"').replace(b"sell", maker.encode())
+        assert EXCHANGE.parse_page("ETH-USD", page, 7) == EXCHANGE.parse(match, 7)
+        (trade,) = EXCHANGE.parse_page("ETH-USD", page, 7)
+        assert isinstance(trade, Trade)
+        assert trade.side == taker

@@ -8,16 +8,22 @@ import json
 import pytest
 
 from bus.errors import BadFrame
-from bus.messages import Quarantined, Trade
+from bus.messages import Quarantined, Trade, Wanted
 from market.decimals import check
 from procs.feed import exchanges
-from procs.feed.exchanges import FRAME_KEPT, Exchange, Refused
+from procs.feed.exchanges import FRAME_KEPT, Exchange, Paged, Refused
 from tests.exchanges import garbage
 from tests.exchanges.samples import Sample, names, sample
 from tests.fix_recordings import frames, recorded
 from tests.market.test_decimals import BAD
 
 pytestmark = pytest.mark.parametrize("name", names())
+
+
+def paged(name: str) -> tuple[Paged, Sample]:
+    exchange, known = made(name)
+    assert isinstance(exchange, Paged)
+    return exchange, known
 
 
 def made(name: str) -> tuple[Exchange, Sample]:
@@ -198,3 +204,41 @@ def test_the_texts_to_send_are_json_and_name_the_symbol(name: str) -> None:
         plain = text.upper().replace("-", "")
         assert known.symbols[1].replace("-", "") in plain
         assert known.symbols[0].replace("-", "") not in plain
+
+
+def test_a_page_has_the_trade_that_its_frame_had_to_the_last_digit(name: str) -> None:
+    exchange, known = paged(name)
+    page = known.page('"12.50"', '"0.001"')
+    assert exchange.parse_page(known.expected.symbol, page, 7) == (known.expected,)
+    assert exchange.parse_page(known.expected.symbol, b"[]", 7) == ()
+
+
+@pytest.mark.parametrize("text", [*(text for text in BAD if "\ud800" not in text), None, 5, True])
+def test_a_bad_trade_of_a_page_is_quarantined_alone_and_the_others_come(
+    name: str, text: object
+) -> None:
+    exchange, known = paged(name)
+    wrong = known.page(json.dumps(text), '"1"')
+    page = wrong[:-1] + b"," + known.page('"12.50"', '"0.001"').replace(b"77", b"78")[1:]
+    bad, good = exchange.parse_page(known.expected.symbol, page, 7)
+    assert isinstance(bad, Quarantined)
+    assert (bad.symbol, bad.trade_id, bad.ts_recv) == (known.expected.symbol, 77, 7)
+    assert bad.frame == wrong[1:-1].decode()[:FRAME_KEPT]
+    assert isinstance(good, Trade)
+    assert good.trade_id == 78
+
+
+def test_a_trade_of_a_page_without_a_believable_id_spoils_the_page(name: str) -> None:
+    exchange, known = paged(name)
+    page = known.page('"12.50"', '"0.001"')
+    for wrong in (b'"77"', b"true", b"-1", b"9223372036854775807", b"1e5", b"null", b"[]"):
+        with pytest.raises(BadFrame):
+            exchange.parse_page(known.expected.symbol, page.replace(b"77", wrong), 7)
+
+
+def test_the_address_of_a_page_names_the_symbol_and_an_end_of_the_range(name: str) -> None:
+    exchange, known = paged(name)
+    url = exchange.page_url("http://h/rest", Wanted(known.symbols[1], 5001, 8999))
+    assert url.startswith("http://h/rest/")
+    assert known.symbols[1].replace("-", "") in url.replace("-", "")
+    assert "5001" in url or "9000" in url

@@ -2,21 +2,27 @@
 
 A file's name is the exchange's name; it offers one class ``Exchange`` that satisfies the protocol
 of that name below. ``parse`` and the rest are pure: bytes in, events out. The feed and the tests
-treat all exchanges alike; nothing outside the file knows a vendor's words.
+treat all exchanges alike; nothing outside the file knows a vendor's words. Where missing trades can
+be had by REST, the class is ``Paged`` too.
 """
 
 import importlib
 import pkgutil
-from typing import NamedTuple, Protocol, cast
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
+
+import msgspec
 
 from bus.errors import BadDecimal, BadFrame
-from bus.messages import Quarantined, Trade
+from bus.messages import Quarantined, Trade, Wanted
 from market.decimals import check
 
 FRAME_KEPT = 4096
 """Characters of a raw frame that are kept with a quarantined trade."""
 ID_MAX = (1 << 63) - 2
 """Postgres keeps the end of a range of ids as the last one + 1."""
+_parts = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_object = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class Beat(NamedTuple):
@@ -38,7 +44,8 @@ class Refused(NamedTuple):
     reason: str
 
 
-Event = Trade | Quarantined | Beat | Closing | Refused
+TradeEvent = Trade | Quarantined
+Event = TradeEvent | Beat | Closing | Refused
 
 
 class Listing(NamedTuple):
@@ -103,6 +110,29 @@ class Exchange(Protocol):
         """
 
 
+@runtime_checkable
+class Paged(Exchange, Protocol):
+    """An exchange whose missing trades can be had by REST. Others leave these three out."""
+
+    rest_per_s: float
+    """Pages that may be asked for in a second, with room for what else is asked from here."""
+
+    def page_url(self, base: str, wanted: Wanted) -> str:
+        """Return the address of a page that begins at one end of the wanted range.
+
+        A page is an unbroken run of the trades that the exchange has, in whatever order: which ids
+        between its lowest and its highest are not in it, the exchange has not. It may reach beyond
+        the range. Where none of it lies in the range, the exchange has nothing there.
+        """
+
+    def parse_page(self, symbol: str, body: bytes, ts_recv: int) -> tuple[TradeEvent, ...]:
+        """Return the trades of an answer with HTTP 200, as ``parse`` would have had them.
+
+        Raises:
+            BadFrame: not JSON, not a list of trades, or one of them without id.
+        """
+
+
 def names() -> list[str]:
     """Return the names of all exchanges there are."""
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
@@ -129,6 +159,44 @@ def quarantined(
         raise BadFrame("a trade id out of range")
     text = frame[:FRAME_KEPT].decode("utf-8", "replace").replace("\x00", "�")
     return Quarantined(symbol, trade_id, ts_recv, reason, text)
+
+
+def doubtful(symbol: str | None, trade_id: object, ts_recv: int, frame: bytes) -> Quarantined:
+    """Return the record of a trade of which a field has the wrong type.
+
+    Raises:
+        BadFrame: it does not even say which trade it is.
+    """
+    if symbol is None or not isinstance(trade_id, int) or isinstance(trade_id, bool):
+        raise BadFrame("a trade without symbol or id")
+    return quarantined(symbol, trade_id, ts_recv, "a field has the wrong type", frame)
+
+
+def page(
+    body: bytes, symbol: str, id_field: str, ts_recv: int, read: Callable[[bytes], TradeEvent]
+) -> tuple[TradeEvent, ...]:
+    """Return what ``read`` makes of each object of a JSON list.
+
+    One that it cannot decode is quarantined by its ``id_field``.
+
+    Raises:
+        BadFrame: it is no list of objects, or one has not even an id.
+    """
+    found: list[TradeEvent] = []
+    try:
+        for part in map(bytes, _parts(body)):
+            try:
+                one = read(part)
+            except msgspec.ValidationError:
+                one = doubtful(symbol, _object(part).get(id_field), ts_recv, part)
+            if isinstance(one, Trade) and not (
+                0 <= one.trade_id <= ID_MAX and 0 <= one.ts_event <= ID_MAX
+            ):
+                raise BadFrame("a trade id or time out of range")
+            found.append(one)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise BadFrame(f"not a page of trades: {str(error)[:120]}") from None
+    return tuple(found)
 
 
 def step(text: str | None) -> str | None:

@@ -18,7 +18,15 @@ What it says of a symbol (cut), and of one that it does not list, with HTTP 404:
     {"id":"BTC-USD","quote_increment":"0.01","base_increment":"0.00000001","status":"online"}
     {"message":"NotFound"}
 
-(Source: Coinbase Exchange's public documentation, "WebSocket Channels", "Get single product".)
+A page of trades is a list that falls from the id before ``after``, of at most 1000; ``side`` is the
+maker's here too. Prices and sizes may have more zeros at their end than in a match. Ten requests a
+second are allowed from one address::
+
+    [{"time":"2026-08-25T03:35:57.198335Z","trade_id":1081862675,"price":"80691.53000000",
+      "size":"0.00000001","side":"sell"}]
+
+(Source: Coinbase Exchange's public documentation, "WebSocket Channels", "Get single product", "Get
+product trades", "Pagination", "REST Rate Limits".)
 """
 
 import datetime
@@ -27,9 +35,19 @@ import json
 import msgspec
 
 from bus.errors import BadDecimal, BadFrame
-from bus.messages import Trade
+from bus.messages import Side, Trade, Wanted
 from market.decimals import check
-from procs.feed.exchanges import Beat, Event, Listing, Refused, quarantined, step
+from procs.feed.exchanges import (
+    Beat,
+    Event,
+    Listing,
+    Refused,
+    TradeEvent,
+    doubtful,
+    page,
+    quarantined,
+    step,
+)
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MICROSECOND = datetime.timedelta(microseconds=1)
@@ -47,6 +65,14 @@ class _Match(msgspec.Struct, tag_field="type", tag="match"):
 
 class _LastMatch(_Match, tag_field="type", tag="last_match"):
     pass
+
+
+class _PageTrade(msgspec.Struct):
+    trade_id: int
+    side: str
+    size: str
+    price: str
+    time: datetime.datetime
 
 
 class _Heartbeat(msgspec.Struct, tag_field="type", tag="heartbeat"):
@@ -78,10 +104,11 @@ class _Failure(msgspec.Struct):
 
 
 _message = msgspec.json.Decoder(_Match | _LastMatch | _Heartbeat | _Subscriptions | _Error).decode
+_page_trade = msgspec.json.Decoder(_PageTrade).decode
 _time = msgspec.json.Decoder(_Time).decode
 _product = msgspec.json.Decoder(_Product).decode
 _failure = msgspec.json.Decoder(_Failure).decode
-_TAKER = {"buy": "sell", "sell": "buy"}
+_TAKER: dict[str, Side] = {"buy": "sell", "sell": "buy"}
 
 
 class Exchange:
@@ -92,6 +119,7 @@ class Exchange:
     rest_url = "https://api.exchange.coinbase.com"
     gapless = True
     lifetime_s: float | None = None
+    rest_per_s = 5.0
 
     def __init__(self, symbols: tuple[str, ...]) -> None:
         self._symbols = set(symbols)
@@ -138,6 +166,19 @@ class Exchange:
             raise BadFrame(f"not a listing: {str(error)[:120]}") from None
         raise BadFrame(f"not a listing: HTTP {status}")
 
+    def page_url(self, base: str, wanted: Wanted) -> str:
+        """Return the address of the newest of the wanted trades and the 999 before it."""
+        query = f"limit=1000&after={wanted.last_id + 1}"
+        return f"{base}/products/{wanted.symbol}/trades?{query}"
+
+    def parse_page(self, symbol: str, body: bytes, ts_recv: int) -> tuple[TradeEvent, ...]:
+        """Return the trades of a page."""
+
+        def read(part: bytes) -> TradeEvent:
+            return _read(symbol, _page_trade(part), part, ts_recv)
+
+        return page(body, symbol, "trade_id", ts_recv, read)
+
     def parse(self, frame: bytes, ts_recv: int) -> tuple[Event, ...]:
         """Return the trade or the heartbeat in ``frame``."""
         try:
@@ -145,7 +186,7 @@ class Exchange:
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
             return self._parse_other(frame, ts_recv)
         if isinstance(found, _Match):
-            return self._trade(found, frame, ts_recv)
+            return (_read(self._known(found.product_id), found, frame, ts_recv),)
         if isinstance(found, _Heartbeat):
             self._known(found.product_id)
             return (Beat(found.product_id, found.last_trade_id),)
@@ -157,26 +198,6 @@ class Exchange:
         if product_id not in self._symbols:
             raise BadFrame(f"a symbol we did not ask for: {product_id[:40]!r}")
         return product_id
-
-    def _trade(self, match: _Match, frame: bytes, ts_recv: int) -> tuple[Event, ...]:
-        symbol = self._known(match.product_id)
-        try:
-            side = _TAKER.get(match.side)
-            if side is None or match.time.tzinfo is None:
-                raise BadDecimal("a side or time that is none")
-            return (
-                Trade(
-                    symbol,
-                    match.trade_id,
-                    (match.time - _EPOCH) // _MICROSECOND,
-                    ts_recv,
-                    check(match.price),
-                    check(match.size),
-                    side,  # type: ignore[arg-type]
-                ),
-            )
-        except BadDecimal as bad:
-            return (quarantined(symbol, match.trade_id, ts_recv, bad.reason, frame),)
 
     def _parse_other(self, frame: bytes, ts_recv: int) -> tuple[Event, ...]:
         """Read what is none of the messages we know, or one with a field of the wrong type."""
@@ -191,10 +212,19 @@ class Exchange:
         symbol, trade_id = found.get("product_id"), found.get("trade_id")
         # Anything may stand there: a list cannot be looked up, and true is an int.
         known = isinstance(symbol, str) and symbol in self._symbols
-        if not known or not isinstance(trade_id, int) or isinstance(trade_id, bool):
-            raise BadFrame("a trade without symbol or id")
-        return (quarantined(symbol, trade_id, ts_recv, "a field has the wrong type", frame),)
+        return (doubtful(symbol if known else None, trade_id, ts_recv, frame),)
 
 
 def _microseconds(moment: datetime.datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
+
+
+def _read(symbol: str, match: _Match | _PageTrade, frame: bytes, ts_recv: int) -> TradeEvent:
+    try:
+        side = _TAKER.get(match.side)
+        if side is None or match.time.tzinfo is None:
+            raise BadDecimal("a side or time that is none")
+        price, size = check(match.price), check(match.size)
+    except BadDecimal as bad:
+        return quarantined(symbol, match.trade_id, ts_recv, bad.reason, frame)
+    return Trade(symbol, match.trade_id, _microseconds(match.time), ts_recv, price, size, side)

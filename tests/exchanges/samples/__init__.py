@@ -44,6 +44,8 @@ class Sample:
     """An answer, with HTTP 200, to what the exchange lists, and what it says."""
     unlisted: tuple[int, bytes]
     """HTTP status and body of the answer for a symbol that it does not list."""
+    page: Callable[[str, str], bytes]
+    """Return a page of one trade, that of ``trade``, with this price and size."""
     recordings: tuple[RealRecording, ...]
     read: Callable[[bytes], Read | None]
     """Return the trade in a recorded frame, None where there is none, by ``json`` alone."""

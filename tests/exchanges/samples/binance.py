@@ -17,6 +17,14 @@ def trade(price: str, size: str) -> bytes:
     ).encode()
 
 
+def page(price: str, size: str) -> bytes:
+    """Return an answer of the old trade lookup."""
+    return (
+        f'[{{"id":77,"price":{price},"qty":{size},"quoteQty":"0.01250000","time":1723161255342,'
+        '"isBuyerMaker":true,"isBestMatch":true}]'
+    ).encode()
+
+
 expected = Trade("ETH-USDT", 77, 1723161255342000, 7, "12.50", "0.001", "sell")
 silent = (b'{"result":null,"id":1}', b'{"result":["a@trade"],"id":2}')
 refused = (

@@ -19,6 +19,14 @@ def trade(price: str, size: str) -> bytes:
     ).encode()
 
 
+def page(price: str, size: str) -> bytes:
+    """Return a page of a product's trades; its side is the maker's, as in a match."""
+    return (
+        f'[{{"time":"2026-08-25T03:35:57.198335Z","trade_id":77,"price":{price},"size":{size},'
+        '"side":"sell"}]'
+    ).encode()
+
+
 expected = Trade("ETH-USD", 77, 1787628957198335, 7, "12.50", "0.001", "buy")
 silent = (b'{"type":"subscriptions","channels":[{"name":"matches","product_ids":["BTC-USD"]}]}',)
 refused = (b'{"type":"error","message":"Failed to subscribe","reason":"XX-USD is not valid"}',)
