@@ -27,6 +27,10 @@ from bus.messages import (
 from procs.feed.commits import Commits
 
 REASON = "ids are missing"
+JUMP = "an id far ahead that no other one confirms"
+DOUBT_US = 10_000_000
+"""So long one id far ahead waits for another that confirms it."""
+NEVER = 1 << 62
 
 
 class Gaps:
@@ -48,6 +52,7 @@ class Gaps:
         self._filled: Counter[str] = Counter()
         self._unfillable: Counter[str] = Counter()
         self._promised: dict[str, int] = {}
+        self._doubted: dict[tuple[str, int], tuple[int, int]] = {}
         self._begun = False
 
     def beat(self, symbol: str, newest: int, now: Instant) -> None:
@@ -94,27 +99,50 @@ class Gaps:
         sends: list[Send] = []
         due = self._holes.due(ids, now.mono)
         if due:
-            gaps = [gap for gap, _ in due]
-            told = self._commits.journal(
-                lambda name, epoch, seq: GapOpened(name, epoch, seq, gaps, REASON), now
-            )
-            if told is None:
-                for gap, since in due:
-                    key = (gap.symbol, gap.series)
-                    self._holes.jumped(key, gap.first_id, gap.last_id, since, now.mono)
-                return ()
-            for gap, since in due:
-                self._holes.open(gap, since, now.mono)
-            self._health.counters["gaps_opened"] += len(gaps)
-            sends += told
+            sends += self._open(due, REASON, now)
         for gap in self._holes.filled(ids):
             self._filled[gap.symbol] += 1
             self._health.counters["gaps_filled"] += 1
+        sends += self._doubt(now)
         sends += self._give_up(now)
         wanted = self._holes.wanted(ids, self._commits.stored_seq, now.mono)
         if wanted:
             sends.append(Send("backfiller", b"", encode(GapsWanted(self._exchange, wanted))))
         return sends
+
+    def _doubt(self, now: Instant) -> Sequence[Send]:
+        """Say of an id far ahead that nothing has confirmed that what is before it is not there.
+
+        It is not asked for: that would be a billion trades which nobody says that there are.
+        """
+        sends: list[Send] = []
+        for key, frontier in self._commits.frontiers.items():
+            number, last = frontier.doubtful, frontier.last
+            if number is None or last is None:
+                continue
+            held, at = self._doubted.get(key, (None, 0))
+            if held != number:
+                self._doubted[key] = (number, now.mono)
+            elif 0 < at <= now.mono - DOUBT_US:
+                self._doubted[key] = (number, 0)
+                self._log.error("gap.jump", symbol=key[0], last_id=last, next_id=number)
+                sends += self._open([(Gap(key[0], last + 1, number - 1, key[1]), None)], JUMP, now)
+        return sends
+
+    def _open(self, due: list[tuple[Gap, int | None]], reason: str, now: Instant) -> list[Send]:
+        """Journal gaps and look after them from now on; on a full disk note them again."""
+        gaps = [gap for gap, _ in due]
+        told = self._commits.journal(
+            lambda name, epoch, seq: GapOpened(name, epoch, seq, gaps, reason), now
+        )
+        for gap, since in due:
+            if told is None:
+                key = (gap.symbol, gap.series)
+                self._holes.jumped(key, gap.first_id, gap.last_id, since, now.mono)
+            else:
+                self._holes.open(gap, since, now.mono, hold_until=NEVER if reason == JUMP else 0)
+        self._health.counters["gaps_opened"] += len(told or ()) and len(gaps)
+        return told or []
 
     def _give_up(self, now: Instant) -> Sequence[Send]:
         lost: list[Gap] = self._holes.unfillable(self._commits.ids)

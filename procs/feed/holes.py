@@ -67,7 +67,9 @@ class Frontier:
         if step > JUMP_MAX and not (believed and near):
             self.doubtful = trade_id if believed else self.doubtful
             return None
-        first, self.last, self.doubtful = self.last + 1, trade_id, None
+        first, self.last = self.last + 1, trade_id
+        if self.doubtful is not None and self.doubtful <= trade_id + JUMP_MAX:
+            self.doubtful = None
         return first, trade_id - 1
 
 
