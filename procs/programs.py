@@ -17,6 +17,7 @@ RANKS = {
     "simulator": 20,
     "persister": 30,
     "aggregator": 40,
+    "backfiller": 45,
     "feed": 50,
     "tap": 60,
     "web": 70,

@@ -30,7 +30,7 @@ FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "b
 FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
 GENERATED = [*generate.GENERATORS, *web_generate.GENERATORS]
-TOUCHES_DECIMALS = ("feed", "aggregator", "persister", "tap", "web")
+TOUCHES_DECIMALS = ("feed", "backfiller", "aggregator", "persister", "tap", "web")
 
 
 def _python(*folders: str) -> list[Path]:

@@ -37,6 +37,10 @@ COUNTERS: dict[str, dict[str, Row]] = {
         ),
         "gaps_opened": Row("gaps_opened", "Ranges of trades found to be missing."),
         "gaps_filled": Row("gaps_filled", "Ranges of missing trades that were had after all."),
+        "gaps_unfillable": Row(
+            "gaps_unfillable", "Ranges of missing trades that the exchange does not have any more."
+        ),
+        "recovered": Row("recovered_trades", "Missing trades that were had by asking for them."),
         "reconnects": Row("reconnects", "Connections to an exchange after the first."),
         "handovers": Row("handovers", "Connections replaced by a new one without a pause."),
         "resubscribes": Row("resubscribes", "Symbols subscribed to anew because they fell silent."),
@@ -46,6 +50,12 @@ COUNTERS: dict[str, dict[str, Row]] = {
         "duplicates": Row("already_stored", "Trades that Postgres had already."),
         "transactions": Row("transactions", "Transactions committed."),
         "database_lost": Row("database_lost", "Times that the database was lost."),
+    },
+    "backfiller": {
+        "calls": Row("backfill_calls", "Pages of missing trades asked of an exchange."),
+        "refused": Row("backfill_refused", "Pages that were refused, failed or could not be read."),
+        "trades": Row("backfill_trades", "Missing trades that exchanges had."),
+        "ranges": Row("backfill_ranges", "Ranges of missing trades that were asked for in full."),
     },
     "aggregator": {
         "trades": Row("aggregated_trades", "Trades taken into tickers, candles and averages."),
@@ -76,7 +86,7 @@ IN_SOME: dict[str, Row] = {
     "from_journal": Row(
         "taken_trades", "Trades taken, by the way they came.", {"source": "journal"}
     ),
-    "unsent": Row("unsent", "Messages that a full socket did not take: read from the journal."),
+    "unsent": Row("unsent", "Messages that a full socket did not take: they are had in another way."),
     "journal_damaged": Row("journal_damaged", "Times that a journal could not be read."),
     "corrupt_records": Row("corrupt_records", "Journal records passed over as damaged."),
     REQUESTS: Row("requests", "HTTP requests, by the route that answered and the status class."),

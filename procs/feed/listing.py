@@ -6,15 +6,11 @@ was learned outlives every reconnect. The exchange is asked at most five times a
 failure not before a minute has passed, and not before it wants to be asked again.
 """
 
-import http.client
 import random
 import threading
-import time
-import urllib.error
-import urllib.request
 from collections import deque
 from collections.abc import Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import msgspec
 
@@ -23,16 +19,13 @@ from bus.errors import BadFrame
 from bus.log import Log
 from bus.messages import SymbolStatus
 from market.backoff import Backoff
-from procs.feed.attempt import USER_AGENT, retry_after_s, sentence
+from procs.feed.attempt import sentence
 from procs.feed.exchanges import Exchange, Listing
+from procs.feed.rest import get
 
 PAUSE_S = 0.2
-SILENCE_S_MAX = 5.0
-"""An answer that stands still for so long has failed,"""
-ANSWER_S_MAX = 10.0
-"""and so has one that takes so long altogether,"""
 ANSWER_BYTES_MAX = 1 << 20
-"""and one that is larger."""
+"""An answer that is larger has failed."""
 STUCK_US = 60_000_000
 """A round without an answer for so long (name servers have no time-out) is abandoned."""
 RENEW_US = 86_400_000_000
@@ -83,32 +76,12 @@ class Round:
         status, asked_off_s = 200, 0.0
         try:
             url = self._exchange.listing_url(self._rest_url, symbol)
-            request = urllib.request.Request(url, headers={"User-Agent": USER_AGENT})  # noqa: S310
-            try:
-                with urllib.request.urlopen(request, timeout=SILENCE_S_MAX) as answer:  # noqa: S310
-                    status, body = answer.status, _body(answer)
-            except urllib.error.HTTPError as refused:
-                with refused:
-                    status = refused.code
-                    asked_off_s = retry_after_s(refused.headers.get("Retry-After", ""), time.time())
-                    body = _body(cast(http.client.HTTPResponse, refused.fp))
+            status, body, asked_off_s = get(url, ANSWER_BYTES_MAX)
             return Answer(symbol, self._exchange.parse_listing(status, body))
         except BadFrame as bad:
             return Answer(symbol, None, str(bad), asked_off_s, ends_round=status != 200)
         except Exception as error:  # whatever a network can bring: the question has failed
             return Answer(symbol, None, sentence(error), asked_off_s, ends_round=True)
-
-
-def _body(answer: http.client.HTTPResponse) -> bytes:
-    give_up = time.monotonic() + ANSWER_S_MAX
-    body = b""
-    while piece := answer.read1(1 << 16):
-        body += piece
-        if len(body) > ANSWER_BYTES_MAX:
-            raise BadFrame(f"an answer of more than {ANSWER_BYTES_MAX} bytes")
-        if time.monotonic() > give_up:
-            raise TimeoutError
-    return body
 
 
 class Listings:

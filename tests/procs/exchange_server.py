@@ -8,6 +8,7 @@ import struct
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
@@ -105,7 +106,9 @@ class ExchangeServer:
         self.answers: deque[bytes] = deque()
         self.clock = http("200 OK", body=CLOCK)
         self.rest: dict[str, bytes] = {}
-        """Answers of the REST interface by path; the clock answers to every other."""
+        """Answers of the REST interface by path."""
+        self.rest_otherwise: Callable[[str], bytes] = lambda path: self.clock
+        """Its answer to every other path."""
         self.rest_asked: list[tuple[float, str]] = []
         """When (monotonic seconds) the REST interface was asked for which path."""
         self.asked = 0
@@ -154,7 +157,8 @@ class ExchangeServer:
         path = head.split(b" ", 2)[1].decode()
         if path.startswith("/rest"):
             self.rest_asked.append((time.monotonic(), path))
-            self._answer(made, self.rest.get(path, self.clock))
+            found = self.rest.get(path)
+            self._answer(made, self.rest_otherwise(path) if found is None else found)
             return
         with self._lock:
             self.asked += 1

@@ -9,7 +9,7 @@ import pytest
 
 from bus.log import Log
 from bus.messages import SymbolStatus
-from procs.feed import listing
+from procs.feed import rest
 from procs.feed.connection import Connection
 from procs.feed.exchanges import load
 from procs.feed.listing import ANSWER_BYTES_MAX, PAUSE_S, RENEW_US, RETRY_US_MIN, STUCK_US, Listings
@@ -272,7 +272,7 @@ def test_a_server_that_does_not_answer_is_given_up_while_the_loop_goes_on(asking
 def test_an_answer_that_trickles_is_given_up(
     asking: Asking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing, "ANSWER_S_MAX", 0.0)
+    monkeypatch.setattr(rest, "ANSWER_S_MAX", 0.0)
     asking.settled()
     assert list(asking.known().values()) == [UNKNOWN] * 3
 

@@ -1,0 +1,49 @@
+"""The backfiller as an actor: what feeds miss comes in, what exchanges bring goes out to the feeds.
+
+It keeps nothing: what is lost with it, the feeds ask for again.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from bus.actor import Idle, Instant, Send
+from bus.heartbeat import Health
+from bus.messages import GapsWanted, decode, encode
+from procs.backfiller.asking import Asking
+
+
+class Backfiller(Idle):
+    """The actor.
+
+    Args:
+        askings: of each exchange that can be asked, by its name. What it brings is sent on the
+            output ``feed-<exchange>``.
+        health: what the process says of itself.
+    """
+
+    def __init__(self, askings: Mapping[str, Asking], health: Health) -> None:
+        self._askings = askings
+        self._health = health
+        if not askings:
+            health.state = "idle: no exchange in FEEDS can be asked for missing trades"
+
+    def on_message(self, source: str, frames: list[bytes], now: Instant) -> Sequence[Send]:
+        """Take a feed's wishes; those to an exchange that cannot be asked stay with the feed."""
+        message = decode(frames[-1])
+        if isinstance(message, GapsWanted) and message.exchange in self._askings:
+            for wanted in message.wanted:
+                self._askings[message.exchange].want(wanted)
+        return ()
+
+    def on_tick(self, now: Instant) -> Sequence[Send]:
+        """Move every exchange on."""
+        if not self._askings:
+            return ()
+        sends = []
+        for name, asking in self._askings.items():
+            brought = asking.on_tick(now)
+            if brought is not None:
+                sends.append(Send(f"feed-{name}", b"", encode(brought)))
+        waits = [why for one in self._askings.values() if (why := one.waits_for(now))]
+        self._health.state = f"waiting: {'; '.join(waits)}" if waits else "ready"
+        self._health.queue = sum(map(len, self._askings.values()))
+        return sends
