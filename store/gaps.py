@@ -1,10 +1,52 @@
 """Trades known to be missing: visible rows, never silence."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 from bus.messages import Gap
-from store.pool import Connection
+from store.instants import text
+from store.pool import Connection, Pool
+
+State = Literal["open", "filled", "unfillable"]
+Position = tuple[int, str, str, int, int, int]
+"""(opened_at in µs UTC, exchange, symbol, series, first_id, last_id): rows fall by it."""
+
+
+class GapRow(NamedTuple):
+    """A row of the table ``gap``; the first six are its ``Position``. Moments in µs UTC."""
+
+    opened_at: int
+    exchange: str
+    symbol: str
+    series: int
+    first_id: int
+    last_id: int
+    state: State
+    reason: str
+    closed_at: int | None
+
+
+_NEWEST = """
+SELECT (extract(epoch FROM opened_at) * 1000000)::bigint, exchange, symbol, series,
+       first_id, last_id, state, reason, (extract(epoch FROM closed_at) * 1000000)::bigint
+FROM gap
+WHERE true
+"""
+_ONLY = {
+    "state": " AND state = %(state)s",
+    "exchange": " AND exchange = %(exchange)s",
+    "symbol": " AND symbol = %(symbol)s",
+}
+_BEFORE = """
+  AND (opened_at, exchange, symbol, series, first_id, last_id) < (
+      %(opened_at)s::timestamptz, %(at_exchange)s, %(at_symbol)s,
+      %(series)s, %(first_id)s, %(last_id)s
+  )
+"""
+_ORDER = """
+ORDER BY opened_at DESC, exchange DESC, symbol DESC, series DESC, first_id DESC, last_id DESC
+LIMIT %(limit)s
+"""
 
 
 def open(connection: Connection, exchange: str, gaps: Sequence[Gap], reason: str) -> None:  # noqa: A001
@@ -50,3 +92,38 @@ def close(
             """,
             [[state, exchange, gap.symbol, gap.series, gap.first_id, gap.last_id] for gap in gaps],
         )
+
+
+async def newest(
+    pool: Pool,
+    limit: int,
+    *,
+    state: State | None = None,
+    exchange: str | None = None,
+    symbol: str | None = None,
+    before: Position | None = None,
+) -> list[GapRow]:
+    """Return the ``limit`` gaps that were opened last, newest first.
+
+    Args:
+        pool: where to ask.
+        limit: how many at most.
+        state: only those of this state.
+        exchange: only those of this exchange.
+        symbol: only those of this symbol.
+        before: the position of the last row of the page before this one.
+
+    Raises:
+        psycopg.Error: see ``pool.is_waitable``.
+    """
+    wanted = {"state": state, "exchange": exchange, "symbol": symbol}
+    query = _NEWEST + "".join(_ONLY[name] for name, value in wanted.items() if value is not None)
+    given: dict[str, Any] = {**wanted, "limit": limit}
+    if before is not None:
+        query += _BEFORE
+        opened_at, at_exchange, at_symbol, series, first_id, last_id = before
+        given |= {"opened_at": text(opened_at), "at_exchange": at_exchange, "at_symbol": at_symbol}
+        given |= {"series": series, "first_id": first_id, "last_id": last_id}
+    async with pool.connection() as connection:
+        cursor = await connection.execute(query + _ORDER, given)
+        return [GapRow(*row) for row in await cursor.fetchall()]

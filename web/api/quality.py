@@ -1,0 +1,115 @@
+"""``GET /api/quality``: how good each symbol's data is, from memory: no database is asked."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from bus.actor import Instant, instant
+from bus.messages import FeedStatus
+from web import cursors
+from web.answers import Page
+from web.configured import symbols_of
+from web.frames.fields import Exchange, Symbol
+from web.present import State, ticker_of
+from web.schema import Paging, route
+from web.services import Services
+
+Count = Annotated[int, Meta(ge=0)]
+_NOTHING = (None,) * 9
+
+
+class QualityQuery(Paging, kw_only=True):
+    """All configured symbols by default."""
+
+    exchange: (
+        Annotated[str, Meta(description="Only symbols of this exchange", examples=["binance"])]
+        | None
+    ) = None
+
+
+class Quality(msgspec.Struct):
+    """One symbol as its feed last told of it; all null but ``stale`` where it never did."""
+
+    exchange: Exchange
+    symbol: Symbol
+    state: Annotated[
+        State | None,
+        Meta(description="quiet: no trade for long, and none is to be expected; stale: one is"),
+    ]
+    age_ms: Annotated[Count | None, Meta(description="Since the last trade was received, ms")]
+    stale: Annotated[bool, Meta(description="The price is old although there should be a newer")]
+    gaps_open: Annotated[Count | None, Meta(description="Ranges of trade ids missing now")]
+    missing: Annotated[Count | None, Meta(description="Trade ids missing now, in all of them")]
+    gaps_filled: Annotated[
+        Count | None, Meta(description="Ranges that were had after all, since the feed started")
+    ]
+    gaps_unfillable: Annotated[
+        Count | None,
+        Meta(description="Ranges the exchange does not have any more, since the feed started"),
+    ]
+    duplicates: Annotated[
+        Count | None,
+        Meta(description="Trades that came once more and were dropped, since the feed started"),
+    ]
+    quarantined: Annotated[
+        Count | None, Meta(description="Trades that were not believed, since the feed started")
+    ]
+    lag_p50_ms: Annotated[
+        float | None,
+        Meta(
+            description="Median time from a trade at the exchange to its receipt, of the last "
+            "trades, ms; negative where the clocks differ by more"
+        ),
+    ]
+    lag_p99_ms: Annotated[float | None, Meta(description="The 99th percentile of the same, ms")]
+    gapless: Annotated[
+        bool | None,
+        Meta(description="The exchange numbers its trades, so that a missing one is noticed"),
+    ]
+
+
+@route("/api/quality", query=QualityQuery, answer=list[Quality], errors=(400, 404))
+async def quality(services: Services, query: QualityQuery) -> Page:
+    """Return the age, the gaps, the duplicates and the delay of each symbol's trades.
+
+    In the order of the configuration; as the feeds say them, once a second.
+    """
+    keys = symbols_of(services, query.exchange)
+    page, cursor = cursors.part(keys, query.limit, query.cursor)
+    now = instant()
+    return Page([_quality(services, *key, now) for key in page], cursor)
+
+
+def _quality(services: Services, exchange: str, symbol: str, now: Instant) -> Quality:
+    latest = services.hub.latest
+    ticker = ticker_of(services, exchange, symbol)
+    stale = ticker is not None and latest.stale(ticker, now)
+    feed = latest.feeds.get(exchange)
+    if feed is None:
+        return Quality(exchange, symbol, None, None, stale, *_NOTHING)
+    assert isinstance(feed.message, FeedStatus)
+    told = next((each for each in feed.message.symbols if each.symbol == symbol), None)
+    if told is None:
+        return Quality(exchange, symbol, None, None, stale, *_NOTHING)
+    return Quality(
+        exchange=exchange,
+        symbol=symbol,
+        state=told.state,
+        age_ms=None if told.last_recv is None else max(0, now.wall - told.last_recv) // 1000,
+        # Where the aggregator has not told of a price yet, what its feed says of it counts.
+        stale=stale if ticker is not None else told.state == "stale",
+        gaps_open=told.gaps_open,
+        missing=told.missing,
+        gaps_filled=told.gaps_filled,
+        gaps_unfillable=told.gaps_unfillable,
+        duplicates=told.duplicates,
+        quarantined=told.quarantined,
+        lag_p50_ms=_ms(told.lag_p50_us),
+        lag_p99_ms=_ms(told.lag_p99_us),
+        gapless=feed.message.gapless,
+    )
+
+
+def _ms(microseconds: int | None) -> float | None:
+    return None if microseconds is None else microseconds / 1000
