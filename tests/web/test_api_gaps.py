@@ -86,6 +86,7 @@ def test_only_gaps_that_are_asked_for(api: Api, records: Connection) -> None:
     opened(records, "coinbase", Gap("ETH-USD", 4, 4), Gap("OLD-USD", 5, 5))
     stored.close(records, "binance", [Gap("ETH-USDT", 3, 3)], "unfillable")
     assert firsts(api) == [5, 4, 3, 1, 2]
+    assert firsts(api, state="all") == firsts(api, state="") == [5, 4, 3, 1, 2]
     assert firsts(api, state="open") == [5, 4, 1, 2]
     assert firsts(api, state="filled") == []
     assert firsts(api, state="unfillable", exchange="BINANCE") == [3]
@@ -128,6 +129,7 @@ FOREIGN = (
     ("query", "status", "field"),
     [
         ({"state": "closed"}, 400, "state"),
+        ({"state": "null"}, 400, "state"),
         ({"limit": "0"}, 400, "limit"),
         ({"limit": "1001"}, 400, "limit"),
         ({"exchange": "nowhere"}, 404, "exchange"),

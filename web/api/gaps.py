@@ -1,6 +1,6 @@
 """``GET /api/gaps``: ranges of trades that were missing, what became of them, the newest first."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -25,7 +25,10 @@ _Bigint = Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
 class GapsQuery(Paging, kw_only=True):
     """All gaps that there ever were by default."""
 
-    state: Annotated[stored.State, Meta(description="Only those of this state")] | None = None
+    state: Annotated[
+        Literal["open", "filled", "unfillable", "all"],
+        Meta(description="Only those of this state"),
+    ] = "all"
     exchange: (
         Annotated[str, Meta(description="Only those of this exchange", examples=["binance"])] | None
     ) = None
@@ -87,7 +90,7 @@ async def gaps(services: Services, query: GapsQuery) -> Page:
     rows = await stored.newest(
         services.pool,
         query.limit + 1,
-        state=query.state,
+        state=None if query.state == "all" else query.state,
         exchange=exchange,
         symbol=symbol,
         before=before,
