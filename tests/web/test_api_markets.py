@@ -29,7 +29,7 @@ def names(api: Api, **query: str) -> list[str]:
 
 
 def listed(exchange: str, **steps: str | None) -> SymbolStatus:
-    return SymbolStatus("ETH-USDT", "live", 1, 3, listed=True, **steps)
+    return replace(SymbolStatus("ETH-USDT", "live", 1, 3, listed=True), **steps)
 
 
 def test_volumes_are_compared_in_dollars_and_what_is_unknown_is_last(
