@@ -106,6 +106,24 @@ def test_an_unknown_coin_is_named_and_the_others_are_served() -> None:
     assert coins_of(frames) == ["bitcoin"]
 
 
+def test_a_coin_without_a_dollar_price_is_refused_unless_its_symbol_is_named() -> None:
+    listener = Listener(["ethereum", "bitcoin"], {"binance": ("ETH-BTC", "BTC-USDT")})
+    frames = listener.read()
+    (error,) = errors_of(frames)
+    assert error["code"] == "RESOURCE_NOT_FOUND"
+    assert "'ethereum' in dollars, binance:ETH-BTC" in error["message"]
+    assert coins_of(frames) == ["bitcoin"]
+    assert coins_of(listener.say({"type": "subscribe", "coins": ["ETH-BTC"]})) == ["ethereum"]
+    (gone,) = listener.say({"type": "unsubscribe", "coins": ["ethereum"]})
+    assert gone["data"]["coins"] == ["bitcoin"]
+
+
+def test_the_first_unknown_coins_are_told_the_nearest() -> None:
+    (error,) = errors_of(Listener([f"ETHUSDT{number}" for number in range(9)]).read())
+    assert error["message"].count("nearest") == 3
+    assert error["message"].endswith("no symbol 'ETHUSDT8'")
+
+
 def test_with_nothing_but_unknown_coins_nothing_is_sent_and_the_socket_stays() -> None:
     listener = Listener(["nonesuch"])
     assert [frame["type"] for frame in listener.read()] == ["error"]

@@ -3,6 +3,7 @@
 A connection begins with the present price of each coin that ``?coins=`` names, by default of every
 coin with a price in dollars, then gets each change, newest value first after a pause. Each coin is
 priced by one symbol: the first that trades it for dollars, or the very symbol that was named.
+A coin that nothing trades for dollars is refused: a frame does not say what it is priced in.
 What cannot be served is said in an ``error``; the rest is served, the socket stays.
 """
 
@@ -81,7 +82,8 @@ class Coins:
         too_many: list[str] = []
         for name in names:
             try:
-                found = self._directory.coin(name)
+                suggest = len(unknown) < self._limits.suggestions
+                found = self._directory.coin(name, suggest=suggest)
             except UnknownSymbol as error:
                 unknown.append(str(error))
                 continue
@@ -109,7 +111,8 @@ class Coins:
     def _remove(self, names: Iterable[str]) -> None:
         for name in names:
             try:
-                self._chosen.pop(coin_id(self._directory.coin(name)[1]), None)
+                found = self._directory.resolve(name, suggest=False)
+                self._chosen.pop(coin_id(found[1]), None)
             except UnknownSymbol:
                 continue  # it is not sent, as is asked
         self._watch([])

@@ -99,7 +99,7 @@ class Chosen:
         found: dict[tuple[str, str], None] = {}
         for name in names:
             try:
-                found[self._directory.resolve(name)] = None
+                found[self._directory.resolve(name, suggest=False)] = None
             except UnknownSymbol:
                 continue  # the protocol has no way to say so, and its other pairs are meant
         return list(found)
