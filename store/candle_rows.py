@@ -114,18 +114,17 @@ async def parts(
 
 
 async def closes(
-    pool: Pool, firsts: Mapping[tuple[str, str], int], patience_s: float
+    pool: Pool, firsts: Mapping[tuple[str, str], int]
 ) -> dict[tuple[str, str], dict[int, tuple[int, Decimal]]]:
     """Return ``{hour in seconds: (n, close)}`` of 24 hours of each (exchange, symbol).
 
-    ``firsts`` says when the first of the 24 hours of each begins, µs UTC; ``patience_s`` how long a
-    connection may be waited for.
+    ``firsts`` says when the first of the 24 hours of each begins, µs UTC.
 
     Raises:
         psycopg.Error: see ``pool.is_waitable``.
     """
     found: dict[tuple[str, str], dict[int, tuple[int, Decimal]]] = {key: {} for key in firsts}
-    async with pool.connection(timeout=patience_s) as connection:
+    async with pool.connection() as connection:
         cursor = await connection.execute(
             _CLOSES,
             [

@@ -40,7 +40,7 @@ class Echo(msgspec.Struct):
 class Parts:
     """What a route uses of the services in these tests."""
 
-    limits = Limits(body_bytes=1 << 20)
+    limits = Limits(body_bytes=1 << 20, answer_within_s=0.2)
 
 
 @route("/echo", query=Query, answer=Echo)
@@ -73,7 +73,13 @@ async def ours(services: Services) -> Response:
     raise ZeroDivisionError("secret")
 
 
-ENDPOINTS = [echo, body, away, unknown, refused, ours]
+@route("/slow")
+async def slow(services: Services) -> Response:
+    await asyncio.Event().wait()
+    raise AssertionError("nothing sets it")
+
+
+ENDPOINTS = [echo, body, away, unknown, refused, ours, slow]
 SERVICES = cast(Services, Parts())
 APP = Marked(
     Caught(
@@ -117,6 +123,16 @@ def test_a_query_that_does_not_fit_names_the_field(
     answer = asked("/echo", query)
     assert answer.status == 400
     assert (answer.error["code"], answer.error["field"]) == ("BAD_REQUEST", field)
+
+
+@pytest.mark.parametrize("query", [{}, {"name": ""}, {"name": " \t"}])
+def test_a_blank_value_is_missing_and_said_to_be(query: dict[str, str]) -> None:
+    assert asked("/echo", query).error["message"] == "name is missing"
+
+
+def test_an_answer_that_takes_too_long_is_a_503() -> None:
+    answer = asked("/slow")
+    assert (answer.status, answer.headers["retry-after"]) == (503, "2")
 
 
 def test_a_body_is_read_into_its_type_in_however_many_pieces() -> None:

@@ -11,7 +11,6 @@ from bus.actor import instant
 from market.intervals import bucket
 from market.sampling import step_s
 from store import candles as stored
-from store.instants import LATEST
 from web import candles, times
 from web.frames.fields import Exchange, Moment, Price, Size, Symbol
 from web.ranges import last_day
@@ -70,7 +69,7 @@ async def _history(services: Services, query: HistoryQuery) -> History:
         symbol,
         exchange,
         times.iso_seconds(start),
-        times.iso_seconds(min(end, LATEST)),
+        times.iso_seconds(end),
         length_s,
         [
             HistoryPoint(

@@ -13,18 +13,18 @@ from market import symbols
 from market.decimals import quotient
 from market.intervals import bucket
 from store import candle_rows
-from store.pool import is_waitable
 from web import cursors
 from web.answers import Page, Refused
 from web.frames.fields import CoinId, Exchange, Moment, Percent, Price, Size, Symbol
+from web.patience import within
 from web.present import Listed, asset_name, dollars, listings, number, price_now, ticker_of
-from web.schema import NOT_MIGRATED, Paging, route
+from web.schema import Paging, is_away, route
 from web.services import Services
 
 HOUR_US = 3_600_000_000
 HOURS = 24
 PATIENCE_S = 0.5
-"""How long the table of prices waits for a connection to the database, for its lines alone."""
+"""How long the table of prices waits for the database, for its lines alone."""
 Key = tuple[str, str]
 """(exchange, symbol)."""
 
@@ -121,9 +121,9 @@ async def _sparklines(
         running = ticker.hour_start if ticker else bucket(now.wall, 3600)
         firsts[key] = running - (HOURS - 1) * HOUR_US
     try:
-        stored = await candle_rows.closes(services.pool, firsts, PATIENCE_S)
+        stored = await within(PATIENCE_S, candle_rows.closes(services.pool, firsts))
     except Exception as error:
-        if not is_waitable(error) and not isinstance(error, NOT_MIGRATED):
+        if not is_away(error):
             raise
         return {}
     lines: dict[Key, list[Decimal | None]] = {}
