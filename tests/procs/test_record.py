@@ -116,7 +116,7 @@ def test_the_simulator_can_play_what_was_recorded(recorder: Record) -> None:
 
 
 def test_it_ends_by_itself_when_the_time_is_over(recorder: Record) -> None:
-    program = recorder("--symbols", "BTC-USD", "--seconds", "0.5")
+    program = recorder("--symbols", "BTC-USD", "--seconds", "5")
     program.send(*SENT)
     code, out, _ = program.end()
     assert code == 0
