@@ -17,6 +17,8 @@ from store.pool import Pool
 
 CandleRow = tuple[int, str, str, str, str, str, int, str | None]
 """(ts_open in *seconds*, open, high, low, close, volume, n, vwap to 1e-12 or None)."""
+ROWS_MAX: Final = 20_000
+"""Stored candles that one answer may be made of: a tenth of a second of work for the database."""
 N: Final = 6
 """The place of ``n`` in a row: of two rows of one candle the one with more trades is newer."""
 
@@ -72,6 +74,16 @@ WHERE interval_s = 3600 AND ts_open >= first AND ts_open < first + interval '24 
 def base_of(interval_s: int) -> int:
     """Return the longest stored interval that divides ``interval_s``, which is whole minutes."""
     return max(stored for stored in STORED if interval_s % stored == 0)
+
+
+def most(interval_s: int) -> int:
+    """Return how many candles of an interval are made of at most ``ROWS_MAX`` stored ones."""
+    return ROWS_MAX * base_of(interval_s) // interval_s
+
+
+def finest(span_us: int) -> int:
+    """Return the shortest stored interval, in seconds, with at most ``ROWS_MAX`` in so many µs."""
+    return next((one for one in STORED if span_us <= ROWS_MAX * one * 1_000_000), STORED[-1])
 
 
 async def newest(

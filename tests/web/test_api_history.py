@@ -121,3 +121,16 @@ def test_every_spelling_may_stand_in_the_path(api: Api) -> None:
     for spelled in ("ethusdt", "ETH/USDT", "binance:ETH-USDT", "BINANCE:ETHUSDT"):
         assert api.get(f"/api/prices/{spelled}/history").json["symbol"] == "ETH-USDT"
     assert api.get("/prices/bitcoin/history").json["exchange"] == "coinbase"
+
+
+@pytest.mark.parametrize(
+    ("days", "step_s"), [(13, 300), (14, 3600), (100, 3600), (833, 14_400), (834, 86_400)]
+)
+def test_a_long_range_in_many_points_is_made_of_longer_stored_candles(
+    api: Api, records: Connection, days: int, step_s: int
+) -> None:
+    now = wall()
+    store(records, trades(now - days * DAY, "5"))
+    query = {"from": iso(now - days * DAY), "to": iso(now), "points": "5000"}
+    answer = api.get(PATHS[0], query).json
+    assert (answer["step_s"], len(answer["points"])) == (step_s, 1)

@@ -37,9 +37,11 @@ class CandlesQuery(msgspec.Struct):
 async def candles(services: Services, query: CandlesQuery) -> Page:
     """Return the newest ``limit`` candles that open in [from, to), in rising order.
 
-    Without ``limit`` it is the whole range, the newest 10,000 of it. Within a page candles rise;
-    the cursor leads to the page of older ones before it. Of a stored candle and the live one the
-    one with more trades is answered.
+    Without ``limit`` it is the whole range, the newest 10,000 of it. What is not stored as it is
+    asked for is made of at most 20,000 stored candles a page: 4,000 of 5m, 1,333 of 15m, 5,000 of
+    4h, 2,857 of 1w, whatever ``limit`` says. Within a page candles rise; the cursor leads to the
+    page of older ones before it. Of a stored candle and the live one the one with more trades is
+    answered.
     """
     exchange, symbol = services.directory.resolve(query.symbol, query.exchange)
     interval_s = intervals.parse(query.interval)
@@ -47,7 +49,7 @@ async def candles(services: Services, query: CandlesQuery) -> Page:
     if query.cursor is not None:
         (before,) = cursors.unpack(query.cursor, tuple[Annotated[int, Meta(ge=0, le=LATEST)]])
         end = min(end, before)
-    limit = query.limit or LIMIT_MAX
+    limit = min(query.limit or LIMIT_MAX, candle_rows.most(interval_s))
     rows = await newest(services, exchange, symbol, interval_s, start, end, limit + 1)
     page = rows[-limit:]
     cursor = cursors.pack(page[0][0] * 1_000_000) if len(rows) > limit else None
