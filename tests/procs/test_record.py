@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from bus.errors import SettingError
 from bus.settings import ROOT
 from procs.feed import record
 from procs.feed.exchanges import load
-from procs.feed.record import NotRecorded, Tape
+from procs.feed.record import NotRecorded, Recorder, Tape
 from procs.simulator import recording
 from procs.simulator.exchanges import exchanges
 from tests.e2e.surroundings import bare_environment
@@ -253,6 +254,41 @@ def test_a_recording_is_never_replaced(
     assert code == 2
     assert "is there already" in err
     assert out.read_bytes() == b"precious"
+
+
+def test_what_is_left_of_an_earlier_recording_is_not_replaced_either(tmp_path: Path) -> None:
+    part = tmp_path / "it.txt.zst.part"
+    part.write_bytes(b"precious")
+    with pytest.raises(SettingError, match="is there already"):
+        Tape(tmp_path / "it.txt.zst")
+    assert part.read_bytes() == b"precious"
+
+
+def test_a_file_that_takes_the_name_meanwhile_stays_and_so_does_the_recording(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "it.txt.zst"
+    tape = Tape(path)
+    tape.write(b"{}", 1)
+    path.write_bytes(b"precious")
+    with pytest.raises(SettingError, match=r"the recording is in .*it\.txt\.zst\.part"), tape:
+        pass
+    assert path.read_bytes() == b"precious"
+    assert list(frames(tmp_path / "it.txt.zst.part")) == [(1, b"{}")]
+
+
+def test_a_recording_that_has_ended_has_let_go_of_its_descriptor_for_signals(
+    serve: Serve, tmp_path: Path
+) -> None:
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        with Tape(tmp_path / "it.txt.zst") as tape:
+            exchange = load("coinbase")(("BTC-USD",))
+            Recorder(exchange, tape).run(serve().websocket_url, 0.1)
+        assert signal.set_wakeup_fd(-1) == -1
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def test_times_never_go_backwards_when_our_clock_does(tmp_path: Path) -> None:

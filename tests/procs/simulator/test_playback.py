@@ -185,8 +185,9 @@ def test_at_a_speed_time_goes_that_much_faster(played: Played, first_us: int) ->
     def is_over() -> bool:
         """Note the exchange's time, between our own before and after the question."""
         before = time.monotonic()
-        looks.append((before, simulation.get("/coinbase/rest/time")["epoch"], time.monotonic()))
-        return looks[-1][1] > first + 11
+        epoch: float = simulation.get("/coinbase/rest/time")["epoch"]
+        looks.append((before, epoch, time.monotonic()))
+        return epoch > first + 11
 
     eventually(is_over, within=20)
     assert len(looks) > 2
