@@ -52,7 +52,7 @@ COUNTERS: dict[str, dict[str, Row]] = {
         "published": Row("published", "Tickers, candles and averages published."),
     },
     "tap": {
-        "trades": Row("tap_trades", "Trades sent to subscribers of the tap, as if there were one."),
+        "trades": Row("tap_trades", "Trades published on the tap, while anybody wants trades."),
         "messages": Row("tap_messages", "Messages sent to subscribers, as if there were one."),
         "subscriptions": Row("tap_subscriptions", "Subscriptions made to the tap."),
         "admitted": Row("tap_admitted", "Connections to the tap let in by their key."),
