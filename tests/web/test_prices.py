@@ -143,6 +143,26 @@ def test_fifty_coins_are_served_and_those_too_many_are_named() -> None:
     assert len(listener.coins.client.watches) == 50
 
 
+def test_a_price_that_merely_turns_stale_is_not_sent_again() -> None:
+    listener = Listener(["bitcoin"])
+    assert len(listener.read()) == 1
+    listener.hub.tick(at(60_000_000))
+    assert listener.hub.latest.tickers["coinbase", "BTC-USD"].flag
+    assert listener.read(60_000_000) == []
+    listener.price("coinbase", "BTC-USD", "2")
+    assert coins_of(listener.read(61_000_000)) == ["bitcoin"]
+
+
+def test_a_price_that_turns_stale_before_it_could_be_sent_is_sent() -> None:
+    listener = Listener(["bitcoin"])
+    listener.read()
+    for price in ("2", "3"):
+        listener.price("coinbase", "BTC-USD", price)
+        listener.read()
+    listener.hub.tick(at(60_000_000))
+    assert [frame["data"]["price"] for frame in listener.read(60_000_000)] == [3]
+
+
 @pytest.mark.parametrize(
     "message",
     [

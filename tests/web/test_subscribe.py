@@ -104,20 +104,17 @@ def test_the_first_unknown_names_of_a_message_are_told_the_nearest() -> None:
 def test_a_message_full_of_unknown_names_is_answered_within_20_ms(kind: str) -> None:
     unknown = [f"C{number}-USDTT" for number in range(1000)]
     text = json.dumps({"type": kind, "symbols": unknown})
-    assert spent(text, Limits()) < 0.02
+    assert min(spent(text, Limits()) for _ in range(3)) < 0.02
     if kind == "subscribe":  # the control: a suggestion for each takes many times as long
         assert spent(text, Limits(suggestions=1000)) > 0.2
 
 
 def spent(text: str, limits: Limits) -> float:
-    """Return the seconds of CPU that hearing a text takes: the best of three."""
-    times = []
-    for _ in range(3):
-        conversation = Conversation(Hub(stale_after_s=15), Directory(MANY), limits, NativeCodec())
-        began = time.thread_time()
-        conversation.hear(text, at(0))
-        times.append(time.thread_time() - began)
-    return min(times)
+    """Return the seconds of CPU that hearing a text takes."""
+    conversation = Conversation(Hub(stale_after_s=15), Directory(MANY), limits, NativeCodec())
+    began = time.thread_time()
+    conversation.hear(text, at(0))
+    return time.thread_time() - began
 
 
 def test_the_snapshot_is_the_state_of_the_moment_and_only_newer_follows() -> None:
@@ -158,6 +155,18 @@ def test_as_assets_the_snapshot_has_the_shape_of_the_updates_and_the_rest_is_as_
     assert found == [["ETH-USDT"], ["ETH-USDT", "ETH-BTC"]]
     _, averages = talk.say(subscribe(symbols=["ETHUSDT"], channel="average"))
     assert averages["payload"]["channel"] == "average"
+
+
+@pytest.mark.parametrize("assets", [True, False])
+def test_as_assets_a_price_that_merely_turns_stale_is_not_sent_again(assets: bool) -> None:
+    talk = Talk(assets=assets)
+    talk.hub.message(ticker(), at(0))
+    talk.say(subscribe(symbols=["ETHUSDT"]))
+    talk.hub.tick(at(60_000_000))
+    told = [frame["type"] for frame in talk.read(60_000_000)]
+    assert told == ([] if assets else ["price_update"])  # the native one says "stale"
+    talk.hub.message(ticker(seq=2), at(61_000_000))
+    assert [frame["type"] for frame in talk.read(61_000_000)] == ["price_update"]
 
 
 def test_the_status_channel_needs_no_symbols() -> None:

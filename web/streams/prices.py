@@ -42,7 +42,8 @@ class Coins:
         self._limits = limits
         self._chosen: dict[str, tuple[str, str]] = {}
         """The symbol that prices a coin, by the coin's id."""
-        self.client: Client = hub.join(PricesCodec())
+        self._codec = PricesCodec()
+        self.client: Client = hub.join(self._codec)
 
     def begin(self, names: Iterable[str] | None) -> None:
         """Send these coins from now on, None: all with a price in dollars."""
@@ -105,8 +106,9 @@ class Coins:
         chosen: list[WatchKey] = [("ticker", *symbol, 0) for symbol in self._chosen.values()]
         self._hub.unwatch(self.client, self.client.watches - set(chosen))
         self._hub.watch(self.client, chosen)
-        for update in self._hub.present([("ticker", *self._chosen[coin], 0) for coin in coins]):
-            self.client.put(prices.frame(update))
+        present = self._hub.present([("ticker", *self._chosen[coin], 0) for coin in coins])
+        for text in self._codec.present(present):
+            self.client.put(text)
 
     def _remove(self, names: Iterable[str]) -> None:
         for name in names:

@@ -16,7 +16,7 @@ from starlette.websockets import WebSocket
 
 from bus.actor import Instant, instant
 from bus.errors import UnknownSymbol
-from bus.messages import Average, FeedStatus, Ticker, TradeBatch
+from bus.messages import FeedStatus, TradeBatch
 from market.symbols import Directory, pair
 from web.answers import Refused
 from web.codecs import quotes
@@ -29,7 +29,7 @@ from web.incoming import BadRequest, read
 from web.services import Services
 from web.stream import events, wanted, websocket
 from web.traffic import Connections
-from web.update import Update, WatchKey
+from web.update import Sent, Update, WatchKey
 
 RETRY_MS = 2000
 PAIRS_MAX = 200
@@ -51,6 +51,7 @@ class Chosen:
         self._directory = directory
         self._as_event = as_event
         self._told: Status | None = None
+        self._sent = Sent()
         self._chosen: list[tuple[str, str]] = []
         self._exchanges: tuple[str, ...] = ()
         self.client: Client = hub.join(self)
@@ -61,7 +62,7 @@ class Chosen:
             return self._status(now)
         # A price that turns stale is no new tick: it shows in the status.
         encode = quotes.event if self._as_event else quotes.frame
-        return [*self._status(now), *(encode(update) for update in updates if not update.flag)]
+        return [*self._status(now), *(encode(update) for update in self._sent.news(updates))]
 
     def trade(self, batch: TradeBatch, index: int, now: Instant) -> str:
         """Never asked for: nobody here watches trades."""
@@ -84,9 +85,9 @@ class Chosen:
         encode = quotes.event if self._as_event else quotes.frame
         for text in self._status(now):
             self.client.put(text)
-        for update in self._hub.present(values):
-            value = update.message
-            assert isinstance(value, Ticker | Average)
+        present = self._hub.present(values)
+        self._sent.note(present)
+        for update in present:
             self.client.put(encode(update))
 
     def leave(self) -> None:
