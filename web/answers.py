@@ -175,6 +175,7 @@ def tagged(request: Request, response: Response) -> Response:
 
 
 def is_known(request: Request, etag: str) -> bool:
-    """True when ``If-None-Match`` names this ETag, weak or strong."""
+    """True when ``If-None-Match`` names this ETag, weak or strong, or is ``*``."""
     known = request.headers.get("if-none-match", "")
-    return etag.removeprefix("W/") in (tag.strip().removeprefix("W/") for tag in known.split(","))
+    tags = [tag.strip().removeprefix("W/") for tag in known.split(",")]
+    return tags == ["*"] or etag.removeprefix("W/") in tags
