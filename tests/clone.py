@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from bus.settings import ROOT
-from tests.e2e.surroundings import bare_environment
+from tests.surroundings import bare_environment
 
 LEFT_OUT = shutil.ignore_patterns("node_modules", ".*")
 ENDS_WITHIN_S = 170

@@ -14,9 +14,9 @@ import pytest
 
 from bus import settings
 from bus.tap_keys import authorise
-from tests.e2e.surroundings import bare_environment, free_ports
 from tests.eventually import eventually
 from tests.procs.tapping import START, SYMBOL, Tapped, listed
+from tests.surroundings import bare_environment, free_ports
 
 SAID_WITHIN_S = 30
 

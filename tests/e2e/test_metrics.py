@@ -8,10 +8,10 @@ from itertools import pairwise
 import pytest
 from websockets.sync.client import connect
 
-from tests.e2e.heartbeats import Heartbeats
 from tests.e2e.stack import Stack
-from tests.e2e.surroundings import ANSWER_S
 from tests.eventually import eventually
+from tests.heartbeats import Heartbeats
+from tests.surroundings import ANSWER_S
 from tests.web.scraping import Scrape
 
 pytestmark = pytest.mark.e2e

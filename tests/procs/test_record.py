@@ -16,12 +16,12 @@ from procs.feed.exchanges import load
 from procs.feed.record import NotRecorded, Recorder, Tape
 from procs.simulator import recording
 from procs.simulator.exchanges import exchanges
-from tests.e2e.surroundings import bare_environment
 from tests.eventually import eventually
 from tests.fix_recordings import Recording, frames, own
 from tests.procs.exchange_server import PING, PONG, ExchangeServer, Peer, frame
 from tests.procs.feeding import match
 from tests.procs.fix_connection import Serve
+from tests.surroundings import bare_environment
 
 SENT = [
     b'{"type":"subscriptions","channels":[]}',

@@ -176,8 +176,8 @@ def first_us() -> int:
 
 def test_at_a_speed_time_goes_that_much_faster(played: Played, first_us: int) -> None:
     simulation = played(COINBASE, speed=6.0)
-    first = simulation.get("/coinbase/rest/time")["epoch"]
-    assert 0 <= first - first_us / 1e6 < 1
+    first_s: float = simulation.get("/coinbase/rest/time")["epoch"]
+    assert 0 <= first_s - first_us / 1e6 < 1
     client = simulation.connect("/coinbase/ws", MATCHES)
     begun = received(client, 2)[1:]  # time goes so from the first match on
     looks: list[tuple[float, float, float]] = []
@@ -187,7 +187,7 @@ def test_at_a_speed_time_goes_that_much_faster(played: Played, first_us: int) ->
         before = time.monotonic()
         epoch: float = simulation.get("/coinbase/rest/time")["epoch"]
         looks.append((before, epoch, time.monotonic()))
-        return epoch > first + 11
+        return epoch > first_s + 11
 
     eventually(is_over, within=20)
     assert len(looks) > 2
