@@ -17,7 +17,8 @@ from bus import messages, settings
 from bus.actor import Instant
 from bus.follow import tell
 from bus.heartbeat import Health
-from bus.journal import JournalReader, path_of
+from bus.journal import path_of
+from bus.journal_reader import JournalReader
 from bus.messages import Trade, TradeBatch, decode_record
 from procs.programs import programs
 from procs.tap.tap import Tap

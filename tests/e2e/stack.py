@@ -20,7 +20,8 @@ import msgspec
 import psycopg
 
 from bus import settings
-from bus.journal import JournalReader, path_of
+from bus.journal import path_of
+from bus.journal_reader import JournalReader
 from bus.messages import JournalRecord, decode_record
 from procs import launch, render
 from procs.supervisor_rpc import Seen, Supervisor, Unanswered

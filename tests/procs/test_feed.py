@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bus.actor import Instant
-from bus.journal import JournalReader
+from bus.journal_reader import JournalReader
 from bus.log import Log
 from bus.messages import GapOpened, JournalRecord, QuarantineBatch, Stored, TradeBatch, encode
 from procs.feed.commits import CAP_GRACE_US
