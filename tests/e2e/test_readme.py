@@ -23,6 +23,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 EXAMPLES = "the README's examples for it were"
 EXAMPLE = "procs.feed.exchanges.acme"
+LISTING = b'{"price_step":"0.0100","amount_step":"1"}'
 START_US = 1_723_161_255_000_000
 
 
@@ -220,7 +221,7 @@ def recorded() -> Recorded:
     for number in range(40):
         for market in ("BTC/USD", "ETH/USD"):
             frames.append((START_US + number * 1000, frame(number, market)))
-    return Recorded(("BTC-USD", "ETH-USD"), tuple(frames))
+    return Recorded(("BTC-USD", "ETH-USD"), tuple(frames), LISTING)
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: str(check.__name__))
@@ -235,8 +236,9 @@ def test_the_example_reads_the_frame_that_it_shows(acme: Kind) -> None:
     assert shown is not None
     (trade,) = acme(("BTC-USD",)).parse(" ".join(shown[0].split()).encode(), 7)
     assert trade == Trade("BTC-USD", 17, 1_723_161_255_342_000, 7, "61837.63", "0.02", "buy")
-    listed = acme(("BTC-USD",)).parse_listing(200, b'{"price_step":"0.0100","amount_step":"1"}')
+    listed = acme(("BTC-USD",)).parse_listing(200, LISTING)
     assert listed == exchanges.Listing("0.01", "1")
+    assert acme(("BTC-USD",)).parse_listing(404, b'{"error":"no such market"}') is None
     assert acme(("BTC-USD",)).parse_time(b'{"now":1723161255342}') == 1_723_161_255_342_000
 
 
