@@ -30,6 +30,7 @@ def test_candles_are_the_stored_ones_and_the_open_one(api: Api, records: Connect
         "closed": True,
         "revision": 3,
         "origin": "trades",
+        "partial": True,
     }
     assert b'"o":10.50' in answer.body
     (live,) = answer.json[1:]
@@ -164,7 +165,17 @@ def test_candles_as_a_table_have_the_columns_of_the_list(api: Api, records: Conn
     names = list(api.get("/api/candles", {"symbol": "ETHUSDT"}).json[0])
     header, row, rest = answer.body.decode().split("\r\n")
     assert (header, rest) == (",".join(names), "")
-    assert row == f"{iso(minute - MINUTE)},10.50,12,10.50,12,0,2,,true,2,trades"
+    assert row == f"{iso(minute - MINUTE)},10.50,12,10.50,12,0,2,,true,2,trades,true"
+
+
+@pytest.mark.parametrize(("interval", "partial"), [("1m", [True, False]), ("1h", [True])])
+def test_the_candle_in_which_the_data_begin_is_partial(
+    api: Api, records: Connection, interval: str, partial: list[bool]
+) -> None:
+    hour = wall() // HOUR * HOUR - HOUR
+    store(records, trades(hour + 5 * MINUTE, "1"), trades(hour + 6 * MINUTE, "2"))
+    rows = api.get("/api/candles", {"symbol": "ETHUSDT", "interval": interval}).json
+    assert [row["partial"] for row in rows] == partial
 
 
 def test_what_is_written_by_hand_is_the_documented_type(api: Api, records: Connection) -> None:

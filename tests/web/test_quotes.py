@@ -51,6 +51,15 @@ def test_quotes_send_ticks_and_averages_of_all_pairs(stack: Stack) -> None:
         }
 
 
+def test_the_query_filters_the_pairs_as_a_hello_does(stack: Stack) -> None:
+    stack.publish(ticker(symbol="ETH-BTC"), ticker(symbol="ETH-USDT"))
+    with stack.connect("/ws/quotes?pairs=ETHBTC,NOSUCH") as client:
+        assert receive(client, "tick")["pair"] == "ETHBTC"
+        client.send('{"type":"hello"}')
+        while receive(client, "tick")["pair"] != "ETHUSDT":
+            pass
+
+
 def test_hello_filters_the_pairs_and_what_cannot_be_read_is_passed_over(stack: Stack) -> None:
     epoch = next(_epochs)
     with stack.connect("/ws/quotes") as client:

@@ -1,6 +1,7 @@
 """Routes made from types: whatever is sent, the answer is the one shape of error, never a 500."""
 
 import asyncio
+from decimal import Decimal
 from typing import Annotated, cast
 
 import msgspec
@@ -15,7 +16,7 @@ from bus.errors import UnknownSymbol
 from bus.heartbeat import Health
 from bus.log import Log
 from tests.web.asgi import Answer, ask
-from web.answers import Refused
+from web.answers import Refused, answer
 from web.envelope import Caught, Marked
 from web.limits import Limits
 from web.schema import route
@@ -135,6 +136,11 @@ def test_an_answer_that_takes_too_long_is_a_503() -> None:
     assert (answer.status, answer.headers["retry-after"]) == (503, "2")
 
 
+def test_numbers_are_plain_however_small_and_texts_are_left_alone() -> None:
+    value = [Decimal("1E-8"), Decimal("-2.5E-7"), Decimal("1E+3"), '"1E-8", \\', Decimal("0.5")]
+    assert answer(value).body == b'[0.00000001,-0.00000025,1000,"\\"1E-8\\", \\\\",0.5]'
+
+
 def test_a_body_is_read_into_its_type_in_however_many_pieces() -> None:
     assert posted(b'{"text":', b'"x"}').json == {"text": "x", "limit": 0}
     assert posted(b'{"text":"x"}', kind="Application/JSON; charset=utf-8").status == 200
@@ -207,7 +213,7 @@ def test_a_request_keeps_a_plain_id_and_gets_one_in_place_of_any_other() -> None
 
 
 def test_every_answer_has_the_headers_that_keep_browsers_safe() -> None:
-    for answer in (asked("/echo", {"name": "x"}), asked("/nothing")):
-        assert answer.headers["x-content-type-options"] == "nosniff"
-        assert answer.headers["referrer-policy"] == "no-referrer"
+    for found in (asked("/echo", {"name": "x"}), asked("/nothing")):
+        assert found.headers["x-content-type-options"] == "nosniff"
+        assert found.headers["referrer-policy"] == "no-referrer"
         assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]

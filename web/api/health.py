@@ -43,9 +43,10 @@ class Alive(msgspec.Struct):
 async def health(services: Services) -> Health:
     """Return that this web process works, since when, with how much memory."""
     now = time.time_ns() // 1000
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    rss = rss_bytes()
+    peak = max(rss, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
     uptime = round((now - services.health.started) / 1e6, 2)
-    return Health("ok", now // 1000, uptime, Memory(rss_bytes(), peak))
+    return Health("ok", now // 1000, uptime, Memory(rss, peak))
 
 
 @route("/health/live", answer=Alive)

@@ -138,11 +138,17 @@ def pairs_of(text: str | bytes) -> list[str] | None:
     return pairs[:PAIRS_MAX] if pairs is not None else None
 
 
-@websocket("/ws/quotes", sends=frames.SENDS, hears=frames.HEARS)
-async def ws_quotes(websocket: WebSocket, services: Services) -> None:
-    """Be sent ticks and averages of all pairs, or of those that a ``hello`` names."""
+class QuotesQuery(msgspec.Struct):
+    """``pairs``: a comma list; all by default."""
+
+    pairs: str | None = None
+
+
+@websocket("/ws/quotes", query=QuotesQuery, sends=frames.SENDS, hears=frames.HEARS)
+async def ws_quotes(websocket: WebSocket, services: Services, query: QuotesQuery) -> None:
+    """Be sent ticks and averages of all pairs, or of those that the query or a ``hello`` names."""
     chosen = Chosen(services.hub, services.directory, as_event=False)
-    chosen.choose(None, instant())
+    chosen.choose(wanted(query.pairs) or None, instant())
 
     def hear(text: str | bytes, now: Instant) -> None:
         try:
@@ -151,12 +157,6 @@ async def ws_quotes(websocket: WebSocket, services: Services) -> None:
             services.health.counters["quotes_unreadable"] += 1
 
     await converse(websocket, services, "quotes", chosen.client, hear)
-
-
-class QuotesQuery(msgspec.Struct):
-    """``pairs``: a comma list; all by default."""
-
-    pairs: str | None = None
 
 
 @events("/sse/quotes", query=QuotesQuery, sends=frames.SENDS)
