@@ -216,4 +216,4 @@ def test_every_answer_has_the_headers_that_keep_browsers_safe() -> None:
     for found in (asked("/echo", {"name": "x"}), asked("/nothing")):
         assert found.headers["x-content-type-options"] == "nosniff"
         assert found.headers["referrer-policy"] == "no-referrer"
-        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+        assert "frame-ancestors 'none'" in found.headers["content-security-policy"]
