@@ -17,10 +17,10 @@ import zmq
 
 from procs.tap.guests import SUBSCRIPTIONS_MAX
 from procs.tap.tap import REPEAT_US
-from tests.e2e.zmtp import Raw, frame
 from tests.eventually import eventually
 from tests.procs.tap_watching import SCALE, Listener, unmoved
 from tests.procs.tapping import TRADES, Tapped, taken
+from tests.zmtp import Raw, frame
 
 pytestmark = pytest.mark.e2e
 

@@ -19,10 +19,10 @@ import zmq
 
 from bus.tap_subscriber import Keys
 from procs.tap.guests import CONNECTIONS_MAX
-from tests.e2e.zmtp import LONG, Raw, frame, garbled, greeting, ready
 from tests.eventually import eventually
 from tests.procs.tap_watching import SCALE, Listener, unmoved
 from tests.procs.tapping import Tapped, taken
+from tests.zmtp import LONG, Raw, frame, garbled, greeting, ready
 
 pytestmark = pytest.mark.e2e
 
