@@ -1,4 +1,7 @@
-"""The feed's actor on a real journal: each trade once, nothing published before it is recorded."""
+"""The feed's actor and its ``commits``, on a real journal.
+
+Each trade once, and nothing is published before it is recorded.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
