@@ -60,10 +60,12 @@ check: setup check-js ## lint, types, tidy, generated files
 	$(PY) -m web.generate --check
 	$(PY) -m pytest tests/test_tidy.py --durations=0
 
+# What runs in the tests' own process: of procs/ most runs in programs that they start.
 IN_PROCESS := tests/market tests/bus tests/store tests/web tests/sim
 .PHONY: coverage
-coverage: setup ## how much of the code the tests reach that need no other process
+coverage: setup ## how much of bus, market, store and web their tests reach
 	$(VENV)/bin/coverage run -m pytest $(IN_PROCESS)
+	@echo "Of bus, market, store and web; procs/ runs in programs of its own and is not counted:"
 	$(VENV)/bin/coverage report
 	$(VENV)/bin/coverage report --include='market/*' --fail-under=100
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from bench.figures import figure
 from bus.messages import Heartbeat
-from tests.e2e.heartbeats import Heartbeats
 from tests.e2e.stack import Mark, Stack
+from tests.heartbeats import Heartbeats
 
 WARM_UP_S = 5.0
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from bench.figures import figure
 from bus.settings import ROOT
-from tests.e2e.surroundings import bare_environment, free_ports
+from tests.surroundings import bare_environment, free_ports
 
 PATIENCE_S = 300.0
 SETTLE_S = 15.0

@@ -56,6 +56,13 @@ class UnknownSymbol(TickwireError, LookupError):
         self.nearest = nearest
 
 
+class NoDollarPrice(UnknownSymbol):
+    """A coin is not traded for dollars here; ``nearest`` trades it for something else."""
+
+    def __str__(self) -> str:
+        return f"no symbol has {self.asked!r} in dollars, {self.nearest} can be named in full"
+
+
 class JournalFull(TickwireError):
     """The disk has no room for the record. What was to be appended is not stored."""
 

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bus.errors import JournalCorrupt, JournalDamaged
-from bus.journal import JournalReader, path_of
+from bus.journal import path_of
+from bus.journal_reader import JournalReader
 from bus.log import Log
 from bus.messages import Heartbeat, JournalRecord, TradeBatch, decode, decode_record
 

@@ -1,9 +1,10 @@
-"""The journal: the record of one exchange, in SQLite. One writer, the feed; any number of readers.
+"""The journal: the record of one exchange, in SQLite. One writer, the feed, whose side this is.
 
-What goes in is the bytes of a journal record (``bus.messages.JournalRecord``), what comes out is
-the same bytes with their position. ``append`` returns after fsync (WAL, ``synchronous=FULL``): what
-was appended survives a power cut. The id intervals per symbol stand in the same file and change in
-the same commit, so that what the feed believes to have seen is exactly what it has recorded.
+What goes in is the bytes of a journal record (``bus.messages.JournalRecord``); ``journal_reader``
+gives the same bytes back with their position. ``append`` returns after fsync (WAL,
+``synchronous=FULL``): what was appended survives a power cut. The id intervals per symbol stand in
+the same file and change in the same commit, so that what the feed believes to have seen is exactly
+what it has recorded.
 
 Records are trimmed when they are stored in Postgres *and* old. At the size cap the oldest go, after
 their ids were journalled as a gap. When the disk is full, ``append`` raises ``JournalFull`` and
@@ -21,9 +22,9 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
-from bus.errors import JournalCorrupt, JournalDamaged, JournalFull
+from bus.errors import JournalDamaged, JournalFull
+from bus.journal_reader import Record, records
 
 TRIM_PAGE = 512
 """Records trimmed in one transaction, so that neither a reader nor the feed waits long."""
@@ -43,14 +44,6 @@ _TABLES = _SCHEMA.count("CREATE TABLE")
 
 SeenChanges = Mapping[tuple[str, int], Mapping[int, int | None]]
 """For each (symbol, series): the new high of each touched low, None where that interval is gone."""
-
-
-class Record(NamedTuple):
-    """One record as it rests: its position, when it was written (µs UTC), its bytes."""
-
-    seq: int
-    ts: int
-    body: bytes
 
 
 def path_of(folder: Path, exchange: str) -> Path:
@@ -241,7 +234,7 @@ class JournalWriter:
 
     def oldest(self) -> list[Record]:
         """Return the oldest page of records: what goes next at the cap."""
-        return list(_records(self._db, self.path, 0, TRIM_PAGE, verify=False))
+        return list(records(self._db, self.path, 0, TRIM_PAGE, verify=False))
 
     def drop(self, up_to_seq: int, limit: int = TRIM_PAGE) -> int:
         """Delete one page of the oldest records up to ``up_to_seq``; return how many.
@@ -298,82 +291,6 @@ class JournalWriter:
         self._db.close()
 
 
-class JournalReader:
-    """A consumer's side: reads from its own position, in short transactions that hold up nobody."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._db: sqlite3.Connection | None = None
-        self._inode = 0
-
-    def _open(self) -> sqlite3.Connection | None:
-        """Return the open file; a file that was replaced by another is opened anew."""
-        try:
-            inode = self.path.stat().st_ino
-        except FileNotFoundError:
-            self.close()
-            return None
-        if self._db is None or inode != self._inode:
-            self.close()
-            self._db = sqlite3.connect(
-                f"file:{self.path}?mode=ro", uri=True, isolation_level=None, timeout=5.0
-            )
-            self._inode = inode
-        return self._db
-
-    def position(self) -> tuple[int, int, int] | None:
-        """Return (epoch, first seq, last seq); None while there is no journal.
-
-        An empty journal has ``first seq == last seq + 1``.
-        """
-        db = self._open()
-        if db is None:
-            return None
-        try:
-            row = db.execute(
-                "SELECT (SELECT value FROM meta WHERE key = 'epoch'),"
-                " (SELECT value FROM meta WHERE key = 'last_seq'), min(seq), max(seq) FROM record"
-            ).fetchone()
-        except sqlite3.OperationalError:
-            return None  # the writer has not made its tables yet
-        except sqlite3.DatabaseError as error:
-            raise JournalDamaged(f"{self.path.name}: {error}") from error
-        epoch, trimmed, first, last = row
-        if epoch is None:
-            return None
-        if last is None:
-            return int(epoch), (trimmed or 0) + 1, trimmed or 0
-        return int(epoch), int(first), int(last)
-
-    def read(self, after_seq: int, limit: int = 512, bytes_max: int = 1 << 62) -> list[Record]:
-        """Return the records after ``after_seq``, in order, as long as they are within limits.
-
-        Raises:
-            JournalCorrupt: a record's bytes are not those that were written.
-            JournalDamaged: the file cannot be read.
-        """
-        db = self._open()
-        if db is None:
-            return []
-        found: list[Record] = []
-        size = 0
-        try:
-            for record in _records(db, self.path, after_seq, limit, verify=True):
-                found.append(record)
-                size += len(record.body)
-                if size >= bytes_max:
-                    break
-        except sqlite3.DatabaseError as error:
-            raise JournalDamaged(f"{self.path.name}: {error}") from error
-        return found
-
-    def close(self) -> None:
-        """Close the file."""
-        if self._db is not None:
-            self._db.close()
-            self._db = None
-
-
 def set_aside(path: Path) -> Path:
     """Move a damaged journal out of the way, for the operator; return where it is now."""
     number = 1
@@ -384,16 +301,3 @@ def set_aside(path: Path) -> Path:
         if beside.exists():
             beside.rename(aside.with_name(aside.name + suffix))
     return path.rename(aside)
-
-
-def _records(
-    db: sqlite3.Connection, path: Path, after_seq: int, limit: int, *, verify: bool
-) -> Iterator[Record]:
-    rows = db.execute(
-        "SELECT seq, ts, crc, body FROM record WHERE seq > ? ORDER BY seq LIMIT ?",
-        (after_seq, limit),
-    )
-    for seq, ts, crc, body in rows:
-        if verify and zlib.crc32(body) != crc:
-            raise JournalCorrupt(str(path), seq)
-        yield Record(seq, ts, body)

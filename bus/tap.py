@@ -26,7 +26,9 @@ topics: trade. ticker. candle.INTERVAL. average. status., each followed by EXCHA
 python -m bus.tap keygen NAME   makes a key for a client called NAME, for a tap that is open to
                                 other machines, and says who needs which file
 """
-ENDPOINT = re.compile(r"tcp://([^:/\s]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}|ipc://.+", re.ASCII)
+ENDPOINT = re.compile(
+    r"tcp://([^:/\s]+|\[[0-9a-fA-F:.]+\]):(?P<port>[0-9]{1,5})|ipc://.+", re.ASCII
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -43,8 +45,17 @@ def _count(text: str) -> int:
 
 
 def _endpoint(text: str) -> str:
-    if not ENDPOINT.fullmatch(text):
+    found = ENDPOINT.fullmatch(text)
+    if not found or (found["port"] is not None and not 1 <= int(found["port"]) <= 65535):
         raise argparse.ArgumentTypeError(f"{text!r}; give tcp://ADDRESS:PORT")
+    return text
+
+
+def _topic(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not UTF-8") from None
     return text
 
 
@@ -58,6 +69,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "topic",
         nargs="*",
+        type=_topic,
         default=[""],
         help="topics or their beginnings: trade.binance. ticker. candle.1m. (all)",
     )
@@ -155,7 +167,10 @@ def keygen(arguments: Sequence[str]) -> int:
     print(f"{name} may subscribe to the tap from now on.")
     print(f"{files.secret} is its secret key: hand it to {name} alone, then delete it here.")
     print(f"{files.server} is the tap's public key: give it to {name} too.")
-    print(f"{files.public} lets {name} in: it stays here; delete it to shut {name} out.")
+    print(
+        f"{files.public} lets {name} in: it stays here. Deleting it shuts {name} out from its next"
+        " connection on; restart the tap to end the present one."
+    )
     print(
         f"{name} then runs: python -m bus.tap --endpoint tcp://THIS-MACHINE:"
         f"{address.rpartition(':')[2]} --key {files.secret.name} --server-key {files.server.name}"

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 import zmq
 
+from bus.errors import SettingError
 from bus.sockets import Socket
 from bus.wiring import TAP
 
@@ -21,6 +22,7 @@ SILENT_S = 3.0
 MESSAGE_BYTES_MAX = 64 << 20
 _EVENTS = (
     zmq.EVENT_CLOSED  # no connection came about
+    | zmq.EVENT_DISCONNECTED
     | zmq.EVENT_HANDSHAKE_SUCCEEDED
     | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
     | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
@@ -43,6 +45,9 @@ class Tap:
         endpoint: its address, ``tcp://127.0.0.1:5556``.
         prefixes: topics or their beginnings, ``trade.binance.``; an empty one is everything.
         keys: for a tap that demands them.
+
+    Raises:
+        SettingError: ZeroMQ cannot use the address.
     """
 
     def __init__(self, endpoint: str, prefixes: list[str], keys: Keys | None = None) -> None:
@@ -51,9 +56,17 @@ class Tap:
         self._context: zmq.Context[Socket] = zmq.Context()
         self._tap = self._context.socket(zmq.SUB)
         self._events = self._context.socket(zmq.PAIR)
+        self._connected = False
         self._trouble = ""
         self._given_up = False
         self._set_up(prefixes)
+        try:
+            self._tap.connect(endpoint)
+        except zmq.ZMQError as error:
+            self.close()
+            raise SettingError(
+                "--endpoint", f"{endpoint}: {error.strerror}", "give tcp://ADDRESS:PORT"
+            ) from None
 
     def _set_up(self, prefixes: list[str]) -> None:
         tap = self._tap
@@ -74,7 +87,6 @@ class Tap:
         self._events.setsockopt(zmq.RCVHWM, 0)  # a full monitor would hold up the connection
         self._events.setsockopt(zmq.LINGER, 0)
         self._events.connect("inproc://events")
-        tap.connect(self._endpoint)
 
     def messages(self, say: Callable[[str], None]) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield (topic, message), for ever; ``say`` a sentence when silence needs a word."""
@@ -101,7 +113,10 @@ class Tap:
         while self._events.poll(0):
             event, value = struct.unpack("=HI", self._events.recv_multipart()[0])
             if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+                self._connected = True
                 self._trouble = ""
+            elif event == zmq.EVENT_DISCONNECTED:
+                self._connected = False
             elif event == zmq.EVENT_CLOSED:
                 self._trouble = "nobody answers there"
             elif event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
@@ -118,6 +133,9 @@ class Tap:
                 )
         if self._trouble:
             return f"{self._endpoint}: {self._trouble}; still trying"
+        if not self._connected:  # of a name or a firewall that keeps silent there is no event
+            asked = "is the name right, is the port open?"
+            return f"{self._endpoint}: no connection yet; {asked} Still trying"
         return f"nothing yet under that topic from {self._endpoint}; still listening"
 
     def _mismatch(self, value: int) -> str:

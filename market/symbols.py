@@ -9,7 +9,7 @@ import difflib
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from bus.errors import UnknownSymbol
+from bus.errors import NoDollarPrice, UnknownSymbol
 
 
 class Asset(NamedTuple):
@@ -45,6 +45,8 @@ The SQL function ``is_dollar`` says the same to the views.
 """
 _COIN_IDS = {asset.coin_id: asset.code for asset in ASSETS} | {"matic-network": "POL"}
 _IDS = {asset.code: asset.coin_id for asset in ASSETS}
+_COMPARED_CHARS = 24
+"""Of an unknown name so many are compared with the known ones: comparing costs their square."""
 
 
 def pair(symbol: str) -> str:
@@ -78,8 +80,8 @@ class Directory:
         self.all = [(exchange, symbol) for exchange in feeds for symbol in feeds[exchange]]
         self._exchanges = set(feeds)
         self._found: dict[tuple[str | None, str], tuple[str, str]] = {}
-        self._coins: dict[str, tuple[str, str]] = {}
-        """The first symbol that trades a code for dollars, by that code."""
+        self._coins: dict[tuple[str | None, str], tuple[str, str]] = {}
+        """The first symbol that trades a code for dollars, by exchange (None: any) and code."""
         for exchange, symbol in self.all:
             for name in (symbol, pair(symbol), base(symbol)):
                 self._know(name, exchange, symbol)
@@ -89,49 +91,73 @@ class Directory:
                 self._know(name, exchange, symbol)
         for exchange, symbol in self.all:
             if quote(symbol) in DOLLARS:
-                self._coins.setdefault(base(symbol), (exchange, symbol))
+                for where in (exchange, None):
+                    self._coins.setdefault((where, base(symbol)), (exchange, symbol))
+        self._spellings = {
+            where: [name for on, name in self._found if on == where]
+            for where in (None, *self._exchanges)
+        }
+        """What an unknown name is compared with, by exchange (None: all)."""
         self._names = {key: self._shortest(*key) for key in self.all}
 
     def _know(self, name: str, exchange: str, symbol: str) -> None:
         for where in (exchange, None):
             self._found.setdefault((where, name), (exchange, symbol))
 
-    def resolve(self, text: str, exchange: str | None = None) -> tuple[str, str]:
+    def resolve(
+        self, text: str, exchange: str | None = None, *, suggest: bool = True
+    ) -> tuple[str, str]:
         """Return the (exchange, symbol) that ``text`` means, on ``exchange`` if that is given.
 
+        Args:
+            text: the name, in any spelling.
+            exchange: where to look; a name with an exchange of its own counts more.
+            suggest: whether the error names the nearest name, which costs a thousand times what
+                finding one does.
+
         Raises:
-            UnknownSymbol: nothing configured has that name; the error names the nearest that has.
+            UnknownSymbol: nothing configured has that name.
         """
+        where, _, wanted = self._read(text, exchange)
+        found = self._found.get((where, wanted))
+        if found is None:
+            raise UnknownSymbol(text[:64], self._nearest(wanted, where) if suggest else None)
+        return found
+
+    def coin(self, text: str, *, suggest: bool = True) -> tuple[str, str]:
+        """Return the (exchange, symbol) whose price is that of the coin ``text``, in dollars.
+
+        A coin is its id at CoinGecko (``bitcoin``) or its code (``BTC``), with an exchange before
+        it or not: the first configured symbol that trades it for dollars. A text that names a pair
+        means that symbol, whatever it is priced in.
+
+        Raises:
+            NoDollarPrice: it is a coin that is not traded for dollars here.
+            UnknownSymbol: nothing configured has that name; for ``suggest`` see ``resolve``.
+        """
+        found = self.resolve(text, suggest=suggest)
+        where, name, _ = self._read(text, None)
+        traded = base(found[1])
+        coins = (traded, *_old_codes(traded))
+        if name.upper() not in coins and _COIN_IDS.get(name.lower()) != traded:
+            return found
+        in_dollars = self._coins.get((where, traded))
+        if in_dollars is None:
+            raise NoDollarPrice(text[:64], ":".join(found))
+        return in_dollars
+
+    def _read(self, text: str, exchange: str | None) -> tuple[str | None, str, str]:
+        """Return where to look, the name as it was given, and the name to look for."""
         name = text.strip()
         head, colon, tail = name.partition(":")
         if colon:
-            exchange, name = head.strip(), tail.strip()
-        where = exchange.lower() if exchange else None
+            exchange, name = head, tail.strip()
+        where = exchange.strip().lower() if exchange else ""
         wanted = name.upper().replace("/", "-").replace("_", "-")
         # An id may be spelled like a pair (avalanche-2), or like another coin's code (BITCOIN).
-        if "-" not in wanted or (where, wanted) not in self._found:
+        if "-" not in wanted or (where or None, wanted) not in self._found:
             wanted = _COIN_IDS.get(name.lower(), wanted)
-        found = self._found.get((where, wanted))
-        if found:
-            return found
-        raise UnknownSymbol(text[:64], self._nearest(wanted, where))
-
-    def coin(self, text: str) -> tuple[str, str]:
-        """Return the (exchange, symbol) whose price is that of the coin ``text``, in dollars.
-
-        A coin is its id at CoinGecko (``bitcoin``) or its code (``BTC``): the first configured
-        symbol that trades it for dollars, else the first that trades it at all. A text that names
-        a pair or an exchange means that symbol, as for ``resolve``.
-
-        Raises:
-            UnknownSymbol: nothing configured has that name; the error names the nearest that has.
-        """
-        found = self.resolve(text)
-        name = text.strip()
-        traded = base(found[1])
-        if name.upper() in (traded, *_old_codes(traded)) or _COIN_IDS.get(name.lower()) == traded:
-            return self._coins.get(traded, found)
-        return found
+        return where or None, name, wanted
 
     def name_of(self, exchange: str, symbol: str) -> str:
         """Return the shortest name that ``resolve`` takes back to exactly this configured symbol.
@@ -146,17 +172,17 @@ class Directory:
     def _shortest(self, exchange: str, symbol: str) -> str:
         for name in (base(symbol), symbol):
             try:
-                if self.resolve(name) == (exchange, symbol):
+                if self.resolve(name, suggest=False) == (exchange, symbol):
                     return name
             except UnknownSymbol:
                 pass  # the code is another coin's id
         return f"{exchange}:{symbol}"
 
     def _nearest(self, wanted: str, exchange: str | None) -> str | None:
-        names = {name: found for (where, name), found in self._found.items() if where == exchange}
-        names = names or {name: found for (where, name), found in self._found.items()}
-        close = difflib.get_close_matches(wanted[:64], list(names), n=1, cutoff=0.6)
-        return ":".join(names[close[0]]) if close else None
+        where = exchange if self._spellings.get(exchange) else None
+        names = self._spellings[where]
+        close = difflib.get_close_matches(wanted[:_COMPARED_CHARS], names, n=1, cutoff=0.6)
+        return ":".join(self._found[where, close[0]]) if close else None
 
 
 def _old_codes(code: str) -> list[str]:

@@ -74,7 +74,7 @@ def stop() -> int:
     chosen = _found()
     pid = running_pid(chosen)
     if pid is None:
-        say("not running")
+        say(f"not running, as far as {chosen.data_dir} tells")
         return 0
     os.kill(pid, signal.SIGTERM)
     say(f"Stopping, pid {pid}")
@@ -93,7 +93,7 @@ def status() -> int:
     chosen = _found()
     pid = running_pid(chosen)
     if pid is None:
-        say("not running")
+        say(f"not running, as far as {chosen.data_dir} tells")
         return NOT_RUNNING
     say(f"running, pid {pid}, at {shown_url(chosen)}, data in {chosen.data_dir}")
     path = str(launch.configuration(chosen))

@@ -17,6 +17,8 @@ from store.pool import Pool
 
 CandleRow = tuple[int, str, str, str, str, str, int, str | None]
 """(ts_open in *seconds*, open, high, low, close, volume, n, vwap to 1e-12 or None)."""
+ROWS_MAX: Final = 20_000
+"""Stored candles that one answer may be made of: a tenth of a second of work for the database."""
 N: Final = 6
 """The place of ``n`` in a row: of two rows of one candle the one with more trades is newer."""
 
@@ -74,6 +76,16 @@ def base_of(interval_s: int) -> int:
     return max(stored for stored in STORED if interval_s % stored == 0)
 
 
+def most(interval_s: int) -> int:
+    """Return how many candles of an interval are made of at most ``ROWS_MAX`` stored ones."""
+    return ROWS_MAX * base_of(interval_s) // interval_s
+
+
+def finest(span_us: int) -> int:
+    """Return the shortest stored interval, in seconds, with at most ``ROWS_MAX`` in so many µs."""
+    return next((one for one in STORED if span_us <= ROWS_MAX * one * 1_000_000), STORED[-1])
+
+
 async def newest(
     pool: Pool, exchange: str, symbol: str, interval_s: int, from_us: int, to_us: int, limit: int
 ) -> list[CandleRow]:
@@ -114,18 +126,17 @@ async def parts(
 
 
 async def closes(
-    pool: Pool, firsts: Mapping[tuple[str, str], int], patience_s: float
+    pool: Pool, firsts: Mapping[tuple[str, str], int]
 ) -> dict[tuple[str, str], dict[int, tuple[int, Decimal]]]:
     """Return ``{hour in seconds: (n, close)}`` of 24 hours of each (exchange, symbol).
 
-    ``firsts`` says when the first of the 24 hours of each begins, µs UTC; ``patience_s`` how long a
-    connection may be waited for.
+    ``firsts`` says when the first of the 24 hours of each begins, µs UTC.
 
     Raises:
         psycopg.Error: see ``pool.is_waitable``.
     """
     found: dict[tuple[str, str], dict[int, tuple[int, Decimal]]] = {key: {} for key in firsts}
-    async with pool.connection(timeout=patience_s) as connection:
+    async with pool.connection() as connection:
         cursor = await connection.execute(
             _CLOSES,
             [

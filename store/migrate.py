@@ -14,7 +14,7 @@ import psycopg
 
 from bus.errors import SchemaNewer, WrongDatabaseKind
 from store import assets
-from store.pool import AsyncConnection, Connection
+from store.pool import Connection
 
 SQL_DIR = Path(__file__).parent / "sql"
 LOCK = 0x7469636B77697265
@@ -85,21 +85,6 @@ def is_current(connection: Connection, simulated: bool | None = None) -> bool:
             kinds = connection.execute(_KIND).fetchall()
     except psycopg.errors.UndefinedTable:
         return False
-    return _judge(applied, kinds, simulated)
-
-
-async def is_current_async(connection: AsyncConnection, simulated: bool | None = None) -> bool:
-    """Like ``is_current``, for a process that runs asyncio."""
-    try:
-        async with connection.transaction():
-            applied = await (await connection.execute(_APPLIED)).fetchall()
-            kinds = await (await connection.execute(_KIND)).fetchall()
-    except psycopg.errors.UndefinedTable:
-        return False
-    return _judge(applied, kinds, simulated)
-
-
-def _judge(applied: list[tuple[str, str]], kinds: list[tuple[str]], simulated: bool | None) -> bool:
     if simulated is not None:
         _refuse_other_kind(kinds, simulated)
     return not _missing(applied)

@@ -1,5 +1,13 @@
 """What every test may use: fixtures by theme."""
 
+from hypothesis import HealthCheck, settings
+
+# How fast the machine is says nothing about the code.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
+
 pytest_plugins = [
     "tests.fix_postgres",
     "tests.fix_decimals",

@@ -8,7 +8,7 @@ from typing import TypeVar
 Found = TypeVar("Found")
 
 
-def eventually(condition: Callable[[], Found], *, within: float = 5.0) -> Found:
+def eventually(condition: Callable[[], Found], *, within: float = 15.0) -> Found:
     """Return what ``condition`` returns as soon as that is true; fail after ``within`` seconds."""
     until = time.monotonic() + within
     never = Event()

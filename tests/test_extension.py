@@ -17,7 +17,8 @@ from bus import messages, settings
 from bus.actor import Instant
 from bus.follow import tell
 from bus.heartbeat import Health
-from bus.journal import JournalReader, path_of
+from bus.journal import path_of
+from bus.journal_reader import JournalReader
 from bus.messages import Trade, TradeBatch, decode_record
 from procs.programs import programs
 from procs.tap.tap import Tap
@@ -227,6 +228,7 @@ def test_a_new_message_is_tested_on_the_wire_and_must_be_written_down(told: Clon
     assert code == 1
 
 
+@pytest.mark.timeout(400)  # mypy without a cache takes minutes on a slow machine
 def test_a_new_message_asks_for_no_change_of_any_program(told: Clone) -> None:
     names = [f"procs.{path.parent.name}" for path in told.root.glob("procs/*/__main__.py")]
     imports = "; ".join(f"import {name}.__main__" for name in [*names, "web"])

@@ -5,6 +5,7 @@ here knows a route.
 """
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -18,6 +19,9 @@ from starlette.responses import Response
 from bus.errors import TickwireError
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
+# msgspec writes a small Decimal as 1E-8. A string is matched whole, so that nothing in it is.
+_text_or_number = re.compile(rb'"(?:[^"\\]|\\.)*"|-?[0-9.]+E[+-]?[0-9]+')
+_has_exponent = re.compile(rb"[0-9]E[+-]?[0-9]").search
 
 CODES = {
     400: "BAD_REQUEST",
@@ -115,8 +119,20 @@ def failure(
 def answer(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Return any value as JSON; Decimals are written as numbers."""
     all_headers = {"cache-control": "no-store", **(headers or {})}
-    body = value.json() if isinstance(value, Cells) else _encode(value)
+    body = value.json() if isinstance(value, Cells) else _plainly(_encode(value))
     return Response(body, status, all_headers, "application/json")
+
+
+def _plainly(body: bytes) -> bytes:
+    """Return JSON with every number in plain notation."""
+    if not _has_exponent(body):
+        return body
+    return _text_or_number.sub(_plain, body)
+
+
+def _plain(found: re.Match[bytes]) -> bytes:
+    text = found[0]
+    return text if text.startswith(b'"') else format(Decimal(text.decode()), "f").encode()
 
 
 def table(value: Any, kind: Any, name: str) -> Response:
@@ -175,6 +191,7 @@ def tagged(request: Request, response: Response) -> Response:
 
 
 def is_known(request: Request, etag: str) -> bool:
-    """True when ``If-None-Match`` names this ETag, weak or strong."""
+    """True when ``If-None-Match`` names this ETag, weak or strong, or is ``*``."""
     known = request.headers.get("if-none-match", "")
-    return etag.removeprefix("W/") in (tag.strip().removeprefix("W/") for tag in known.split(","))
+    tags = [tag.strip().removeprefix("W/") for tag in known.split(",")]
+    return tags == ["*"] or etag.removeprefix("W/") in tags

@@ -11,7 +11,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
@@ -24,6 +23,7 @@ from bus.log import Log
 from web import documents
 from web.answers import failure
 from web.assets import Assets
+from web.cors import Shared
 from web.envelope import Caught, Marked, request_id_of
 from web.schema import Endpoint
 from web.services import Services
@@ -70,13 +70,7 @@ def build(services: Services, log: Log) -> ASGIApp:
     ]
     app: ASGIApp = Caught(Router(routes, redirect_slashes=False), log)
     if services.settings.cors_origin:
-        app = CORSMiddleware(
-            app,
-            allow_origins=list(services.settings.cors_origin),
-            allow_methods=["GET", "POST", "PUT", "DELETE"],
-            allow_headers=["authorization", "content-type", "x-request-id"],
-            expose_headers=["x-request-id", "retry-after", "etag", "link", "x-next-cursor"],
-        )
+        app = Shared(app, services.settings.cors_origin)
     return Marked(app, services.health)
 
 

@@ -52,9 +52,7 @@ _LISTED: dict[str, tuple[str, Struct]] = {
 _ELEMENTS: tuple[Struct, ...] = (TradeMap, SymbolStatusMap, SymbolStatus)
 
 
-def document(
-    streams: Sequence[Stream], version: str, *, web: str, tap: str, secure: bool = False
-) -> dict[str, Any]:
+def document(streams: Sequence[Stream], version: str, *, web: str, tap: str) -> dict[str, Any]:
     """Return the document.
 
     Args:
@@ -62,7 +60,6 @@ def document(
         version: of tickwire.
         web: host and port of the web server, ``127.0.0.1:8000``.
         tap: those of the tap.
-        secure: the web server is reached over TLS.
     """
     on_tap: dict[str, Struct] = {
         **{_word(made): made for made in MAPS.values()},
@@ -99,8 +96,8 @@ def document(
         },
         "defaultContentType": "application/json",
         "servers": {
-            "web": {"host": web, "protocol": "wss" if secure else "ws"},
-            "events": {"host": web, "protocol": "https" if secure else "http"},
+            "web": {"host": web, "protocol": "ws"},
+            "events": {"host": web, "protocol": "http"},
             "tap": {"host": tap, "protocol": "zmq", "description": "An XPUB: connect a SUB."},
         },
         "channels": channels,

@@ -4,6 +4,7 @@ In come a client's messages, at most ``messages_per_minute``; out go the texts t
 it, by one writer. Every way of ending ends the writer and leaves the hub.
 """
 
+import asyncio
 from collections.abc import Callable
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -41,6 +42,8 @@ async def converse(
                 break
             hear(text, now)
             writer.wake()
+            # What has come already is received without waiting: let the others have their turn.
+            await asyncio.sleep(0)
     except WebSocketDisconnect:
         pass
     finally:

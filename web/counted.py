@@ -62,7 +62,7 @@ COUNTERS: dict[str, dict[str, Row]] = {
         "published": Row("published", "Tickers, candles and averages published."),
     },
     "tap": {
-        "trades": Row("tap_trades", "Trades sent to subscribers of the tap, as if there were one."),
+        "trades": Row("tap_trades", "Trades published on the tap, while anybody wants trades."),
         "messages": Row("tap_messages", "Messages sent to subscribers, as if there were one."),
         "subscriptions": Row("tap_subscriptions", "Subscriptions made to the tap."),
         "admitted": Row("tap_admitted", "Connections to the tap let in by their key."),
@@ -86,7 +86,7 @@ IN_SOME: dict[str, Row] = {
     "from_journal": Row(
         "taken_trades", "Trades taken, by the way they came.", {"source": "journal"}
     ),
-    "unsent": Row("unsent", "Messages that a full socket did not take: they are had in another way."),
+    "unsent": Row("unsent", "Messages that a full socket did not take; they are had otherwise."),
     "journal_damaged": Row("journal_damaged", "Times that a journal could not be read."),
     "corrupt_records": Row("corrupt_records", "Journal records passed over as damaged."),
     REQUESTS: Row("requests", "HTTP requests, by the route that answered and the status class."),

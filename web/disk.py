@@ -4,6 +4,8 @@ In come the settings; out goes what the file system says at this moment. What is
 """
 
 import os
+from contextlib import suppress
+from pathlib import Path
 
 import msgspec
 
@@ -22,12 +24,18 @@ def disk(settings: Settings) -> Disk:
     """Return the state of the disk now."""
     journals: dict[str, int] = {}
     free = total = None
-    try:
+    with suppress(OSError):
         found = os.statvfs(settings.data_dir)
         free, total = found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
-        for entry in os.scandir(settings.journal_dir):
-            exchange = entry.name.partition(".")[0]
-            journals[exchange] = journals.get(exchange, 0) + entry.stat().st_size
-    except OSError:
-        pass  # a folder or file that is not there (any more)
+    for path in _listed(settings.journal_dir):
+        exchange = path.name.partition(".")[0]
+        with suppress(OSError):  # it has gone since it was listed
+            journals[exchange] = journals.get(exchange, 0) + path.stat().st_size
     return Disk(free, total, journals)
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []  # nothing has been written yet

@@ -82,9 +82,7 @@ def streams_of(document: dict[str, Any]) -> str:
 
 def _channel(key: str, channel: Schema, document: dict[str, Any]) -> str:
     server = document["servers"][channel["servers"][0]["$ref"].rpartition("/")[2]]
-    kind = {"zmq": "ZeroMQ", "http": "Events", "https": "Events"}.get(
-        server["protocol"], "WebSocket"
-    )
+    kind = {"zmq": "ZeroMQ", "http": "Events", "ws": "WebSocket"}[server["protocol"]]
     parts = [
         f'<article class="stream" id="{html.escape(key)}">',
         f'<h3><span class="kind">{kind}</span> <code>{html.escape(channel["address"])}</code></h3>',

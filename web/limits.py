@@ -21,6 +21,8 @@ class Limits:
     """Incoming messages of one WebSocket, and as many control frames; more: closed 4429."""
     symbols: int = 50
     """Named symbols of one connection; more: ``rejected``."""
+    suggestions: int = 3
+    """Unknown names of one message that are told the nearest known one, which is slow to find."""
     slow_after_s: float = 15.0
     """A client that takes nothing for so long: closed 4408."""
     ping_every_s: float = 30.0
@@ -39,6 +41,8 @@ class Limits:
     """Query string; longer: 400."""
     body_bytes: int = 64 << 10
     """Request body; larger: 413."""
+    answer_within_s: float = 10.0
+    """An answer that takes longer, because the database does: 503."""
     sse_comment_every_s: float = 15.0
     """A comment keeps an event stream alive through proxies."""
     drain_s: float = 3.0
@@ -70,13 +74,13 @@ class Bucket:
         self._tokens = float(per_minute)
         self._at: int | None = None
 
-    def take(self, now: int) -> bool:
-        """Take a token; False when there is none."""
+    def take(self, now: int, tokens: int = 1) -> bool:
+        """Take so many tokens; False, and none is taken, when there are less."""
         if self._at is not None:
             refilled = (now - self._at) * self._per_minute / 60e6
             self._tokens = min(float(self._per_minute), self._tokens + refilled)
         self._at = now
-        if self._tokens < 1.0:
+        if self._tokens < tokens:
             return False
-        self._tokens -= 1.0
+        self._tokens -= tokens
         return True

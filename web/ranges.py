@@ -1,18 +1,17 @@
 """The half-open range of time that a query names, checked."""
 
+from store.instants import LATEST
 from web import times
 from web.answers import Refused
 
 DAY_US = 86_400_000_000
-MOMENT_MAX = 253_402_300_800_000_000
-"""The year 10000, which nothing reaches."""
 
 
 def moment(text: str | None, field: str) -> int | None:
-    """Return the µs UTC of a query's moment, None for None.
+    """Return the µs UTC of a query's moment, 0 to ``LATEST``; None for None.
 
     Raises:
-        Refused: 400, it is none.
+        Refused: 400, it is none, or not in the years 1970 to 9999.
     """
     if text is None:
         return None
@@ -21,8 +20,9 @@ def moment(text: str | None, field: str) -> int | None:
     except ValueError:
         sentence = f"{field} was {text[:64]!r}, must be ISO-8601 as in 2025-09-30T00:00Z"
         raise Refused(400, sentence, field=field) from None
-    if ts < 0:
-        raise Refused(400, f"{field} was {text[:64]!r}, must not be before 1970", field=field)
+    if not 0 <= ts <= LATEST:
+        sentence = f"{field} was {text[:64]!r}, must be in the years 1970 to 9999 of UTC"
+        raise Refused(400, sentence, field=field)
     return ts
 
 
@@ -44,7 +44,7 @@ def whole(start: str | None, end: str | None) -> tuple[int, int]:
         Refused: 400, one is no moment, or it ends before it begins.
     """
     first, last = moment(start, "from"), moment(end, "to")
-    return ordered(first or 0, MOMENT_MAX if last is None else last)
+    return ordered(first or 0, LATEST + 1 if last is None else last)
 
 
 def last_day(start: str | None, end: str | None, now: int) -> tuple[int, int]:

@@ -12,6 +12,8 @@ from bus.messages import JournalRecord, TradeBatch, decode_record
 
 RECORDS_MAX = 20_000
 BYTES_MAX = 16 << 20
+_UNSTORED_MAX = 200
+"""Newest records without a seq (the journal could not store them) that are looked past at most."""
 
 
 class Ring:
@@ -39,20 +41,28 @@ class Ring:
             self._bytes -= len(self._payloads.popleft())
 
     def position(self) -> tuple[int, int] | None:
-        """Return the (epoch, seq) of the newest record that has a seq; None when there is none."""
-        for payload in reversed(self._payloads):
+        """Return the (epoch, seq) of the newest record that has a seq; None when none is near."""
+        for payload in islice(reversed(self._payloads), _UNSTORED_MAX + 1):
             record = decode_record(payload)
             if record.seq is not None:
                 return record.epoch, record.seq
         return None
 
-    def since(self, epoch: int, seq: int) -> list[JournalRecord] | None:
-        """Return all records after a position, in order; None when they are not all here."""
+    def missing(self, epoch: int, seq: int) -> int | None:
+        """Return how many records came after a position; None when they cannot all be here."""
         newest = self.position()
         if newest is None or newest[0] != epoch:
             return None
-        missing = newest[1] - seq
-        if not 0 <= missing <= len(self._payloads):
+        count = newest[1] - seq
+        return count if 0 <= count <= len(self._payloads) else None
+
+    def since(self, epoch: int, seq: int) -> list[JournalRecord] | None:
+        """Return all records after a position, in order; None when they are not all here.
+
+        Each is decoded, 45 µs: ask ``missing`` first how many there are.
+        """
+        missing = self.missing(epoch, seq)
+        if missing is None:
             return None
         tail = islice(self._payloads, len(self._payloads) - missing, None)
         records = [decode_record(payload) for payload in tail]

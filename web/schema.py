@@ -9,7 +9,7 @@ OpenAPI document is made from them.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args, get_type_hints
 
@@ -24,19 +24,19 @@ from store.pool import is_waitable
 from web import cursors
 from web.answers import Page, Refused, answer, paged, table, tagged
 from web.limits import Limits
+from web.patience import within
 from web.services import Services
 
 RETRY_AFTER_S = 2
 JSON = "application/json"
 _VALUE_CHARS_MAX = 256
+_AWAY = (TimeoutError, errors.UndefinedTable, errors.UndefinedColumn, errors.UndefinedFunction)
+"""At the very first start the database answers before its tables are made."""
 _field_of = re.compile(r"`\$\.([A-Za-z_]+)|field `([A-Za-z_]+)`").search
 _in_path = re.compile(r"{([a-z_]+)(?::[a-z]+)?}").findall
 
-NOT_MIGRATED = (errors.UndefinedTable, errors.UndefinedColumn, errors.UndefinedFunction)
-"""At the very first start the database answers before its tables are made."""
-
 Format = Literal["json", "csv"]
-Handler = Callable[..., Awaitable[Any]]
+Handler = Callable[..., Coroutine[Any, Any, Any]]
 
 
 class Paging(msgspec.Struct, kw_only=True):
@@ -85,12 +85,13 @@ class Endpoint:
                 arguments["query"] = query_of(request, self.query, services.limits)
             if decoder is not None:
                 arguments["body"] = await _body(request, decoder, services.limits)
+            work = self.handler(services, **arguments)
             try:
-                value = await self.handler(services, **arguments)
+                value = await within(services.limits.answer_within_s, work)
             except UnknownSymbol as unknown:
                 raise Refused(404, str(unknown), field=self._field_of_symbol(request)) from None
             except Exception as error:
-                if not is_waitable(error) and not isinstance(error, NOT_MIGRATED):
+                if not is_away(error):
                     raise
                 sentence = "the database does not answer; live data is not affected"
                 raise Refused(503, sentence, retry_after_s=RETRY_AFTER_S) from error
@@ -120,6 +121,11 @@ class Endpoint:
         return next((name for name in names if name in given), "symbol")
 
 
+def is_away(error: Exception) -> bool:
+    """True when the database cannot answer now: it is down, slow, or has no tables yet."""
+    return isinstance(error, _AWAY) or is_waitable(error)
+
+
 def route(
     path: str,
     *,
@@ -146,14 +152,14 @@ def route(
 def query_of(request: HTTPConnection, wanted: type[msgspec.Struct], limits: Limits) -> Any:
     """Return the query of a request (or WebSocket) and the parts of its path as a Struct.
 
-    An empty value is as good as none.
+    A blank value is as good as none.
 
     Raises:
         Refused: 400, it is too long or does not fit; the field is named.
     """
     if len(request.scope["query_string"]) > limits.query_chars:
         raise Refused(400, f"the query is longer than {limits.query_chars} characters")
-    given: dict[str, Any] = {k: v for k, v in request.query_params.items() if v != ""}
+    given: dict[str, Any] = {k: v for k, v in request.query_params.items() if v.strip()}
     given |= request.path_params
     for key, value in given.items():
         if len(value) > _VALUE_CHARS_MAX and key not in ("symbols", "coins", "pairs", "cursor"):
@@ -193,6 +199,8 @@ def _refused(
     found = _field_of(str(wrong))
     name = str(found[1] or found[2]) if found else None
     sentence = str(wrong)
+    if name is not None and "missing required field" in sentence:
+        sentence = f"{name} is missing"
     choices = _choices(wanted).get(name or "")
     if name is not None and choices and name in given:
         sentence = f"{name} was {str(given[name])[:64]!r}, must be one of {', '.join(choices)}"

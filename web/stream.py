@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -46,6 +47,8 @@ class Stream:
         if self.kind == "events":
 
             async def begin(request: Request) -> Response:
+                if request.method != "GET":  # a HEAD would have to wait for an end that never is
+                    raise HTTPException(405, headers={"allow": "GET"})
                 response: Response = await self.handler(
                     request, services, **self._query(request, services)
                 )

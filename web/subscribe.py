@@ -12,7 +12,7 @@ import msgspec
 
 from bus.actor import Instant
 from bus.errors import UnknownSymbol
-from bus.messages import TradeBatch
+from bus.messages import JournalRecord, TradeBatch
 from market import intervals
 from market.symbols import Directory
 from web.codecs import native
@@ -30,13 +30,17 @@ from web.frames.native import (
 )
 from web.hub import Client, Codec, Hub
 from web.incoming import BadRequest, read
-from web.limits import Limits
+from web.limits import Bucket, Limits
 from web.update import Channel, Update, WatchKey
 
 EVERYTHING = "*"
 SNAPSHOT_TRADES = 50
 REPLAY_MAX = 20_000
 """Trades that are replayed at most; a client that missed more is not recovered."""
+RESUME_RECORDS_MAX = 4_000
+"""Records that are decoded for one resume; a client that missed more is not recovered."""
+RESUME_RECORDS_PER_MINUTE = 20_000
+"""And those for all resumes of one connection: its further ones are not recovered."""
 _SNAPSHOT_RECORDS = 200
 PRIVATE = ("alert", "portfolio")
 """Channels that are one person's."""
@@ -67,6 +71,7 @@ class Conversation:
         self._shape = shape
         self.client: Client = hub.join(shape)
         self._named: dict[Channel, set[tuple[str, str]]] = {}
+        self._records = Bucket(RESUME_RECORDS_PER_MINUTE)
 
     def hear(self, text: str | bytes, now: Instant) -> None:
         """Take one incoming frame; answers go into the client's queue."""
@@ -96,7 +101,7 @@ class Conversation:
         # From here to the end nothing can come in between: the client watches first, and what it is
         # told next is the state of this very moment.
         self._hub.watch(self.client, keys, wish.rate_ms * 1000)
-        resume, recovered, missed = self._resume(wish, symbols)
+        resume, recovered, missed = self._resume(wish, symbols, now)
         answer = Subscribed(
             channel=wish.channel,
             symbols=[f"{exchange}:{symbol}" for exchange, symbol in symbols],
@@ -119,35 +124,38 @@ class Conversation:
             self.client.put(self._shape.present(wish.channel, present, now))
 
     def _unsubscribe(self, wish: Subscription, now: Instant) -> None:
+        gone = {key for key in self.client.watches if key[0] == wish.channel}
         if wish.symbols == EVERYTHING:
-            gone = {key for key in self.client.watches if key[0] == wish.channel}
             self._named.pop(wish.channel, None)
             symbols = sorted({(key[1], key[2]) for key in gone})
         else:
             symbols, _ = self._resolve(wish.symbols)
-            gone = {key for key in self.client.watches if key[0] == wish.channel}
-            gone = {key for key in gone if (key[1], key[2]) in symbols}
+            meant = set(symbols)
+            gone = {key for key in gone if (key[1], key[2]) in meant}
             self._named.get(wish.channel, set()).difference_update(symbols)
         self._hub.unwatch(self.client, gone)
         names = [f"{exchange}:{symbol}" if symbol else exchange for exchange, symbol in symbols]
         self._say(UnsubscribedFrame, Unsubscribed(wish.channel, names), now)
 
-    def _resolve(self, wanted: list[str] | str) -> tuple[list[tuple[str, str]], list[Rejected]]:
+    def _resolve(
+        self, wanted: list[str] | str, suggestions_max: int = 0
+    ) -> tuple[list[tuple[str, str]], list[Rejected]]:
         """Return the symbols that are meant, each once, and those that mean nothing."""
         if wanted == EVERYTHING:
             return list(self._directory.all), []
         found: dict[tuple[str, str], None] = {}
-        rejected = []
+        rejected: list[Rejected] = []
         for text in [wanted] if isinstance(wanted, str) else wanted:
+            suggest = len(rejected) < suggestions_max
             try:
-                found[self._directory.resolve(text)] = None
+                found[self._directory.resolve(text, suggest=suggest)] = None
             except UnknownSymbol as unknown:
                 rejected.append(Rejected(text[:64], str(unknown)))
         return list(found), rejected
 
     def _accept(self, wish: Subscription) -> tuple[list[tuple[str, str]], list[Rejected]]:
         """Return the symbols of a wish as far as the limit goes, and the others with the reason."""
-        found, rejected = self._resolve(wish.symbols)
+        found, rejected = self._resolve(wish.symbols, self._limits.suggestions)
         if wish.symbols == EVERYTHING or wish.channel == "status":
             return found, rejected
         accepted = []
@@ -171,7 +179,7 @@ class Conversation:
         return [(wish.channel, exchange, symbol, interval_s) for exchange, symbol in symbols]
 
     def _resume(
-        self, wish: Subscription, symbols: list[tuple[str, str]]
+        self, wish: Subscription, symbols: list[tuple[str, str]], now: Instant
     ) -> tuple[dict[str, tuple[int, int]], bool | None, list[tuple[TradeBatch, int]] | None]:
         """Return the positions now, whether what was missed is here (None: not asked), and that."""
         if wish.channel != "trade":
@@ -192,7 +200,7 @@ class Conversation:
                 continue
             mine = {symbol for where, symbol in symbols if where == exchange}
             # With a place in the batch, the rest of that batch is missing too.
-            records = self._hub.ring(exchange).since(epoch, seq - 1 if place else seq)
+            records = self._since(exchange, epoch, seq - 1 if place else seq, now)
             if records is None:
                 return here, False, None
             for record in records:
@@ -206,6 +214,16 @@ class Conversation:
             if len(missed) > REPLAY_MAX:
                 return here, False, None
         return here, True, missed
+
+    def _since(
+        self, exchange: str, epoch: int, seq: int, now: Instant
+    ) -> list[JournalRecord] | None:
+        """Return the records after a position; None when they are not here, or are too many."""
+        ring = self._hub.ring(exchange)
+        count = ring.missing(epoch, seq)
+        if count is None or count > RESUME_RECORDS_MAX:
+            return None
+        return ring.since(epoch, seq) if self._records.take(now.mono, count) else None
 
     def _recent(self, symbols: list[tuple[str, str]]) -> list[tuple[TradeBatch, int]]:
         """Return the newest trades of symbols, oldest first by when they were received."""
@@ -228,6 +246,9 @@ def _convert(fields: dict[str, Any]) -> Subscription:
     if "symbols" not in fields and channel != "status":
         raise BadRequest("BAD_REQUEST", 'symbols is missing: a list of names, or "*"')
     try:
-        return msgspec.convert(fields, Subscription)
+        wish = msgspec.convert(fields, Subscription)
     except msgspec.ValidationError as wrong:
         raise BadRequest("BAD_REQUEST", str(wrong)) from None
+    if EVERYTHING in wish.symbols and isinstance(wish.symbols, list):
+        wish.symbols = EVERYTHING
+    return wish

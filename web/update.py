@@ -4,7 +4,7 @@ Its JSON is made when the first client needs it, and once. In come messages of t
 texts, each made by a codec and kept here under that codec's name, however many are sent it.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Literal
 
 from bus.messages import Average, CandleUpdate, FeedStatus, Ticker
@@ -56,3 +56,26 @@ class Update:
         if isinstance(self.message, Average):
             return (self.watched, self.message.hour_start)
         return self.watched
+
+
+class Sent:
+    """What one client was sent last, for codecs whose texts say nothing of ``Update.flag``.
+
+    To their clients a price that merely turns stale or fresh is no news. One that waited unsent
+    until then is, and is sent.
+    """
+
+    __slots__ = ("_messages",)
+
+    def __init__(self) -> None:
+        self._messages: dict[WatchKey, object] = {}
+
+    def news(self, updates: Iterable[Update]) -> list[Update]:
+        """Return the updates whose message was not the last one sent; they count as sent now."""
+        found = [one for one in updates if self._messages.get(one.watched) is not one.message]
+        self.note(found)
+        return found
+
+    def note(self, updates: Iterable[Update]) -> None:
+        """Let these updates count as sent."""
+        self._messages.update((one.watched, one.message) for one in updates)

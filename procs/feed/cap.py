@@ -7,7 +7,7 @@ either is said again, but for what has been received since.
 
 from collections.abc import Iterable
 
-from bus.journal import Record
+from bus.journal_reader import Record
 from bus.messages import GapOpened, TradeBatch, decode_record
 from market.sequence import IdSet
 

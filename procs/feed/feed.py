@@ -82,6 +82,8 @@ class Feed(Idle):
         self._next_status = 0
         self._next_counts = 0
         self._last_state: tuple[str, str] | None = None
+        self._refused: str | None = None
+        self._complaint: str | None = None
 
     # ---- in: the exchange's messages
 
@@ -105,9 +107,9 @@ class Feed(Idle):
             elif isinstance(event, Closing) and self.connection is not None:
                 self.connection.replace(event.reason)
             elif isinstance(event, Refused):
-                if event.reason != self._health.last_error:  # a flood of them is one line
+                if event.reason != self._refused:  # a flood of them is one line
                     self._log.warning("feed.refused", reason=event.reason)
-                self._health.last_error = event.reason
+                self._refused = self._health.last_error = event.reason
         return data
 
     def _trade(self, trade: Trade, frame: bytes, now: Instant) -> None:
@@ -247,8 +249,7 @@ class Feed(Idle):
         line, listings = self.connection, self.listings
         if line is not None and listings is not None:
             listings.on_second(now, line.since if line.state == "connected" else None)
-            if listings.complaint is not None and self._commits.journal_ok:
-                self._health.last_error = listings.complaint
+            self._complain(listings.complaint)
         for watch in self._watches.values():
             watch.second()
             if self.connection is None or self.connection.state != "connected":
@@ -257,6 +258,14 @@ class Feed(Idle):
                 self._log.warning("feed.resubscribe", symbol=watch.symbol)
                 self._health.counters["resubscribes"] += 1
                 self.connection.send(self._exchange.resubscribe(watch.symbol))
+
+    def _complain(self, complaint: str | None) -> None:
+        """Say what is not listed when that changes; a full disk is the greater trouble."""
+        if complaint == self._complaint or not self._commits.journal_ok:
+            return
+        if complaint is not None or self._health.last_error == self._complaint:
+            self._health.last_error = complaint
+        self._complaint = complaint
 
     def status(self, now: Instant) -> FeedStatus:
         """Return the state of the connection and of each symbol."""

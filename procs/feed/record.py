@@ -12,6 +12,7 @@ import select
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn
@@ -60,7 +61,10 @@ class Tape:
         self._part = path.with_name(path.name + ".part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._part.open("wb")
+            self._file = self._part.open("xb")
+        except FileExistsError:
+            advice = "give another name, or delete what an earlier recording has left"
+            raise SettingError("--out", f"{self._part} is there already", advice) from None
         except OSError as error:
             raise SettingError("--out", f"{path}: {error.strerror}", "give another name") from None
         self._packed = zstandard.ZstdCompressor(level=LEVEL).stream_writer(self._file)
@@ -89,13 +93,24 @@ class Tape:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Finish the file: what is in it stays, whatever ended it."""
+        """Finish the file: what is in it stays, whatever ended it.
+
+        Raises:
+            SettingError: the name has been taken meanwhile, or cannot be given.
+        """
         self._packed.close()
         self._file.close()
         if self.messages:
-            os.replace(self._part, self._path)
-        else:
-            self._part.unlink()
+            self._name()
+        self._part.unlink()
+
+    def _name(self) -> None:
+        """Give the file its name; unlike renaming, that never takes the place of another one."""
+        try:
+            os.link(self._part, self._path)
+        except OSError as error:
+            found = f"{self._path}: {error.strerror}"
+            raise SettingError("--out", found, f"the recording is in {self._part}") from None
 
 
 def _is_utf8(message: bytes) -> bool:
@@ -142,9 +157,8 @@ class Recorder:
         except Exception as error:  # whatever a network can bring
             raise NotRecorded(sentence(error)) from None
         line = Line(made, self.take, instant())
-        stop = StopSignal()
         until = time.monotonic() + seconds
-        try:
+        with closing(line), closing(StopSignal()) as stop:
             while not stop.stopped and (left_s := until - time.monotonic()) > 0:
                 wait_s = 0.0 if line.pending() else min(left_s, LOOK_EVERY_S)
                 ready, _, _ = select.select([line.fileno(), stop.fileno()], [], [], wait_s)
@@ -159,8 +173,6 @@ class Recorder:
                     raise NotRecorded("a message of over 1 MiB came")
                 if line.lost is not None:
                     raise NotRecorded(line.lost)
-        finally:
-            line.close()
 
 
 class _Parser(argparse.ArgumentParser):

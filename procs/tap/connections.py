@@ -5,11 +5,12 @@ descriptor; and the end of whoever sends more than ``ALLOWED_BYTES`` at once and
 from then on. libzmq reads subscriptions as long as any come and does not return meanwhile: one
 connection that never stops would hold up the loop and fill the memory. So this counts in a thread
 of its own, what the kernel says has been received, and libzmq may be called only where it lets
-other threads run (``recv``, ``send``, ``poll``; never ``getsockopt`` of EVENTS).
+other threads run (``recv``, ``send``, ``poll``; never ``getsockopt`` of EVENTS). While nobody is
+connected the thread sleeps.
 """
 
-import ctypes
 import os
+import select
 import socket
 import struct
 import sys
@@ -28,8 +29,8 @@ ALLOWED_BYTES = 128 << 10
 ALLOWED_BYTES_S = 2 << 10
 """Several times what heartbeats are."""
 LOOK_EVERY_S = 0.01
-GIVE_BACK_AFTER_S = 1.0
-"""So long after somebody was ended freed memory goes back to the system."""
+"""While anybody is connected. What libzmq reads in that time is what a flood exceeds the limits by,
+and each subscription takes several times its bytes."""
 _EVENTS = "inproc://tap-connections"
 _BYTES_RECEIVED_AT = 128
 """Where ``struct tcp_info`` of Linux has ``tcpi_bytes_received``; elsewhere nothing is counted."""
@@ -61,13 +62,13 @@ class Connections:
         self._lock = threading.Lock()
         self._changes: deque[Change] = deque()
         self._connections: dict[int, _Connection] = {}
-        self._give_back_at: float | None = None
         tap.monitor(_EVENTS, zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED)
         self._events = context.socket(zmq.PAIR)
         self._events.setsockopt(zmq.RCVHWM, 0)  # a full one would stop libzmq's own thread
         self._events.setsockopt(zmq.LINGER, 0)
         self._events.connect(_EVENTS)
-        self._stopping = threading.Event()
+        self._stopping = False
+        self._woken, self._wake = socket.socketpair()
         self._thread = threading.Thread(target=self._watch, name="tap-connections", daemon=True)
         self._thread.start()
 
@@ -78,9 +79,12 @@ class Connections:
     def take(self) -> list[Change]:
         """Return who came and went since the last call, up to this very moment."""
         with self._lock:
+            slept = not self._connections
             self._follow()
             found = list(self._changes)
             self._changes.clear()
+            if slept and self._connections:
+                self._wake.send(b"x")  # the event that would have woken the thread has been taken
         return found
 
     def cut(self, number: int) -> None:
@@ -92,22 +96,28 @@ class Connections:
 
     def close(self) -> None:
         """End the thread."""
-        self._stopping.set()
+        self._stopping = True
+        self._wake.send(b"x")
         self._thread.join()
-        self._events.close()
+        for made in (self._events, self._wake, self._woken):
+            made.close()
         for found in self._connections.values():
             found.own.close()
 
     def _watch(self) -> None:
-        while not self._stopping.wait(LOOK_EVERY_S):
+        asleep, awake = select.poll(), select.poll()
+        asleep.register(int(self._events.getsockopt(zmq.FD)), select.POLLIN)
+        for poll in (asleep, awake):
+            poll.register(self._woken, select.POLLIN)
+        while not self._stopping:
             with self._lock:
-                self._follow()
+                self._follow()  # to the last one: only then does libzmq tell of the next
                 now = time.monotonic()
                 for found in self._connections.values():
                     self._look(found, now)
-            if self._give_back_at is not None and now >= self._give_back_at:
-                self._give_back_at = None
-                _give_back()
+            ready = awake.poll(LOOK_EVERY_S * 1000) if self._connections else asleep.poll()
+            if any(number == self._woken.fileno() for number, _ in ready):
+                self._woken.recv(64)
 
     def _follow(self) -> None:
         while True:
@@ -154,8 +164,6 @@ class Connections:
             self._end(found)
 
     def _end(self, found: _Connection) -> None:
-        if self._give_back_at is None:
-            self._give_back_at = time.monotonic() + GIVE_BACK_AFTER_S
         try:
             found.own.shutdown(socket.SHUT_RDWR)
         except OSError:
@@ -170,10 +178,3 @@ def _received(own: socket.socket) -> int:
     if len(info) < _BYTES_RECEIVED_AT + 8:
         return 0
     return int(struct.unpack_from("=Q", info, _BYTES_RECEIVED_AT)[0])
-
-
-def _give_back() -> None:
-    """Let the C library return freed memory, which thousands of subscriptions leave in pieces."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's alone
-    if trim is not None:
-        trim(0)

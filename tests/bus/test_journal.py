@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from bus.errors import JournalCorrupt, JournalDamaged, JournalFull
-from bus.journal import JournalReader, JournalWriter, Record, path_of, set_aside
+from bus.journal import JournalWriter, path_of, set_aside
+from bus.journal_reader import JournalReader, Record
 from bus.settings import ROOT
 from tests.bus.journal_writing import body
 from tests.fix_disk import Disk

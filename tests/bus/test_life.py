@@ -1,9 +1,12 @@
 """The first and the last of every process, in this very process: settings, lock, exit code."""
 
+import ctypes
 import logging
 import os
 import resource
 import shutil
+import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from bus.log import Log
 from bus.process import Process, die_with_parent, raise_file_limit, run, take_lock
 from bus.settings import Settings
 
+PR_GET_PDEATHSIG = 2
 Main = Callable[[Process], int | None]
 
 
@@ -102,14 +106,32 @@ def test_a_second_instance_is_75(folder: Path, capsys: pytest.CaptureFixture[str
 
 def test_as_many_files_may_be_open_as_the_system_allows() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 512), hard))
-    raise_file_limit()
-    assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 512), hard))
+        raise_file_limit()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+def signal_of_the_parents_death() -> int:
+    """Return what this thread has asked for; 0 is nothing."""
+    found = ctypes.c_int(-1)
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.prctl(PR_GET_PDEATHSIG, ctypes.byref(found)) == 0
+    return found.value
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone has it: it was NOT tried")
 def test_dying_with_the_parent_can_be_asked_for_and_taken_back() -> None:
-    die_with_parent()
-    die_with_parent(0)  # no signal: the test run goes on without
+    before = signal_of_the_parents_death()
+    try:
+        die_with_parent()
+        assert signal_of_the_parents_death() == signal.SIGTERM
+        die_with_parent(0)
+        assert signal_of_the_parents_death() == 0
+    finally:
+        die_with_parent(before)
 
 
 @pytest.mark.parametrize("form", ["text", "json"])

@@ -18,6 +18,7 @@ from bus.process import Process, run_folder
 from bus.settings import Settings
 from bus.sockets import Socket, Subscriber
 from bus.wiring import BATCHES, OUT
+from tests.eventually import eventually
 
 Run = Callable[[actor.Actor, dict[str, Socket | Subscriber], dict[str, Socket]], int]
 TICKS_MAX = 400
@@ -36,12 +37,35 @@ def process(tmp_path: Path) -> Iterator[Process]:
     shutil.rmtree(made.settings.run_dir, ignore_errors=True)
 
 
+class Opened:
+    """Opens the sockets of a test and keeps them, so that they are closed even when it fails."""
+
+    def __init__(self) -> None:
+        self.context: zmq.Context[Socket] = zmq.Context()
+        self.all: list[Socket] = []
+
+    def socket(self, kind: int) -> Socket:
+        return self.keep(self.context.socket(kind))
+
+    def keep(self, made: Socket) -> Socket:
+        self.all.append(made)
+        return made
+
+    def pair(self, name: str) -> tuple[Socket, Socket]:
+        """Return a bound PULL and the PUSH that is connected to it."""
+        pull, push = self.socket(zmq.PULL), self.socket(zmq.PUSH)
+        pull.bind(f"inproc://{name}")
+        push.connect(f"inproc://{name}")
+        return pull, push
+
+
 @pytest.fixture
-def context() -> Iterator["zmq.Context[Socket]"]:
-    """Sockets are closed by the loop; one that was left open would keep this from ending."""
-    made: zmq.Context[Socket] = zmq.Context()
+def opened() -> Iterator[Opened]:
+    made = Opened()
     yield made
-    made.term()
+    for each in made.all:
+        each.close(0)
+    made.context.term()
 
 
 @pytest.fixture(params=["poller", "asyncio"])
@@ -89,19 +113,11 @@ class Until(Idle):
         return ()
 
 
-def pair(context: "zmq.Context[Socket]", name: str) -> tuple[Socket, Socket]:
-    """Return a bound PULL and the PUSH that is connected to it."""
-    pull, push = context.socket(zmq.PULL), context.socket(zmq.PUSH)
-    pull.bind(f"inproc://{name}")
-    push.connect(f"inproc://{name}")
-    return pull, push
-
-
 def test_messages_reach_the_actor_in_order_under_the_name_of_their_input(
-    run: Run, process: Process, context: "zmq.Context[Socket]"
+    run: Run, process: Process, opened: Opened
 ) -> None:
-    first, to_first = pair(context, "first")
-    second, to_second = pair(context, "second")
+    first, to_first = opened.pair("first")
+    second, to_second = opened.pair("second")
     for number in range(600):  # more than are taken in one wake
         to_first.send(b"%d" % number)
     to_second.send_multipart([b"topic.", b"payload"])
@@ -113,20 +129,20 @@ def test_messages_reach_the_actor_in_order_under_the_name_of_their_input(
     assert [f for source, f in made.taken if source == "second"] == [[b"topic.", b"payload"]]
     assert made.drained
     assert process.health.state == "draining"
-    to_first.close(0)
-    to_second.close(0)
+    assert first.closed
+    assert second.closed
 
 
 def test_what_the_actor_returns_goes_out_by_name_and_what_a_full_push_refuses_is_counted(
-    run: Run, process: Process, context: "zmq.Context[Socket]"
+    run: Run, process: Process, opened: Opened
 ) -> None:
     run_dir = run_folder(process.settings)
-    source, to_source = pair(context, "source")
-    heard = context.socket(zmq.PULL)
+    source, to_source = opened.pair("source")
+    heard = opened.socket(zmq.PULL)
     heard.bind("inproc://heard")
-    out = context.socket(zmq.PUSH)
+    out = opened.socket(zmq.PUSH)
     out.connect("inproc://heard")
-    nobody = sockets.connect(context, BATCHES, run_dir, "persister")
+    nobody = opened.keep(sockets.connect(opened.context, BATCHES, run_dir, "persister"))
     made = Until(lambda made: len(made.taken) == 1)
     made.replies = (
         Send("told", b"", b"alone"),
@@ -138,50 +154,53 @@ def test_what_the_actor_returns_goes_out_by_name_and_what_a_full_push_refuses_is
     assert heard.recv_multipart() == [b"alone"]
     assert heard.recv_multipart() == [b"topic.", b"payload"]
     assert process.health.counters["unsent.persister"] == 1
-    heard.close(0)
-    to_source.close(0)
+    assert out.closed
+    assert nobody.closed
 
 
 def test_a_publisher_that_comes_later_is_found_and_the_last_beat_says_draining(
-    run: Run, process: Process, context: "zmq.Context[Socket]"
+    run: Run, process: Process, opened: Opened
 ) -> None:
     run_dir = run_folder(process.settings)
-    others = Subscriber(context, run_dir, ["other"], [b"heartbeat."])
+    others = Subscriber(opened.context, run_dir, ["other"], [b"heartbeat."])
+    opened.keep(others.socket)
     later: list[Socket] = []
 
     def done(made: Until) -> bool:
         if made.ticks == 2:
-            later.append(sockets.bind(context, OUT, run_dir, "other"))
+            later.append(opened.keep(sockets.bind(opened.context, OUT, run_dir, "other")))
         if later:
             later[0].send_multipart((b"heartbeat.other.", b"beat"), zmq.DONTWAIT)
         return bool(made.taken)
 
     made = Until(done)
-    listener = Subscriber(context, run_dir, ["program"], [topics.heartbeat("program")])
-    out = sockets.bind(context, OUT, run_dir, process.program)
+    listener = Subscriber(opened.context, run_dir, ["program"], [topics.heartbeat("program")])
+    opened.keep(listener.socket)
+    out = opened.keep(sockets.bind(opened.context, OUT, run_dir, process.program))
     listener.refresh()
     assert run(made, {"others": others}, {"out": out}) == 0
     assert made.taken[0] == ("others", [b"heartbeat.other.", b"beat"])
-    beats = []
-    while listener.socket.poll(0):
-        beats.append(decode(listener.socket.recv_multipart()[1]))
-    assert all(isinstance(beat, Heartbeat) for beat in beats)
-    assert [beat.state for beat in beats if isinstance(beat, Heartbeat)][-1] == "draining"
-    later[0].close(0)
-    listener.socket.close(0)
+    states: list[str] = []
+
+    def told_of_the_end() -> bool:
+        while listener.socket.poll(0):
+            beat = decode(listener.socket.recv_multipart()[1])
+            assert isinstance(beat, Heartbeat)
+            states.append(beat.state)
+        return states[-1:] == ["draining"]
+
+    eventually(told_of_the_end, within=10)
 
 
-def test_an_error_of_the_actor_is_not_swallowed(run: Run, context: "zmq.Context[Socket]") -> None:
+def test_an_error_of_the_actor_is_not_swallowed(run: Run, opened: Opened) -> None:
     class Failing(Until):
         def on_message(self, source: str, frames: list[bytes], now: Instant) -> Sequence[Send]:
             raise RuntimeError("impossible")
 
-    source, to_source = pair(context, "source")
+    source, to_source = opened.pair("source")
     to_source.send(b"go")
     with pytest.raises(RuntimeError, match="impossible"):
         run(Failing(lambda made: False), {"source": source}, {})
-    source.close(0)
-    to_source.close(0)
 
 
 def test_a_process_whose_parent_has_gone_ends(run: Run, process: Process) -> None:

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bus.messages import GapOpened, GapUnfillable, Message, QuarantineBatch, TradeBatch, decode, decode_record
+from bus.messages import (
+    GapOpened,
+    GapUnfillable,
+    Message,
+    QuarantineBatch,
+    TradeBatch,
+    decode,
+    decode_record,
+)
 from bus.messages import encode as encoded
 
 KINDS = get_args(Message)

@@ -1,6 +1,7 @@
 """The tap from a terminal, against real taps: what it prints, and what it says while silent."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -13,9 +14,9 @@ import pytest
 
 from bus import settings
 from bus.tap_keys import authorise
-from tests.e2e.surroundings import bare_environment, free_ports
 from tests.eventually import eventually
 from tests.procs.tapping import START, SYMBOL, Tapped, listed
+from tests.surroundings import bare_environment, free_ports
 
 SAID_WITHIN_S = 30
 
@@ -107,7 +108,7 @@ def test_it_prints_through_curve_what_keygen_let_it_see(locked: Tapped, tmp_path
         assert f"{path} " in made.out
     assert f"{locked.keys_dir / 'server.key'} " in made.out
     assert f":{locked.port} --key printer.key_secret --server-key server.key" in made.out
-    assert "restart" not in made.out
+    assert "set it to tcp" not in made.out
     options = ("--key", clients / "printer.key_secret")
     rows = printed(locked, "--json", *options, "--server-key", locked.keys_dir / "server.key")
     assert [json.loads(row)["type"] for row in rows] == ["trade", "trade"]
@@ -128,6 +129,9 @@ def test_keygen_says_when_the_tap_is_for_this_machine_alone(tmp_path: Path) -> N
         ("--nonsense",),
         ("--endpoint", "http://127.0.0.1:5556"),
         ("--endpoint", "tcp://127.0.0.1"),
+        ("--endpoint", "tcp://127.0.0.1:99999"),
+        ("--endpoint", "ipc:///" + "x" * 200),
+        (os.fsdecode(b"trade.\xff."),),
         ("--key", "nowhere.key_secret"),
         ("--server-key", "nowhere.key"),
         ("--key", "nowhere.key_secret", "--server-key", "nowhere.key"),
@@ -185,6 +189,7 @@ SILENT = {
     "is that its server key?": ("locked", "strange server"),
     "takes no keys": ("plain", "strange server"),
     "nobody answers there": ("nowhere", "no keys"),
+    "is the name right, is the port open?": ("unnamed", "no keys"),
     "nothing yet under that topic": ("plain", "no keys"),
 }
 """What is said of silence, and to whom: where it connects, and with which keys."""
@@ -194,10 +199,11 @@ SILENT = {
 def said(
     plain: Tapped, locked: Tapped, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, str]]:
-    """The first line on standard error of each of ``SILENT``, all of them started together."""
+    """The last line on standard error of each of ``SILENT``, all of them started together."""
     folder = tmp_path_factory.mktemp("silent")
     stranger = authorise(folder / "keys", "stranger")
     endpoints = {"locked": locked.endpoint, "plain": plain.endpoint}
+    endpoints["unnamed"] = "tcp://no-such-host.invalid:5556"
     endpoints["nowhere"] = f"tcp://127.0.0.1:{free_ports(1)[0]}"
     own_server = locked.keys_dir / "server.key"
     keys = {
@@ -219,9 +225,10 @@ def said(
             ended.callback(listening.wait)
             ended.callback(listening.kill)
         eventually(
-            lambda: all("\n" in path.read_text() for path in files.values()), within=SAID_WITHIN_S
+            lambda: all(words in path.read_text() for words, path in files.items()),
+            within=SAID_WITHIN_S,
         )
-        yield {words: path.read_text().splitlines()[0] for words, path in files.items()}
+        yield {words: path.read_text().splitlines()[-1] for words, path in files.items()}
 
 
 @pytest.mark.parametrize("words", SILENT)

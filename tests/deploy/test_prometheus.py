@@ -1,14 +1,12 @@
 """The configuration for Prometheus: it is valid, and asks for metrics that there are."""
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from bus.messages import ProgramState, ProgramTable
 from bus.settings import ROOT, load
+from tests import needed
 from tests.web.messages import NOW, status, ticker
 from tests.web.scraping import beat, scrape, web
 
@@ -23,10 +21,8 @@ def names_in(path: Path) -> set[str]:
 
 
 def promtool(*arguments: str | Path) -> None:
-    """Run promtool, which must find nothing wrong; skip loudly where it is missing."""
-    found = shutil.which("promtool")
-    if found is None:
-        pytest.skip("no promtool (Debian: prometheus): the alerts were NOT tried")
+    """Run promtool (Debian: prometheus), which must find nothing wrong."""
+    found = needed.program("promtool", "the alerts were")
     done = subprocess.run(
         [found, *map(str, arguments)], capture_output=True, text=True, timeout=60, check=False
     )

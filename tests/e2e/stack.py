@@ -20,14 +20,15 @@ import msgspec
 import psycopg
 
 from bus import settings
-from bus.journal import JournalReader, path_of
+from bus.journal import path_of
+from bus.journal_reader import JournalReader
 from bus.messages import JournalRecord, decode_record
 from procs import launch, render
 from procs.supervisor_rpc import Seen, Supervisor, Unanswered
-from tests.e2e.heartbeats import Heartbeats
 from tests.e2e.remains import RELEASED_WITHIN_S, held_locks, processes_of
-from tests.e2e.surroundings import ANSWER_S, ask, bare_environment, free_ports, with_us
 from tests.eventually import eventually
+from tests.heartbeats import Heartbeats
+from tests.surroundings import ANSWER_S, ask, bare_environment, free_ports, with_us
 
 READY_WITHIN_S = 90
 STOPPED_WITHIN_S = 60

@@ -7,9 +7,9 @@ import pytest
 
 from tests.e2e.exactness import assert_exact, quarantined, stored_trades
 from tests.e2e.fix_stack import Stacks
-from tests.e2e.heartbeats import Heartbeats
 from tests.e2e.stack import Stack
 from tests.eventually import eventually
+from tests.heartbeats import Heartbeats
 
 pytestmark = pytest.mark.e2e
 

@@ -15,9 +15,10 @@ from bus import settings, sockets
 from bus.settings import Settings
 from procs.programs import exchanges, programs
 from procs.supervisor_rpc import Supervisor, Unanswered
+from tests import needed
 from tests.e2e.remains import RELEASED_WITHIN_S, held_locks, processes_of
-from tests.e2e.surroundings import ask, free_ports
 from tests.eventually import eventually
+from tests.surroundings import ask, free_ports, git_environment
 
 pytestmark = pytest.mark.e2e
 
@@ -40,7 +41,8 @@ def clone() -> Iterator[Path]:
         pytest.skip("no git repository: a clone was NOT tried")
     with tempfile.TemporaryDirectory(prefix="tickwire-clone-") as folder:
         root = Path(folder) / "tickwire"
-        subprocess.run(["git", "clone", "--quiet", str(settings.ROOT), str(root)], check=True)
+        git = (needed.program("git", "a clone was"), "clone", "--quiet")
+        subprocess.run([*git, settings.ROOT, root], env=git_environment(), check=True)
         (nobody,) = free_ports(1)
         lines = [f"{name.upper()}_WS_URL=ws://127.0.0.1:{nobody}" for name in exchanges(root)]
         lines += [f"{name.upper()}_REST_URL=http://127.0.0.1:{nobody}" for name in exchanges(root)]

@@ -12,10 +12,10 @@ from bus import settings
 from bus.messages import Heartbeat
 from tests.e2e.exactness import assert_exact
 from tests.e2e.fix_stack import Stacks
-from tests.e2e.heartbeats import Heartbeats
 from tests.e2e.stack import Stack
 from tests.e2e.subscribers import LANGUAGES, Language, written
 from tests.eventually import eventually
+from tests.heartbeats import Heartbeats
 
 pytestmark = pytest.mark.e2e
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 import ssl
 import subprocess
 from collections.abc import Iterator
@@ -13,14 +12,16 @@ import pytest
 import websockets
 
 from bus.settings import ROOT
+from tests import needed
 from tests.e2e.stack import Stack
-from tests.e2e.surroundings import free_ports
 from tests.e2e.test_readme import block_with
 from tests.eventually import eventually
+from tests.surroundings import free_ports
 
 pytestmark = pytest.mark.e2e
 
 NAME = "localhost"
+PROXY = "the runbook's proxy was"
 NGINX = """
 daemon off;
 pid {folder}/pid;
@@ -55,9 +56,8 @@ def certificate(folder: Path) -> ssl.SSLContext:
 
 @pytest.fixture(scope="module")
 def proxy(demo: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
-    nginx = shutil.which("nginx")
-    if nginx is None or shutil.which("openssl") is None:
-        pytest.skip("no nginx or openssl: the runbook's proxy was NOT tried")
+    nginx = needed.program("nginx", PROXY)
+    needed.program("openssl", PROXY)
     folder = tmp_path_factory.mktemp("nginx")
     trusted = certificate(folder)
     (port,) = free_ports(1)

@@ -4,7 +4,6 @@ import importlib
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,12 +15,15 @@ import pytest
 from bus.messages import Trade
 from bus.settings import ROOT
 from procs.feed import exchanges
+from tests import needed
 from tests.e2e.stack import Stack
 from tests.exchanges.contract import CHECKS, Check, Kind, Recorded
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+EXAMPLES = "the README's examples for it were"
 EXAMPLE = "procs.feed.exchanges.acme"
+LISTING = b'{"price_step":"0.0100","amount_step":"1"}'
 START_US = 1_723_161_255_000_000
 
 
@@ -39,15 +41,6 @@ def lines_with(word: str) -> list[str]:
 def block_with(text: str, language: str, word: str) -> str:
     """Return the one block of a language that has this word in it."""
     (found,) = (block for block in blocks(text, language) if word in block)
-    return found
-
-
-def needed(program: str) -> str:
-    """Return where a program is; without it the test is skipped, and says so."""
-    found = shutil.which(program)
-    if found is None:
-        assert os.environ.get("TICKWIRE_NO_SKIP") != "1", f"{program} is missing"
-        pytest.skip(f"no {program}: the README's examples for it were NOT run")
     return found
 
 
@@ -72,7 +65,7 @@ def flowing(demo: Stack) -> Stack:
 @pytest.mark.e2e
 @pytest.mark.parametrize("line", lines_with("curl"))
 def test_each_curl_answers_with_data(flowing: Stack, line: str) -> None:
-    needed("curl")
+    needed.program("curl", EXAMPLES)
     stream = " -sN " in line
     out = printed(flowing, "sh", "-c", text=line, allowed=(0, 28) if stream else (0,))
     if stream:
@@ -100,7 +93,7 @@ def test_the_python_example_prints_averages_and_trades(flowing: Stack) -> None:
 
 @pytest.mark.e2e
 def test_the_javascript_example_prints_prices_as_they_change(demo: Stack) -> None:
-    node = needed("node")
+    node = needed.program("node", EXAMPLES)
     flags = ("--experimental-websocket", "--no-warnings", "--input-type=module", "-e")
     out = printed(demo, node, *flags, text=block_with(README, "javascript", "WebSocket"))
     lines = out.splitlines()
@@ -228,7 +221,7 @@ def recorded() -> Recorded:
     for number in range(40):
         for market in ("BTC/USD", "ETH/USD"):
             frames.append((START_US + number * 1000, frame(number, market)))
-    return Recorded(("BTC-USD", "ETH-USD"), tuple(frames))
+    return Recorded(("BTC-USD", "ETH-USD"), tuple(frames), LISTING)
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: str(check.__name__))
@@ -247,8 +240,9 @@ def test_the_example_reads_the_frame_that_it_shows(acme: Kind) -> None:
         "BTC-USD", b"[" + " ".join(shown[0].split()).encode() + b"]", 7
     )
     assert past == trade
-    listed = acme(("BTC-USD",)).parse_listing(200, b'{"price_step":"0.0100","amount_step":"1"}')
+    listed = acme(("BTC-USD",)).parse_listing(200, LISTING)
     assert listed == exchanges.Listing("0.01", "1")
+    assert acme(("BTC-USD",)).parse_listing(404, b'{"error":"no such market"}') is None
     assert acme(("BTC-USD",)).parse_time(b'{"now":1723161255342}') == 1_723_161_255_342_000
 
 

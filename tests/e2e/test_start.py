@@ -16,9 +16,9 @@ from bus.settings import Settings
 from tests.e2e.exactness import assert_exact, journalled
 from tests.e2e.fix_stack import Stacks
 from tests.e2e.remains import processes_of
-from tests.e2e.surroundings import bare_environment, free_ports
 from tests.eventually import eventually
 from tests.fix_postgres import Server
+from tests.surroundings import bare_environment, free_ports
 
 pytestmark = pytest.mark.e2e
 

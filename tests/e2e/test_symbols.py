@@ -8,11 +8,11 @@ import pytest
 from market.symbols import ASSETS, DOLLARS, coin_id, quote
 from procs.feed.exchanges import load
 from tests.e2e.fix_stack import Stacks
-from tests.e2e.heartbeats import Heartbeats
 from tests.e2e.stack import Stack
-from tests.e2e.surroundings import ask
 from tests.eventually import eventually
 from tests.fix_recordings import own
+from tests.heartbeats import Heartbeats
+from tests.surroundings import ask
 
 pytestmark = pytest.mark.e2e
 

@@ -19,10 +19,10 @@ import zmq
 
 from bus.tap_subscriber import Keys
 from procs.tap.guests import CONNECTIONS_MAX
-from tests.e2e.zmtp import LONG, Raw, frame, garbled, greeting, ready
 from tests.eventually import eventually
 from tests.procs.tap_watching import SCALE, Listener, unmoved
 from tests.procs.tapping import Tapped, taken
+from tests.zmtp import LONG, Raw, frame, garbled, greeting, ready
 
 pytestmark = pytest.mark.e2e
 
@@ -31,6 +31,7 @@ AT_ONCE = 50
 HANDSHAKE_BYTES_MAX = 1_000
 """A greeting, a WELCOME, an ERROR; one trade is less, so its text is looked for too."""
 ANSWER_S = 0.002
+REFUSED_WITHIN_S = 30
 LARGE = 100 << 20
 Attack = Callable[[Tapped, Random, int], None]
 
@@ -48,15 +49,28 @@ def friend(locked: Tapped) -> Keys:
     return locked.authorise("friend")
 
 
-def from_clients(tap: Tapped, count: int, keys: Callable[[], Keys | None]) -> None:
-    """Connect that many clients, none of which may be given anything."""
+def from_clients(
+    tap: Tapped, count: int, keys: Callable[[], Keys | None], *, refused: bool = False
+) -> None:
+    """Connect that many clients, none of which may be given anything.
+
+    Those that are to be ``refused`` stay until they have been: who leaves earlier is not counted.
+    """
     for first in range(0, count, AT_ONCE):
+        before = tap.counter("refused")
         with ExitStack() as ended:
             clients = [tap.client(keys()) for _ in range(first, min(count, first + AT_ONCE))]
             for client in clients:
                 ended.callback(client.close)
             tap.trade()
             assert [taken(client, 2) for client in clients] == [[]] * len(clients)
+            if refused:
+                wait_for_refusals(tap, before + len(clients))
+
+
+def wait_for_refusals(tap: Tapped, count: int) -> None:
+    """Wait until the tap has refused so many since it started."""
+    eventually(lambda: tap.counter("refused") >= count, within=REFUSED_WITHIN_S)
 
 
 def from_raw(tap: Tapped, count: int, words: Callable[[], list[bytes]]) -> None:
@@ -89,7 +103,7 @@ def without_a_key(tap: Tapped, chance: Random, count: int) -> None:
 
 def with_a_random_key(tap: Tapped, chance: Random, count: int) -> None:
     """Come with the right key of the server, and a key that was just made."""
-    from_clients(tap, count, lambda: Keys(*zmq.curve_keypair(), tap.server_key()))
+    from_clients(tap, count, lambda: Keys(*zmq.curve_keypair(), tap.server_key()), refused=True)
 
 
 def with_a_public_key_alone(tap: Tapped, chance: Random, count: int) -> None:
@@ -248,9 +262,9 @@ def test_a_key_that_is_taken_away_is_refused_and_a_new_one_let_in_without_a_rest
     path = locked.keys_dir / "clients" / "visitor.key"
     kept = path.read_bytes()
     path.unlink()
-    refused = locked.next_beat().counters.get("refused", 0)
+    refused = int(locked.next_beat().counters.get("refused", 0))
     with locked.client(keys) as client:
-        eventually(lambda: locked.counter("refused") > refused, within=10)
+        wait_for_refusals(locked, refused + 1)
         locked.trade()
         assert taken(client, 200) == []
         path.write_bytes(kept)

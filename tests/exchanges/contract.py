@@ -26,7 +26,7 @@ from bus.messages import (
 from market.decimals import check
 from procs.feed.exchanges import ID_MAX, Beat, Closing, Event, Exchange, Paged, Refused
 from procs.simulator.exchanges import exchanges as simulated
-from tests.exchanges import garbage, paging
+from tests.exchanges import garbage, paging, samples
 from tests.fix_recordings import Recording, frames
 
 DAY_US = 86_400_000_000
@@ -35,6 +35,7 @@ BASES = ("ws://127.0.0.1:8900/x/ws", "wss://example.org:9443")
 REST_PER_S_MAX = 10
 EMPTY = (b"[]", b"{}")
 """What an exchange might say where it has no trade."""
+FAILURES = (400, 403, 404, 410, 418, 429, 451, 500, 502, 503)
 REST_BASE = "http://127.0.0.1:8900/x/rest"
 
 
@@ -45,6 +46,8 @@ class Recorded(NamedTuple):
     """What was asked for, at least two."""
     frames: tuple[tuple[int, bytes], ...]
     """(receive time in µs UTC, message)."""
+    listing: bytes = b""
+    """An answer to what it lists, where one is known."""
 
 
 Kind = type[Exchange]
@@ -53,7 +56,9 @@ Check = Callable[[Kind, Recorded], None]
 
 def read(recording: Recording) -> Recorded:
     """Return what a recording holds."""
-    return Recorded(recording.symbols, tuple(frames(recording.path)))
+    name = recording.exchange
+    listing = samples.sample(name).listed[0] if name in samples.names() else b""
+    return Recorded(recording.symbols, tuple(frames(recording.path)), listing)
 
 
 def understood(exchange: Exchange, frame: bytes, ts_recv: int) -> tuple[Event, ...] | None:
@@ -209,11 +214,20 @@ def garbage_is_bad_or_counted(kind: Kind, recorded: Recorded) -> None:
             assert all(isinstance(event, Quarantined | Refused) for event in events)
     for body in garbage.BYTES:
         assert bad(partial(exchange.parse_time, body)), f"taken for a time: {body[:80]!r}"
-        for status in (200, 500):
-            assert bad(partial(exchange.parse_listing, status, body))
+        assert bad(partial(exchange.parse_listing, 200, body))
         if isinstance(exchange, Paged) and body not in EMPTY:
             page = partial(exchange.parse_page, recorded.symbols[0], body, 7)
             assert bad(page), f"taken for a page: {body[:80]!r}"
+
+
+def a_listing_is_believed_with_http_200_alone(kind: Kind, recorded: Recorded) -> None:
+    """A failing server's answer is no listing, nor does a strange one say that there is none."""
+    exchange = kind(recorded.symbols)
+    if recorded.listing:
+        assert exchange.parse_listing(200, recorded.listing) is not None
+    for status in FAILURES:
+        for body in (*garbage.BYTES, recorded.listing):
+            assert bad(partial(exchange.parse_listing, status, body)), f"{status} {body[:80]!r}"
 
 
 def bad(read: Callable[[], object]) -> bool:
@@ -312,6 +326,7 @@ CHECKS: tuple[Check, ...] = (
     it_remembers_nothing,
     its_trades_are_those_that_another_reader_finds,
     garbage_is_bad_or_counted,
+    a_listing_is_believed_with_http_200_alone,
     a_torn_frame_says_no_trade_that_the_whole_does_not,
     a_damaged_frame_is_bad_counted_or_believable,
     a_page_has_the_trades_that_the_frames_had,

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from bus.errors import BadDecimal, BadFrame
 from bus.messages import Quarantined, Trade, Wanted
-from procs.feed.exchanges import Beat, Event, TradeEvent, coinbase
+from procs.feed.exchanges import Beat, Event, Listing, TradeEvent, coinbase
 from tests.exchanges import contract
 from tests.exchanges.contract import CHECKS, Check, read
 from tests.fix_recordings import own
@@ -33,6 +33,16 @@ class Misnamed(Keeping):
 class Elsewhere(Keeping):
     def connect_url(self, base: str) -> str:
         return self.websocket_url
+
+
+class Timeless(Keeping):
+    def time_url(self, base: str) -> str:
+        return super().time_url(self.rest_url)
+
+
+class Astray(Keeping):
+    def listing_url(self, base: str, symbol: str) -> str:
+        return super().listing_url(self.rest_url, symbol)
 
 
 class Forgetful(Keeping):
@@ -101,6 +111,16 @@ class Crashing(Keeping):
             raise KeyError("type") from bad
 
 
+class Trusting(Keeping):
+    def parse_listing(self, status: int, body: bytes) -> Listing | None:
+        return super().parse_listing(200 if status >= 500 else status, body)
+
+
+class Dismissive(Keeping):
+    def parse_listing(self, status: int, body: bytes) -> Listing | None:
+        return None if status == 404 else super().parse_listing(status, body)
+
+
 class Mending(Keeping):
     def parse(self, frame: bytes, ts_recv: int) -> Events:
         try:
@@ -156,6 +176,8 @@ class Hasty(Keeping):
 BREACHES: list[tuple[type[Keeping], Check]] = [
     (Misnamed, contract.it_says_who_it_is),
     (Elsewhere, contract.it_stays_with_the_host_that_was_configured),
+    (Timeless, contract.it_stays_with_the_host_that_was_configured),
+    (Astray, contract.it_stays_with_the_host_that_was_configured),
     (Forgetful, contract.it_asks_for_each_symbol),
     (Deaf, contract.it_understands_every_recorded_frame),
     (Exponential, contract.its_trades_can_be_believed),
@@ -166,6 +188,8 @@ BREACHES: list[tuple[type[Keeping], Check]] = [
     (Siding, contract.its_trades_are_those_that_another_reader_finds),
     (Silent, contract.garbage_is_bad_or_counted),
     (Crashing, contract.garbage_is_bad_or_counted),
+    (Trusting, contract.a_listing_is_believed_with_http_200_alone),
+    (Dismissive, contract.a_listing_is_believed_with_http_200_alone),
     (Crashing, contract.a_torn_frame_says_no_trade_that_the_whole_does_not),
     (Mending, contract.a_torn_frame_says_no_trade_that_the_whole_does_not),
     (Crashing, contract.a_damaged_frame_is_bad_counted_or_believable),

@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from bus.actor import Instant
 from bus.heartbeat import Health
-from bus.journal import JournalReader, JournalWriter, path_of
+from bus.journal import JournalWriter, path_of
+from bus.journal_reader import JournalReader
 from bus.log import Log
 from bus.messages import JournalRecord, Trade, TradeBatch, decode_record
 from procs.feed import exchanges

@@ -1,20 +1,15 @@
 """Runs the tests of the page's modules, which are written for Node's own test runner."""
 
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
+from tests import needed
 
 HERE = Path(__file__).parent
 
 
 def test_the_tests_of_the_pages_modules_pass() -> None:
-    node = shutil.which("node")
-    if node is None:
-        assert os.environ.get("TICKWIRE_NO_SKIP") != "1", "Node is missing"
-        pytest.skip("no Node: the tests of the page's modules were NOT run")
+    node = needed.program("node", "the tests of the page's modules were")
     files = sorted(str(path) for path in HERE.glob("*.test.js"))
     assert files
     done = subprocess.run(

@@ -4,13 +4,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.errors import UnknownSymbol
+from bus.errors import NoDollarPrice, UnknownSymbol
 from market.symbols import ASSETS, DOLLARS, Directory, base, coin_id, pair, quote
 
 DIRECTORY = Directory(
     {
         "coinbase": ("BTC-USD", "ETH-USD", "POL-USD"),
         "binance": ("BTC-USDT", "ETH-USDT", "ETH-BTC", "POL-USDT", "DOGE-USDT"),
+    }
+)
+OFTEN_WITHOUT_DOLLARS = Directory(
+    {
+        "binance": ("ETH-BTC", "DOGE-BTC", "POL-BTC", "POL-USDC", "PEPE-USDT"),
+        "coinbase": ("ETH-EUR", "ETH-USD", "SOL-EUR", "POL-USD"),
     }
 )
 
@@ -70,6 +76,18 @@ def test_an_unknown_symbol_names_the_nearest(asked: str, nearest: str) -> None:
     assert caught.value.asked == asked
     assert nearest in (caught.value.nearest or "")
     assert nearest in str(caught.value)
+
+
+def test_the_nearest_is_only_looked_for_where_it_is_wanted() -> None:
+    for ask in (DIRECTORY.resolve, DIRECTORY.coin):
+        with pytest.raises(UnknownSymbol) as caught:
+            ask("ETHUSDX", suggest=False)
+        assert caught.value.nearest is None
+
+
+def test_an_exchange_between_blanks_is_the_exchange_and_a_blank_one_is_none() -> None:
+    assert DIRECTORY.resolve("BTC", " Binance ") == ("binance", "BTC-USDT")
+    assert DIRECTORY.resolve("BTC", " ") == DIRECTORY.resolve("BTC") == ("coinbase", "BTC-USD")
 
 
 @given(st.text(max_size=200))
@@ -142,11 +160,18 @@ def test_a_coin_is_a_symbol_in_dollars_where_there_is_one(
         return
     symbols = [key for key in directory.all if base(key[1]) == traded]
     in_dollars = [key for key in symbols if quote(key[1]) in DOLLARS]
-    found = directory.coin(code)
-    if pair(found[1]) == code:  # it was a pair's name
+    found = coin_or_none(directory, code)
+    if found is not None and pair(found[1]) == code:  # it was a pair's name
         assert found == directory.resolve(code)
     else:
-        assert found == (in_dollars or symbols)[0]
+        assert found == (in_dollars[0] if in_dollars else None)
+
+
+def coin_or_none(directory: Directory, code: str) -> tuple[str, str] | None:
+    try:
+        return directory.coin(code)
+    except NoDollarPrice:
+        return None
 
 
 @pytest.mark.parametrize(
@@ -155,25 +180,39 @@ def test_a_coin_is_a_symbol_in_dollars_where_there_is_one(
         ("ethereum", "coinbase:ETH-USD"),
         ("Ethereum", "coinbase:ETH-USD"),
         ("eth", "coinbase:ETH-USD"),
-        ("dogecoin", "binance:DOGE-BTC"),
         ("matic", "binance:POL-USDC"),
         ("matic-network", "binance:POL-USDC"),
         ("polygon-ecosystem-token", "binance:POL-USDC"),
-        ("solana", "coinbase:SOL-EUR"),
         ("pepe", "binance:PEPE-USDT"),
         ("ETH-BTC", "binance:ETH-BTC"),
         ("ethbtc", "binance:ETH-BTC"),
+        ("binance:ETH/BTC", "binance:ETH-BTC"),
+        ("Coinbase:ETH", "coinbase:ETH-USD"),
+        ("coinbase: matic", "coinbase:POL-USD"),
+    ],
+)
+def test_a_coin_is_priced_in_dollars(text: str, found: str) -> None:
+    assert ":".join(OFTEN_WITHOUT_DOLLARS.coin(text)) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "instead"),
+    [
+        ("dogecoin", "binance:DOGE-BTC"),
+        ("DOGE", "binance:DOGE-BTC"),
+        ("xdg", "binance:DOGE-BTC"),
+        ("solana", "coinbase:SOL-EUR"),
         ("binance:ETH", "binance:ETH-BTC"),
     ],
 )
-def test_a_coin_is_priced_in_dollars_first(text: str, found: str) -> None:
-    directory = Directory(
-        {
-            "binance": ("ETH-BTC", "DOGE-BTC", "POL-BTC", "POL-USDC", "PEPE-USDT"),
-            "coinbase": ("ETH-EUR", "ETH-USD", "SOL-EUR", "POL-USD"),
-        }
-    )
-    assert ":".join(directory.coin(text)) == found
+def test_a_coin_without_a_dollar_price_is_told_what_it_is_traded_for(
+    text: str, instead: str
+) -> None:
+    with pytest.raises(NoDollarPrice) as caught:
+        OFTEN_WITHOUT_DOLLARS.coin(text)
+    assert (caught.value.asked, caught.value.nearest) == (text, instead)
+    assert instead in str(caught.value)
+    assert ":".join(OFTEN_WITHOUT_DOLLARS.coin(instead)) == instead
 
 
 @pytest.mark.parametrize("text", ["monero", "BTC", "", ":"])

@@ -47,7 +47,7 @@ class Driving:
         self.connection.on_tick(self.now())
         self.most_sockets = max(self.most_sockets, len(self.connection.readers))
 
-    def until(self, condition: Callable[[], Found], within: float = 5.0) -> Found:
+    def until(self, condition: Callable[[], Found], within: float = 15.0) -> Found:
         """Drive until ``condition`` is true; fail after ``within`` seconds of real time."""
         give_up = time.monotonic() + within
         while not (found := condition()):

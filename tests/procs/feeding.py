@@ -6,7 +6,8 @@ from pathlib import Path
 
 from bus.actor import Instant, Send
 from bus.heartbeat import Health
-from bus.journal import JournalReader, JournalWriter, path_of
+from bus.journal import JournalWriter, path_of
+from bus.journal_reader import JournalReader
 from bus.log import Log
 from bus.messages import (
     FeedStatus,

@@ -10,6 +10,7 @@ import pytest
 from bus.log import Log
 from procs.feed.connection import Connection
 from procs.feed.exchanges import Exchange, load
+from tests import needed
 from tests.exchanges.samples import binance, coinbase
 from tests.procs.driving import Driving
 from tests.procs.exchange_server import ExchangeServer, Peer
@@ -80,6 +81,7 @@ def wait_s(driving: Driving) -> float:
 @pytest.fixture
 def certificate(tmp_path: Path) -> tuple[Path, ssl.SSLContext]:
     """A certificate for 127.0.0.1 that nobody has signed."""
+    needed.program("openssl", "TLS was")
     key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
     subprocess.run(
         [

@@ -23,9 +23,9 @@ from bus.process import run_folder
 from bus.sockets import Socket
 from bus.tap_subscriber import Keys
 from bus.wiring import OUT
-from tests.e2e.heartbeats import Heartbeats
-from tests.e2e.surroundings import bare_environment, free_ports, with_us
 from tests.eventually import eventually
+from tests.heartbeats import Heartbeats
+from tests.surroundings import bare_environment, free_ports, with_us
 
 START = 1_759_300_000_000_000
 SYMBOL = "ETH-USDT"

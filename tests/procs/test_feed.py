@@ -1,4 +1,7 @@
-"""The feed's actor on a real journal: each trade once, nothing published before it is recorded."""
+"""The feed's actor and its ``commits``, on a real journal.
+
+Each trade once, and nothing is published before it is recorded.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -6,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bus.actor import Instant
-from bus.journal import JournalReader
+from bus.journal_reader import JournalReader
 from bus.log import Log
 from bus.messages import GapOpened, JournalRecord, QuarantineBatch, Stored, TradeBatch, encode
 from procs.feed.commits import CAP_GRACE_US

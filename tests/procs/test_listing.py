@@ -277,29 +277,81 @@ def test_an_answer_that_trickles_is_given_up(
     assert list(asking.known().values()) == [UNKNOWN] * 3
 
 
-def test_the_feed_says_what_is_listed_beside_the_trades_it_takes(
-    serve: Serve, tmp_path: Path
-) -> None:
-    server = serve()
-    server.rest = {path_of("BTC-USD"): product("BTC-USD"), path_of("ETH-USD"): NOT_FOUND}
-    feeding, driving = Feeding(tmp_path), Driving()
-    feed = feeding.feed
-    feed.connection = driving.connection = Connection(
-        feeding.exchange, server.websocket_url, server.rest_url, feed.on_frame, Log("test")
-    )
-    symbols = ("BTC-USD", "ETH-USD")
-    feed.listings = Listings(feeding.exchange, server.rest_url, symbols, Log("test"))
-    driving.until(lambda: server.peers)
-    server.peers[0].send(match(1))
+class Told:
+    """A feed on a server that lists BTC-USD and not ETH-USD, and has told it so."""
 
-    def told() -> bool:
-        feed.on_tick(driving.now())
-        bitcoin, ether = feed.status(driving.now()).symbols
-        return bitcoin.tick_size is not None and ether.listed is False
+    def __init__(self, server: ExchangeServer, folder: Path) -> None:
+        self.server = server
+        server.rest = {path_of("BTC-USD"): product("BTC-USD"), path_of("ETH-USD"): NOT_FOUND}
+        feeding, self.driving = Feeding(folder), Driving()
+        self.health = feeding.health
+        self.feed = feed = feeding.feed
+        feed.connection = self.driving.connection = Connection(
+            feeding.exchange, server.websocket_url, server.rest_url, feed.on_frame, Log("test")
+        )
+        symbols = ("BTC-USD", "ETH-USD")
+        feed.listings = Listings(feeding.exchange, server.rest_url, symbols, Log("test"))
+        self.driving.until(lambda: server.peers)
+        server.peers[0].send(match(1))
+        self.until(lambda: [one.listed for one in self.symbols()] == [True, False])
 
-    driving.until(told)
-    bitcoin, ether = feed.status(driving.now()).symbols
+    def symbols(self) -> list[SymbolStatus]:
+        return self.feed.status(self.driving.now()).symbols
+
+    def second(self) -> None:
+        """Let a second pass by, and tick."""
+        self.driving.push(1)
+        self.feed.on_tick(self.driving.now())
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Drive the connection and tick until ``condition`` is true."""
+
+        def ticked() -> bool:
+            self.feed.on_tick(self.driving.now())
+            return condition()
+
+        self.driving.until(ticked)
+
+
+@pytest.fixture
+def told(serve: Serve, tmp_path: Path) -> Iterator[Told]:
+    made = Told(serve(), tmp_path)
+    yield made
+    made.feed.on_drain(made.driving.now())
+
+
+def test_the_feed_says_what_is_listed_beside_the_trades_it_takes(told: Told) -> None:
+    bitcoin, ether = told.symbols()
     assert (bitcoin.state, bitcoin.listed, bitcoin.tick_size) == ("live", True, "0.01")
     assert (ether.state, ether.listed, ether.tick_size) == ("never received", False, None)
-    assert feeding.health.last_error == "not listed by coinbase: ETH-USD"
-    feed.on_drain(driving.now())
+    assert told.health.last_error == "not listed by coinbase: ETH-USD"
+
+
+def test_a_refusal_is_not_hidden_by_what_is_not_listed_and_a_flood_of_it_is_one_line(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(Log, "warning", lambda _, event, **fields: said.append(event))
+    for _ in range(3):
+        told.feed.on_frame(b'{"type":"error","message":"slow down"}', told.driving.now())
+        told.second()
+        assert "slow down" in (told.health.last_error or "")
+    assert said == ["feed.refused"]
+
+
+def test_the_complaint_ends_when_the_symbol_is_listed(told: Told) -> None:
+    told.server.rest[path_of("ETH-USD")] = product("ETH-USD")
+    told.driving.push(RENEW_US / 1e6)
+    told.until(lambda: told.symbols()[1].listed is True)
+    told.second()
+    assert told.health.last_error is None
+
+
+def test_another_error_outlives_the_complaint(told: Told) -> None:
+    told.second()
+    told.health.last_error = "something else"
+    told.server.rest[path_of("ETH-USD")] = product("ETH-USD")
+    told.driving.push(RENEW_US / 1e6)
+    told.until(lambda: told.symbols()[1].listed is True)
+    told.second()
+    assert told.health.last_error == "something else"

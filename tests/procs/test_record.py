@@ -9,18 +9,19 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from bus.errors import SettingError
 from bus.settings import ROOT
 from procs.feed import record
 from procs.feed.exchanges import load
-from procs.feed.record import NotRecorded, Tape
+from procs.feed.record import NotRecorded, Recorder, Tape
 from procs.simulator import recording
 from procs.simulator.exchanges import exchanges
-from tests.e2e.surroundings import bare_environment
 from tests.eventually import eventually
 from tests.fix_recordings import Recording, frames, own
 from tests.procs.exchange_server import PING, PONG, ExchangeServer, Peer, frame
 from tests.procs.feeding import match
 from tests.procs.fix_connection import Serve
+from tests.surroundings import bare_environment
 
 SENT = [
     b'{"type":"subscriptions","channels":[]}',
@@ -116,7 +117,7 @@ def test_the_simulator_can_play_what_was_recorded(recorder: Record) -> None:
 
 
 def test_it_ends_by_itself_when_the_time_is_over(recorder: Record) -> None:
-    program = recorder("--symbols", "BTC-USD", "--seconds", "0.5")
+    program = recorder("--symbols", "BTC-USD", "--seconds", "5")
     program.send(*SENT)
     code, out, _ = program.end()
     assert code == 0
@@ -253,6 +254,41 @@ def test_a_recording_is_never_replaced(
     assert code == 2
     assert "is there already" in err
     assert out.read_bytes() == b"precious"
+
+
+def test_what_is_left_of_an_earlier_recording_is_not_replaced_either(tmp_path: Path) -> None:
+    part = tmp_path / "it.txt.zst.part"
+    part.write_bytes(b"precious")
+    with pytest.raises(SettingError, match="is there already"):
+        Tape(tmp_path / "it.txt.zst")
+    assert part.read_bytes() == b"precious"
+
+
+def test_a_file_that_takes_the_name_meanwhile_stays_and_so_does_the_recording(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "it.txt.zst"
+    tape = Tape(path)
+    tape.write(b"{}", 1)
+    path.write_bytes(b"precious")
+    with pytest.raises(SettingError, match=r"the recording is in .*it\.txt\.zst\.part"), tape:
+        pass
+    assert path.read_bytes() == b"precious"
+    assert list(frames(tmp_path / "it.txt.zst.part")) == [(1, b"{}")]
+
+
+def test_a_recording_that_has_ended_has_let_go_of_its_descriptor_for_signals(
+    serve: Serve, tmp_path: Path
+) -> None:
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        with Tape(tmp_path / "it.txt.zst") as tape:
+            exchange = load("coinbase")(("BTC-USD",))
+            Recorder(exchange, tape).run(serve().websocket_url, 0.1)
+        assert signal.set_wakeup_fd(-1) == -1
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def test_times_never_go_backwards_when_our_clock_does(tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ def test_closes_are_those_of_each_symbols_own_24_hours(
         }
         for key, made in zip(firsts, (ether, bitcoin, []), strict=True)
     }
-    assert ask(database, lambda pool: candle_rows.closes(pool, firsts, 5)) == expected
+    assert ask(database, lambda pool: candle_rows.closes(pool, firsts)) == expected
     assert sum(map(len, expected.values())) > 40
 
 

@@ -1,4 +1,3 @@
-import asyncio
 import os
 import shutil
 import signal
@@ -15,7 +14,7 @@ from bus.errors import SchemaNewer, WrongDatabaseKind
 from bus.settings import ROOT
 from store import migrate as module
 from store import pool
-from store.migrate import is_current, is_current_async, migrate
+from store.migrate import is_current, migrate
 from tests.eventually import eventually
 
 
@@ -64,19 +63,6 @@ def test_reader_waits_while_a_file_is_missing(connection: pool.Connection, sql_d
     assert not is_current(connection)
     migrate(connection, simulated=True)
     assert is_current(connection)
-
-
-async def _current(dsn: str) -> bool:
-    async with await pool.AsyncConnection.connect(dsn, autocommit=True) as made:
-        return await is_current_async(made, simulated=True)
-
-
-def test_asynchronous_reader_sees_the_same(
-    connection: pool.Connection, empty_database: str
-) -> None:
-    assert not asyncio.run(_current(empty_database))
-    migrate(connection, simulated=True)
-    assert asyncio.run(_current(empty_database))
 
 
 def test_concurrent_starts_migrate_once(empty_database: str) -> None:

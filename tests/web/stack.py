@@ -90,10 +90,14 @@ class Stack:
             yield made
 
     def get(
-        self, path: str, method: str = "GET", headers: dict[str, str] | None = None
+        self,
+        path: str,
+        method: str = "GET",
+        headers: dict[str, str] | None = None,
+        within: float = 10,
     ) -> tuple[int, dict[str, str], bytes]:
         """Return the status, headers in lower case and body of a request."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=within)
         try:
             connection.request(method, path, headers=headers or {})
             answer = connection.getresponse()

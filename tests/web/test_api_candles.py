@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from store.pool import Connection
-from tests.web.fix_api import MINUTE, Api, iso, store, trades, wall
+from tests.web.fix_api import HOUR, MINUTE, Api, iso, store, trades, wall
 from tests.web.messages import candle
 from web import cursors
 from web.frames.native import CandleRow
@@ -30,6 +30,7 @@ def test_candles_are_the_stored_ones_and_the_open_one(api: Api, records: Connect
         "closed": True,
         "revision": 3,
         "origin": "trades",
+        "partial": True,
     }
     assert b'"o":10.50' in answer.body
     (live,) = answer.json[1:]
@@ -128,6 +129,34 @@ def test_pages_of_rolled_up_candles_are_the_whole_range(
     assert [len(page) for page in pages] == [1, 2, 2]
 
 
+@pytest.mark.parametrize("limit", [{}, {"limit": "10000"}])
+def test_a_page_of_rolled_up_candles_is_made_of_so_many_stored_ones_and_no_more(
+    api: Api, records: Connection, limit: dict[str, str]
+) -> None:
+    monday, quarters = 1_759_104_000_000_000, 1_400
+    store(records, trades(monday, "10"))
+    records.execute(MORE_MINUTES, [quarters * 15 - 1])
+    query = {"symbol": "ETHUSDT", "interval": "15m", "from": iso(monday), **limit}
+    first = api.get("/api/candles", query)
+    cursor = first.headers["x-next-cursor"]
+    rest = api.get("/api/candles", {**query, "cursor": cursor})
+    assert (len(first.json), len(rest.json)) == (20_000 // 15, quarters - 20_000 // 15)
+    assert "x-next-cursor" not in rest.headers
+    rows = rest.json + first.json
+    assert [row["t"] for row in rows] == [iso(monday + i * 15 * MINUTE) for i in range(quarters)]
+    assert {row["n"] for row in rows} == {15}
+
+
+MORE_MINUTES = """
+INSERT INTO candle
+SELECT (jsonb_populate_record(candle, jsonb_build_object(
+    'ts_open', ts_open + minute * interval '1 minute'))).*
+FROM candle, generate_series(1, %s) AS minute
+WHERE interval_s = 60
+"""
+"""As many candles of a minute after the only one, each like it."""
+
+
 def test_candles_as_a_table_have_the_columns_of_the_list(api: Api, records: Connection) -> None:
     minute = wall() // MINUTE * MINUTE
     store(records, trades(minute - MINUTE, "10.50", "12"))
@@ -136,12 +165,22 @@ def test_candles_as_a_table_have_the_columns_of_the_list(api: Api, records: Conn
     names = list(api.get("/api/candles", {"symbol": "ETHUSDT"}).json[0])
     header, row, rest = answer.body.decode().split("\r\n")
     assert (header, rest) == (",".join(names), "")
-    assert row == f"{iso(minute - MINUTE)},10.50,12,10.50,12,0,2,,true,2,trades"
+    assert row == f"{iso(minute - MINUTE)},10.50,12,10.50,12,0,2,,true,2,trades,true"
+
+
+@pytest.mark.parametrize(("interval", "partial"), [("1m", [True, False]), ("1h", [True])])
+def test_the_candle_in_which_the_data_begin_is_partial(
+    api: Api, records: Connection, interval: str, partial: list[bool]
+) -> None:
+    hour = wall() // HOUR * HOUR - HOUR
+    store(records, trades(hour + 5 * MINUTE, "1"), trades(hour + 6 * MINUTE, "2"))
+    rows = api.get("/api/candles", {"symbol": "ETHUSDT", "interval": interval}).json
+    assert [row["partial"] for row in rows] == partial
 
 
 def test_what_is_written_by_hand_is_the_documented_type(api: Api, records: Connection) -> None:
-    minute = wall() // MINUTE * MINUTE
-    store(records, trades(minute - MINUTE, "10.50", "12"), trades(minute, "7"))
+    closed, running = wall() // HOUR * HOUR - HOUR, wall() // MINUTE * MINUTE + MINUTE
+    store(records, trades(closed, "10.50", "12"), trades(running, "7"))
     body = api.get("/api/candles", {"symbol": "ETHUSDT"}).body
     rows = msgspec.json.decode(body, type=list[CandleRow])
     assert [(row.c, row.closed) for row in rows] == [(Decimal(12), True), (Decimal(7), False)]

@@ -79,7 +79,7 @@ def test_a_range_of_centuries_is_as_fine_as_what_is_stored(api: Api, records: Co
         {},
         {"from": "1970-01-01T00:00Z", "to": "1970-01-01T00:01Z"},
         {"from": "9999-12-31T23:58Z", "to": "9999-12-31T23:59Z"},
-        {"from": "9999-12-31T23:59:59.999999Z", "to": "9999-12-31T23:59:59-00:01", "points": "2"},
+        {"from": "9999-12-31T23:59:59.999998Z", "to": "9999-12-31T23:59:59.999999Z", "points": "2"},
     ],
 )
 def test_a_range_without_data_has_no_points(
@@ -100,6 +100,13 @@ def test_a_range_without_data_has_no_points(
         ("/prices/ETH/history", {"points": "5001"}, 400, "points"),
         ("/prices/ETH/history", {"points": "1.5"}, 400, "points"),
         ("/prices/ETH/history", {"from": "0001-01-01T00:00Z"}, 400, "from"),
+        ("/prices/ETH/history", {"to": "9999-12-31T23:59:59-00:01"}, 400, "to"),
+        (
+            "/prices/ETH/history",
+            {"from": "9999-12-31T23:00:00-10:00", "to": "9999-12-31T23:59:59-23:59"},
+            400,
+            "to",
+        ),
         ("/prices/ETH/history", {"from": "2999-01-01T00:00Z"}, 400, "from"),
     ],
 )
@@ -114,3 +121,16 @@ def test_every_spelling_may_stand_in_the_path(api: Api) -> None:
     for spelled in ("ethusdt", "ETH/USDT", "binance:ETH-USDT", "BINANCE:ETHUSDT"):
         assert api.get(f"/api/prices/{spelled}/history").json["symbol"] == "ETH-USDT"
     assert api.get("/prices/bitcoin/history").json["exchange"] == "coinbase"
+
+
+@pytest.mark.parametrize(
+    ("days", "step_s"), [(13, 300), (14, 3600), (100, 3600), (833, 14_400), (834, 86_400)]
+)
+def test_a_long_range_in_many_points_is_made_of_longer_stored_candles(
+    api: Api, records: Connection, days: int, step_s: int
+) -> None:
+    now = wall()
+    store(records, trades(now - days * DAY, "5"))
+    query = {"from": iso(now - days * DAY), "to": iso(now), "points": "5000"}
+    answer = api.get(PATHS[0], query).json
+    assert (answer["step_s"], len(answer["points"])) == (step_s, 1)

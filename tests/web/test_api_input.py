@@ -34,6 +34,17 @@ NASTY = (
     *("0001-01-01T00:00+14:00", "2024-02-30T00:00Z", "1969-12-31T23:59:59Z", "2025-W01-1"),
     *("1970-01-01T00:00Z", "2999-01-01", "24:00", "AAAA", "gAA", "k80BAAE", "A" * 600, ","),
 )
+PAIRS = (
+    ("9999-12-31T23:00:00-10:00", "9999-12-31T23:59:59-23:59"),
+    ("9999-12-31T23:00:00Z", "9999-12-31T23:59:59.999999-00:01"),
+    ("9999-12-31T23:59:59.999998Z", "9999-12-31T23:59:59.999999Z"),
+    ("9999-12-31T00:00:00+23:59", "9999-12-31T23:59:59.999999Z"),
+    ("0001-01-01T00:00:00+23:59", "0001-01-01T00:00:00+10:00"),
+    ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"),
+    ("1970-01-01T00:00:00+00:01", "1970-01-01T00:00:01Z"),
+    ("1970-01-01T00:00Z", "9999-12-31T23:59:59.999999Z"),
+)
+"""Ranges at both ends of what a date can be, ``from`` and ``to``."""
 
 
 def queries(endpoint: Endpoint) -> list[tuple[str, str]]:
@@ -53,6 +64,8 @@ def queries(endpoint: Endpoint) -> list[tuple[str, str]]:
     backwards = urlencode({"from": "2025-01-02T00:00Z", "to": "2025-01-01T00:00Z"})
     repeated = "&".join(f"{field}=1&{field}=ETH-USDT&{field}=%ff" for field in fields)
     surrogates = "&".join(f"{field}=%ED%A0%80%00%C0%AF" for field in fields)
+    for start, end in PAIRS:
+        tried.append((path, f"{whole_text}&{urlencode({'from': start, 'to': end})}"))
     for text in (backwards, repeated, surrogates, "&&=;&==", "%", "a" * 3000):
         tried.append((path, f"{whole_text}&{text}"))
     return tried

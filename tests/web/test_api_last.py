@@ -54,6 +54,8 @@ def test_who_has_the_latest_already_is_told_so_until_there_is_a_new_trade(
     known = {"if-none-match": first.headers["etag"]}
     again = without_database.get("/api/latest", {"symbols": "ETH-USDT"}, **known)
     assert (again.status, again.body) == (304, b"")
+    anything = without_database.get("/api/latest", **{"if-none-match": "*"})
+    assert (anything.status, anything.body) == (304, b"")
     without_database.tell(ticker(price="2", seq=2))
     newer = without_database.get("/api/latest", {"symbols": "ETH-USDT"}, **known)
     assert (newer.status, newer.json[0]["price"]) == (200, 2)

@@ -91,7 +91,7 @@ def test_a_row_is_exactly_as_documented(api: Api, records: Connection) -> None:
         for one in api.get("/api/markets", {"exchange": "binance"}).json
         if one["symbol"] == "ETH-USDT"
     ]
-    age_ms, moment = row.pop("age_ms"), row.pop("t")
+    age_ms, moment = row.pop("age_ms"), row.pop("timestamp")
     assert 0 <= age_ms < 60_000
     assert moment.endswith("Z")
     assert row == {
@@ -102,6 +102,7 @@ def test_a_row_is_exactly_as_documented(api: Api, records: Connection) -> None:
         "base": "ETH",
         "quote": "USDT",
         "price": 2346.1,
+        "volume": 0.5,
         "change_24h": -1.2,
         "change_24h_pct": -0.05,
         "high_24h": 2400,
@@ -161,6 +162,7 @@ def test_lists_in_memory_are_paged(without_database: Api, path: str) -> None:
         ({"sort": "best"}, 400, "sort"),
         ({"exchange": "nowhere"}, 404, "exchange"),
         ({"exchange": "binance\0"}, 404, "exchange"),
+        ({"exchange": " nowhere "}, 404, "exchange"),
         ({"limit": "0"}, 400, "limit"),
         ({"limit": "-1"}, 400, "limit"),
         ({"limit": "1000000000"}, 400, "limit"),
@@ -171,6 +173,11 @@ def test_what_cannot_be_answered_is_refused(
 ) -> None:
     answer = without_database.get("/api/markets", query)
     assert (answer.status, answer.error["field"]) == (status, field)
+
+
+def test_a_blank_exchange_is_none(without_database: Api) -> None:
+    for blank in ("", " ", "\t"):
+        assert names(without_database, exchange=blank) == names(without_database)
 
 
 def test_a_symbol_is_described_as_its_exchange_lists_it(without_database: Api) -> None:

@@ -79,6 +79,9 @@ def test_who_has_the_file_is_not_sent_it_again(folder: Path) -> None:
     etag = served(folder, "/static/a.mjs").headers["etag"]
     again = served(folder, "/static/a.mjs", if_none_match=f'"x", W/{etag}')
     assert (again.status, again.body) == (304, b"")
+    assert served(folder, "/static/a.mjs", if_none_match=" * ").status == 304
+    for other in ('"x"', "", '"*"', f'"*", {etag[:-2]}"'):
+        assert served(folder, "/static/a.mjs", if_none_match=other).status == 200
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,24 @@ def test_an_unknown_coin_is_named_and_the_others_are_served() -> None:
     assert coins_of(frames) == ["bitcoin"]
 
 
+def test_a_coin_without_a_dollar_price_is_refused_unless_its_symbol_is_named() -> None:
+    listener = Listener(["ethereum", "bitcoin"], {"binance": ("ETH-BTC", "BTC-USDT")})
+    frames = listener.read()
+    (error,) = errors_of(frames)
+    assert error["code"] == "RESOURCE_NOT_FOUND"
+    assert "'ethereum' in dollars, binance:ETH-BTC" in error["message"]
+    assert coins_of(frames) == ["bitcoin"]
+    assert coins_of(listener.say({"type": "subscribe", "coins": ["ETH-BTC"]})) == ["ethereum"]
+    (gone,) = listener.say({"type": "unsubscribe", "coins": ["ethereum"]})
+    assert gone["data"]["coins"] == ["bitcoin"]
+
+
+def test_the_first_unknown_coins_are_told_the_nearest() -> None:
+    (error,) = errors_of(Listener([f"ETHUSDT{number}" for number in range(9)]).read())
+    assert error["message"].count("nearest") == 3
+    assert error["message"].endswith("no symbol 'ETHUSDT8'")
+
+
 def test_with_nothing_but_unknown_coins_nothing_is_sent_and_the_socket_stays() -> None:
     listener = Listener(["nonesuch"])
     assert [frame["type"] for frame in listener.read()] == ["error"]
@@ -123,6 +141,26 @@ def test_fifty_coins_are_served_and_those_too_many_are_named() -> None:
     frames = listener.say({"type": "subscribe", "coins": ALL[50:]})
     assert coins_of(frames) == [name.lower() for name in ALL[50:60]]
     assert len(listener.coins.client.watches) == 50
+
+
+def test_a_price_that_merely_turns_stale_is_not_sent_again() -> None:
+    listener = Listener(["bitcoin"])
+    assert len(listener.read()) == 1
+    listener.hub.tick(at(60_000_000))
+    assert listener.hub.latest.tickers["coinbase", "BTC-USD"].flag
+    assert listener.read(60_000_000) == []
+    listener.price("coinbase", "BTC-USD", "2")
+    assert coins_of(listener.read(61_000_000)) == ["bitcoin"]
+
+
+def test_a_price_that_turns_stale_before_it_could_be_sent_is_sent() -> None:
+    listener = Listener(["bitcoin"])
+    listener.read()
+    for price in ("2", "3"):
+        listener.price("coinbase", "BTC-USD", price)
+        listener.read()
+    listener.hub.tick(at(60_000_000))
+    assert [frame["data"]["price"] for frame in listener.read(60_000_000)] == [3]
 
 
 @pytest.mark.parametrize(

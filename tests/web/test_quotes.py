@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from market.symbols import Directory
 from tests.eventually import eventually
 from tests.web.conftest import Start
-from tests.web.messages import average, status, ticker
+from tests.web.messages import NOW, at, average, status, ticker
 from tests.web.stack import Stack, receive
+from web.hub import Hub
+from web.streams.quotes import Chosen
 
 _epochs = iter(range(20_000, 30_000))
 
@@ -48,6 +51,15 @@ def test_quotes_send_ticks_and_averages_of_all_pairs(stack: Stack) -> None:
         }
 
 
+def test_the_query_filters_the_pairs_as_a_hello_does(stack: Stack) -> None:
+    stack.publish(ticker(symbol="ETH-BTC"), ticker(symbol="ETH-USDT"))
+    with stack.connect("/ws/quotes?pairs=ETHBTC,NOSUCH") as client:
+        assert receive(client, "tick")["pair"] == "ETHBTC"
+        client.send('{"type":"hello"}')
+        while receive(client, "tick")["pair"] != "ETHUSDT":
+            pass
+
+
 def test_hello_filters_the_pairs_and_what_cannot_be_read_is_passed_over(stack: Stack) -> None:
     epoch = next(_epochs)
     with stack.connect("/ws/quotes") as client:
@@ -74,6 +86,28 @@ def test_stale_prices_are_said_as_disconnected(start: Start) -> None:
         assert receive(client, "status") == {"status": "disconnected", "reason": "stale"}
         stack.publish(status(), ticker(ts_recv=now(), epoch=1, seq=2))
         assert receive(client, "status") == {"status": "connected"}
+
+
+def test_a_price_that_merely_turns_stale_shows_in_the_status_and_is_no_tick() -> None:
+    hub = Hub(stale_after_s=15)
+    for message in (status(symbols={"ETH-USDT": "quiet"}), ticker()):
+        hub.message(message, at(0))
+    chosen = Chosen(hub, Directory({"binance": ("ETH-USDT",)}), as_event=False)
+    chosen.choose(None, at(0))
+    assert kinds(hub, chosen, 0) == ["status", "tick"]
+    hub.message(status(symbols={"ETH-USDT": "stale"}), at(16_000_000))
+    hub.tick(at(16_000_000))
+    assert kinds(hub, chosen, 16_000_000) == ["status"]
+    hub.message(status(symbols={"ETH-USDT": "quiet"}), at(17_000_000))
+    hub.tick(at(17_000_000))
+    assert kinds(hub, chosen, 17_000_000) == ["status"]
+    hub.message(ticker(seq=2, ts_recv=NOW + 18_000_000), at(18_000_000))
+    assert kinds(hub, chosen, 18_000_000) == ["tick"]
+
+
+def kinds(hub: Hub, chosen: Chosen, microseconds: int) -> list[str]:
+    """The types of the frames that may go now."""
+    return [json.loads(text)["type"] for text in hub.take(chosen.client, at(microseconds))]
 
 
 class Events:
@@ -158,3 +192,8 @@ def test_a_stream_of_an_unknown_pair_is_not_found(stack: Stack) -> None:
     code, _, body = stack.get("/sse/quotes?pairs=ETHUSDT,NOSUCH")
     assert code == 404
     assert json.loads(body)["error"]["field"] == "pairs"
+
+
+def test_an_event_stream_has_no_head(stack: Stack) -> None:
+    code, headers, _ = stack.get("/sse/quotes", "HEAD")
+    assert (code, headers["allow"]) == (405, "GET")

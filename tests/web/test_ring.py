@@ -44,6 +44,17 @@ def test_what_is_not_all_here_is_never_said_to_be(
     assert filled(*seqs).since(epoch, seq) is None
 
 
+def test_how_many_are_missing_is_known_before_any_is_decoded() -> None:
+    ring = filled(1, 2, 3, 4)
+    assert [ring.missing(5, seq) for seq in (4, 1, 5)] == [0, 3, None]
+    assert ring.missing(6, 1) is None
+
+
+def test_a_position_far_behind_what_could_not_be_stored_is_none() -> None:
+    assert filled(1, *[None] * 200).position() == (5, 1)
+    assert filled(1, *[None] * 201).position() is None
+
+
 def test_records_that_are_no_trades_count_too() -> None:
     ring = filled(1)
     ring.add(encode(GapOpened("binance", 5, 2, [Gap("ETH-USDT", 1, 2)], "a hole")))

@@ -1,6 +1,7 @@
 """Routes made from types: whatever is sent, the answer is the one shape of error, never a 500."""
 
 import asyncio
+from decimal import Decimal
 from typing import Annotated, cast
 
 import msgspec
@@ -15,7 +16,7 @@ from bus.errors import UnknownSymbol
 from bus.heartbeat import Health
 from bus.log import Log
 from tests.web.asgi import Answer, ask
-from web.answers import Refused
+from web.answers import Refused, answer
 from web.envelope import Caught, Marked
 from web.limits import Limits
 from web.schema import route
@@ -40,7 +41,7 @@ class Echo(msgspec.Struct):
 class Parts:
     """What a route uses of the services in these tests."""
 
-    limits = Limits(body_bytes=1 << 20)
+    limits = Limits(body_bytes=1 << 20, answer_within_s=0.2)
 
 
 @route("/echo", query=Query, answer=Echo)
@@ -73,7 +74,13 @@ async def ours(services: Services) -> Response:
     raise ZeroDivisionError("secret")
 
 
-ENDPOINTS = [echo, body, away, unknown, refused, ours]
+@route("/slow")
+async def slow(services: Services) -> Response:
+    await asyncio.Event().wait()
+    raise AssertionError("nothing sets it")
+
+
+ENDPOINTS = [echo, body, away, unknown, refused, ours, slow]
 SERVICES = cast(Services, Parts())
 APP = Marked(
     Caught(
@@ -117,6 +124,21 @@ def test_a_query_that_does_not_fit_names_the_field(
     answer = asked("/echo", query)
     assert answer.status == 400
     assert (answer.error["code"], answer.error["field"]) == ("BAD_REQUEST", field)
+
+
+@pytest.mark.parametrize("query", [{}, {"name": ""}, {"name": " \t"}])
+def test_a_blank_value_is_missing_and_said_to_be(query: dict[str, str]) -> None:
+    assert asked("/echo", query).error["message"] == "name is missing"
+
+
+def test_an_answer_that_takes_too_long_is_a_503() -> None:
+    answer = asked("/slow")
+    assert (answer.status, answer.headers["retry-after"]) == (503, "2")
+
+
+def test_numbers_are_plain_however_small_and_texts_are_left_alone() -> None:
+    value = [Decimal("1E-8"), Decimal("-2.5E-7"), Decimal("1E+3"), '"1E-8", \\', Decimal("0.5")]
+    assert answer(value).body == b'[0.00000001,-0.00000025,1000,"\\"1E-8\\", \\\\",0.5]'
 
 
 def test_a_body_is_read_into_its_type_in_however_many_pieces() -> None:
@@ -191,7 +213,7 @@ def test_a_request_keeps_a_plain_id_and_gets_one_in_place_of_any_other() -> None
 
 
 def test_every_answer_has_the_headers_that_keep_browsers_safe() -> None:
-    for answer in (asked("/echo", {"name": "x"}), asked("/nothing")):
-        assert answer.headers["x-content-type-options"] == "nosniff"
-        assert answer.headers["referrer-policy"] == "no-referrer"
-        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+    for found in (asked("/echo", {"name": "x"}), asked("/nothing")):
+        assert found.headers["x-content-type-options"] == "nosniff"
+        assert found.headers["referrer-policy"] == "no-referrer"
+        assert "frame-ancestors 'none'" in found.headers["content-security-policy"]

@@ -1,6 +1,7 @@
 """What a client of ``/ws`` may say, without a socket."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from web.codecs.assets import AssetsCodec
 from web.codecs.native import NativeCodec
 from web.hub import Hub
 from web.limits import Bucket, Limits
-from web.subscribe import Conversation
+from web.subscribe import RESUME_RECORDS_MAX, Conversation
 
 MANY = {"binance": tuple(f"C{number}-USDT" for number in range(80))}
 
@@ -84,6 +85,38 @@ def test_an_unknown_symbol_is_rejected_and_the_others_are_accepted() -> None:
     assert "binance:ETH-USDT" in rejected["reason"]
 
 
+def test_a_star_in_a_list_means_the_same_as_a_star() -> None:
+    talk = Talk()
+    subscribed, _ = talk.say(subscribe(symbols=["ETHUSDT", "*"]))
+    assert (len(subscribed["payload"]["symbols"]), subscribed["payload"]["rejected"]) == (5, [])
+    (gone,) = talk.say({"type": "unsubscribe", "symbols": ["*"]})
+    assert len(gone["payload"]["symbols"]) == 5
+
+
+def test_the_first_unknown_names_of_a_message_are_told_the_nearest() -> None:
+    subscribed, _ = Talk().say(subscribe(symbols=[f"ETHUSDT{number}" for number in range(9)]))
+    reasons = [each["reason"] for each in subscribed["payload"]["rejected"]]
+    assert ["nearest" in reason for reason in reasons] == [True] * 3 + [False] * 6
+    assert reasons[8] == "no symbol 'ETHUSDT8'"
+
+
+@pytest.mark.parametrize("kind", ["subscribe", "unsubscribe"])
+def test_a_message_full_of_unknown_names_is_answered_within_20_ms(kind: str) -> None:
+    unknown = [f"C{number}-USDTT" for number in range(1000)]
+    text = json.dumps({"type": kind, "symbols": unknown})
+    assert min(spent(text, Limits()) for _ in range(3)) < 0.02
+    if kind == "subscribe":  # the control: a suggestion for each takes many times as long
+        assert spent(text, Limits(suggestions=1000)) > 0.2
+
+
+def spent(text: str, limits: Limits) -> float:
+    """Return the seconds of CPU that hearing a text takes."""
+    conversation = Conversation(Hub(stale_after_s=15), Directory(MANY), limits, NativeCodec())
+    began = time.thread_time()
+    conversation.hear(text, at(0))
+    return time.thread_time() - began
+
+
 def test_the_snapshot_is_the_state_of_the_moment_and_only_newer_follows() -> None:
     talk = Talk()
     talk.hub.message(ticker(seq=1), at(0))
@@ -122,6 +155,18 @@ def test_as_assets_the_snapshot_has_the_shape_of_the_updates_and_the_rest_is_as_
     assert found == [["ETH-USDT"], ["ETH-USDT", "ETH-BTC"]]
     _, averages = talk.say(subscribe(symbols=["ETHUSDT"], channel="average"))
     assert averages["payload"]["channel"] == "average"
+
+
+@pytest.mark.parametrize("assets", [True, False])
+def test_as_assets_a_price_that_merely_turns_stale_is_not_sent_again(assets: bool) -> None:
+    talk = Talk(assets=assets)
+    talk.hub.message(ticker(), at(0))
+    talk.say(subscribe(symbols=["ETHUSDT"]))
+    talk.hub.tick(at(60_000_000))
+    told = [frame["type"] for frame in talk.read(60_000_000)]
+    assert told == ([] if assets else ["price_update"])  # the native one says "stale"
+    talk.hub.message(ticker(seq=2), at(61_000_000))
+    assert [frame["type"] for frame in talk.read(61_000_000)] == ["price_update"]
 
 
 def test_the_status_channel_needs_no_symbols() -> None:
@@ -280,6 +325,33 @@ def test_who_cannot_be_recovered_is_told_so_and_gets_a_snapshot(position: list[i
     assert [each["trade_id"] for each in snapshot["payload"]["updates"]] == [2, 3]
 
 
+def test_no_more_than_some_thousand_records_are_decoded_for_one_resume() -> None:
+    newest = RESUME_RECORDS_MAX + 2
+    talk = with_trades(*((seq, [seq]) for seq in range(1, newest + 1)))
+
+    def recovered(missed: int) -> bool:
+        position = {"binance": [5, newest - missed]}
+        (subscribed, *_) = talk.say(
+            subscribe(symbols=["BTCUSDT"], channel="trade", resume=position)
+        )
+        return bool(subscribed["payload"]["recovered"])
+
+    assert recovered(RESUME_RECORDS_MAX)
+    assert not recovered(RESUME_RECORDS_MAX + 1)
+
+
+def test_who_resumes_over_and_over_is_not_recovered_until_a_while_has_passed() -> None:
+    talk = with_trades(*((seq, [seq]) for seq in range(1, RESUME_RECORDS_MAX + 1)))
+    wish = subscribe(symbols=["BTCUSDT"], channel="trade", resume={"binance": [5, 1]})
+    told = [talk.say(wish)[0]["payload"]["recovered"] for _ in range(6)]
+    assert told == [True] * 5 + [False]
+    (near, *_) = talk.say(
+        subscribe(symbols=["BTCUSDT"], channel="trade", resume={"binance": [5, 3_999]})
+    )
+    assert near["payload"]["recovered"] is True
+    assert talk.say(wish, 60_000_000)[0]["payload"]["recovered"] is True
+
+
 def test_a_conflated_channel_recovers_by_its_present_state() -> None:
     talk = Talk()
     talk.hub.message(ticker(seq=9), at(0))
@@ -294,3 +366,8 @@ def test_a_bucket_lets_its_measure_through_and_refills_evenly() -> None:
     assert [bucket.take(0) for _ in range(61)] == [True] * 60 + [False]
     assert not bucket.take(999_000)
     assert bucket.take(1_000_000)
+
+
+def test_what_a_bucket_has_too_little_for_takes_nothing_from_it() -> None:
+    bucket = Bucket(per_minute=60)
+    assert [bucket.take(0, 40), bucket.take(0, 21), bucket.take(0, 20)] == [True, False, True]

@@ -4,13 +4,17 @@ import resource
 import time
 
 import msgspec
+from psycopg.errors import UndefinedTable
 
 from bus.actor import instant
 from bus.heartbeat import rss_bytes
-from store.pool import is_waitable
 from web.answers import Refused
-from web.schema import NOT_MIGRATED, RETRY_AFTER_S, route
+from web.patience import within
+from web.schema import RETRY_AFTER_S, is_away, route
 from web.services import Services
+
+PATIENCE_S = 2.0
+"""How long the database may take to answer before it counts as away."""
 
 
 class Memory(msgspec.Struct):
@@ -39,9 +43,10 @@ class Alive(msgspec.Struct):
 async def health(services: Services) -> Health:
     """Return that this web process works, since when, with how much memory."""
     now = time.time_ns() // 1000
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    rss = rss_bytes()
+    peak = max(rss, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
     uptime = round((now - services.health.started) / 1e6, 2)
-    return Health("ok", now // 1000, uptime, Memory(rss_bytes(), peak))
+    return Health("ok", now // 1000, uptime, Memory(rss, peak))
 
 
 @route("/health/live", answer=Alive)
@@ -58,14 +63,18 @@ async def ready(services: Services) -> Alive:
     if not any(not latest.silent(exchange, now) for exchange, _ in latest.tickers):
         reasons.append("no feed has data")
     try:
-        async with services.pool.connection() as connection:
-            await connection.execute("SELECT FROM candle LIMIT 1")
-    except NOT_MIGRATED:
+        await within(PATIENCE_S, _ask(services))
+    except UndefinedTable:
         reasons.append("the database has no tables yet")
     except Exception as error:
-        if not is_waitable(error):
+        if not is_away(error):
             raise
         reasons.append("the database does not answer")
     if reasons:
         raise Refused(503, "; ".join(reasons), retry_after_s=RETRY_AFTER_S)
     return Alive("ready")
+
+
+async def _ask(services: Services) -> None:
+    async with services.pool.connection() as connection:
+        await connection.execute("SELECT FROM candle LIMIT 1")

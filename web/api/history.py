@@ -10,8 +10,8 @@ from msgspec import Meta
 from bus.actor import instant
 from market.intervals import bucket
 from market.sampling import step_s
+from store import candle_rows
 from store import candles as stored
-from store.instants import LATEST
 from web import candles, times
 from web.frames.fields import Exchange, Moment, Price, Size, Symbol
 from web.ranges import last_day
@@ -53,9 +53,9 @@ class History(msgspec.Struct):
 async def _history(services: Services, query: HistoryQuery) -> History:
     """Return the price of the steps that [from, to) touches, the running one included.
 
-    The steps are as short as ``points`` allows, from a minute to weeks: 1m, 2m, 5m … 12h, 1d, 1w.
-    The first begins at ``from`` or less than a step before. What begins before the stored data is
-    answered from where these begin.
+    The steps are as short as ``points`` allows, from a minute to weeks: 1m, 2m, 5m … 12h, 1d, 1w;
+    in more than 13 days at least an hour, in more than 833 a day. The first begins at ``from`` or
+    less than a step before. What begins before the stored data is answered from where these begin.
     """
     exchange, symbol = services.directory.resolve(query.symbol, query.exchange)
     now = instant().wall
@@ -63,14 +63,15 @@ async def _history(services: Services, query: HistoryQuery) -> History:
     since = await stored.oldest(services.pool, exchange, symbol)
     begin = max(start, min(end - 1, now if since is None else since))
     span_us = min(end, max(now, begin + 1)) - begin
-    length_s = step_s(span_us, query.points - 1)  # one more is touched than fit
+    # One step more is touched than fit.
+    length_s = max(step_s(span_us, query.points - 1), candle_rows.finest(span_us))
     first = bucket(begin, length_s)
     rows = await candles.newest(services, exchange, symbol, length_s, first, end, query.points)
     return History(
         symbol,
         exchange,
         times.iso_seconds(start),
-        times.iso_seconds(min(end, LATEST)),
+        times.iso_seconds(end),
         length_s,
         [
             HistoryPoint(

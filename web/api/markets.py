@@ -13,18 +13,26 @@ from market import symbols
 from market.decimals import quotient
 from market.intervals import bucket
 from store import candle_rows
-from store.pool import is_waitable
 from web import cursors
 from web.answers import Page, Refused
-from web.frames.fields import CoinId, Exchange, Moment, Percent, Price, Size, Symbol
-from web.present import Listed, asset_name, dollars, listings, number, price_now, ticker_of
-from web.schema import NOT_MIGRATED, Paging, route
+from web.patience import within
+from web.present import (
+    Listed,
+    PriceNow,
+    asset_name,
+    dollars,
+    listings,
+    number,
+    price_now,
+    ticker_of,
+)
+from web.schema import Paging, is_away, route
 from web.services import Services
 
 HOUR_US = 3_600_000_000
 HOURS = 24
 PATIENCE_S = 0.5
-"""How long the table of prices waits for a connection to the database, for its lines alone."""
+"""How long the table of prices waits for the database, for its lines alone."""
 Key = tuple[str, str]
 """(exchange, symbol)."""
 
@@ -36,25 +44,12 @@ class MarketsQuery(Paging, kw_only=True):
     exchange: str | None = None
 
 
-class Market(msgspec.Struct):
-    """One symbol; what was never received, or is not known yet, is null."""
+class Market(PriceNow, kw_only=True):
+    """One symbol: its price as ``/api/prices`` has it, what it is, and how it went."""
 
-    exchange: Exchange
-    symbol: Symbol
-    coin_id: CoinId
     name: Annotated[str | None, Meta(description="Name of the base", examples=["Ethereum"])]
     base: Annotated[str, Meta(description="What is traded", examples=["ETH"])]
     quote: Annotated[str, Meta(description="What it is priced in", examples=["USDT"])]
-    price: Price | None
-    t: Annotated[Moment | None, Meta(description="When the last trade happened")]
-    change_24h: Price | None
-    change_24h_pct: Percent | None
-    high_24h: Price | None
-    low_24h: Price | None
-    volume_24h: Size | None
-    turnover_24h: Annotated[
-        Decimal | None, Meta(description="What was paid for it, in units of the quote")
-    ]
     sparkline: Annotated[
         list[Decimal | None] | None,
         Meta(
@@ -64,8 +59,6 @@ class Market(msgspec.Struct):
     ]
     tick_size: Annotated[Decimal | None, Meta(description="Smallest step of the price")]
     decimals: Annotated[int | None, Meta(description="Digits of a price after the point")]
-    age_ms: Annotated[int | None, Meta(description="Since the last trade was received, ms")]
-    stale: Annotated[bool, Meta(description="Old although there should be a newer price")]
 
 
 @route("/api/markets", query=MarketsQuery, answer=list[Market], errors=(400, 404))
@@ -121,9 +114,9 @@ async def _sparklines(
         running = ticker.hour_start if ticker else bucket(now.wall, 3600)
         firsts[key] = running - (HOURS - 1) * HOUR_US
     try:
-        stored = await candle_rows.closes(services.pool, firsts, PATIENCE_S)
+        stored = await within(PATIENCE_S, candle_rows.closes(services.pool, firsts))
     except Exception as error:
-        if not is_waitable(error) and not isinstance(error, NOT_MIGRATED):
+        if not is_away(error):
             raise
         return {}
     lines: dict[Key, list[Decimal | None]] = {}
@@ -143,25 +136,12 @@ def _market(
     services: Services, key: Key, known: Listed, line: list[Decimal | None] | None, now: Instant
 ) -> Market:
     exchange, symbol = key
-    price = price_now(services, exchange, symbol, now)
     return Market(
-        exchange=exchange,
-        symbol=symbol,
-        coin_id=price.coin_id,
+        **msgspec.structs.asdict(price_now(services, exchange, symbol, now)),
         name=asset_name(symbol),
         base=symbols.base(symbol),
         quote=symbols.quote(symbol),
-        price=price.price,
-        t=price.timestamp,
-        change_24h=price.change_24h,
-        change_24h_pct=price.change_24h_pct,
-        high_24h=price.high_24h,
-        low_24h=price.low_24h,
-        volume_24h=price.volume_24h,
-        turnover_24h=price.turnover_24h,
         sparkline=line,
         tick_size=known.tick_size,
         decimals=known.decimals,
-        age_ms=price.age_ms,
-        stale=price.stale,
     )

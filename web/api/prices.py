@@ -52,7 +52,7 @@ async def prices(services: Services, query: Paging) -> Page:
     "/api/market/price/{coin_id:path}", query=PriceQuery, answer=PriceEnvelope, errors=(400, 404)
 )
 async def price(services: Services, query: PriceQuery) -> PriceEnvelope:
-    """Return the present price of one coin, in dollars where a configured symbol has them.
+    """Return the present price of one coin, in dollars; 404 where no configured symbol has them.
 
     A symbol instead of a coin's id is answered with that symbol's own price.
     """

@@ -12,7 +12,7 @@ from market.symbols import Directory
 from web.codecs import native
 from web.codecs.native import NativeCodec
 from web.times import iso
-from web.update import Channel, Update
+from web.update import Channel, Sent, Update
 
 NAME = "assets"
 
@@ -26,17 +26,20 @@ class AssetsCodec(NativeCodec):
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
+        self._sent = Sent()
 
     def updates(self, updates: list[Update], now: Instant) -> list[str]:
-        """Return their frames; tickers share one."""
+        """Return their frames; tickers that are news share one."""
         if updates[0].channel != "ticker":
             return super().updates(updates, now)
-        return [native.frame("price_update", self._assets(updates), now.wall)]
+        news = self._sent.news(updates)
+        return [native.frame("price_update", self._assets(news), now.wall)] if news else []
 
     def present(self, channel: Channel, updates: Sequence[Update], now: Instant) -> str:
         """Return the snapshot of a channel where the newest value wins."""
         if channel != "ticker":
             return super().present(channel, updates, now)
+        self._sent.note(updates)
         return native.frame("snapshot", self._assets(updates), now.wall)
 
     def _assets(self, updates: Sequence[Update]) -> str:

@@ -4,13 +4,15 @@ The price has the exchange's own digits, ``timestamp`` is when the last trade ha
 second. Here are values in, texts out.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
 from bus.actor import Instant
 from bus.messages import Ticker, TradeBatch
 from market.symbols import coin_id
 from web.times import iso_seconds
-from web.update import Update
+from web.update import Sent, Update
 
 NAME = "prices"
 _encode = msgspec.json.Encoder().encode
@@ -19,8 +21,16 @@ _encode = msgspec.json.Encoder().encode
 class PricesCodec:
     """How the updates of one connection become texts."""
 
+    def __init__(self) -> None:
+        self._sent = Sent()
+
     def updates(self, updates: list[Update], now: Instant) -> list[str]:
-        """Return their frames."""
+        """Return the frames of those that are news."""
+        return [frame(update) for update in self._sent.news(updates)]
+
+    def present(self, updates: Sequence[Update]) -> list[str]:
+        """Return the frames of all of them, as what a client begins with."""
+        self._sent.note(updates)
         return [frame(update) for update in updates]
 
     def trade(self, batch: TradeBatch, index: int, now: Instant) -> str:

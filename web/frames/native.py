@@ -70,6 +70,7 @@ class CandleRow(Struct):
     closed: Annotated[bool, Meta(description="Its end has passed; a late trade still changes it")]
     revision: int
     origin: Annotated[str, Meta(description="What it is made of")] = "trades"
+    partial: Partial = False
 
 
 class CandlePayload(CandleRow, kw_only=True):
@@ -78,7 +79,6 @@ class CandlePayload(CandleRow, kw_only=True):
     symbol: Symbol
     exchange: Exchange
     interval: Interval
-    partial: Partial
     epoch: Epoch
     seq: Seq
 

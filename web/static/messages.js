@@ -80,11 +80,11 @@
  * @property {boolean} closed Its end has passed; a late trade still changes it
  * @property {number} revision
  * @property {string} [origin] What it is made of
+ * @property {boolean} [partial] True when trades are known to be missing: it began before the data
+ *   did
  * @property {string} symbol BASE-QUOTE in capitals
  * @property {string} exchange In lower case
  * @property {"1d" | "1h" | "1m"} interval
- * @property {boolean} partial True when trades are known to be missing: it began before the data
- *   did
  * @property {number} epoch Identity of the stream that counts seq
  * @property {number} seq Position in that stream, rising
  */
@@ -104,6 +104,8 @@
  * @property {boolean} closed Its end has passed; a late trade still changes it
  * @property {number} revision
  * @property {string} [origin] What it is made of
+ * @property {boolean} [partial] True when trades are known to be missing: it began before the data
+ *   did
  */
 
 /**

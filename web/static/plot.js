@@ -94,7 +94,11 @@ export function makePlot(container, onPoint) {
       fontSize: 11,
     },
     grid: { vertLines: { visible: false } },
-    rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.08, bottom: 0.08 } },
+    rightPriceScale: {
+      borderVisible: false,
+      entireTextOnly: true,
+      scaleMargins: { top: 0.08, bottom: 0.08 },
+    },
     timeScale: {
       borderVisible: false,
       timeVisible: true,

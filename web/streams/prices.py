@@ -3,6 +3,7 @@
 A connection begins with the present price of each coin that ``?coins=`` names, by default of every
 coin with a price in dollars, then gets each change, newest value first after a pause. Each coin is
 priced by one symbol: the first that trades it for dollars, or the very symbol that was named.
+A coin that nothing trades for dollars is refused: a frame does not say what it is priced in.
 What cannot be served is said in an ``error``; the rest is served, the socket stays.
 """
 
@@ -41,7 +42,8 @@ class Coins:
         self._limits = limits
         self._chosen: dict[str, tuple[str, str]] = {}
         """The symbol that prices a coin, by the coin's id."""
-        self.client: Client = hub.join(PricesCodec())
+        self._codec = PricesCodec()
+        self.client: Client = hub.join(self._codec)
 
     def begin(self, names: Iterable[str] | None) -> None:
         """Send these coins from now on, None: all with a price in dollars."""
@@ -81,7 +83,8 @@ class Coins:
         too_many: list[str] = []
         for name in names:
             try:
-                found = self._directory.coin(name)
+                suggest = len(unknown) < self._limits.suggestions
+                found = self._directory.coin(name, suggest=suggest)
             except UnknownSymbol as error:
                 unknown.append(str(error))
                 continue
@@ -103,13 +106,15 @@ class Coins:
         chosen: list[WatchKey] = [("ticker", *symbol, 0) for symbol in self._chosen.values()]
         self._hub.unwatch(self.client, self.client.watches - set(chosen))
         self._hub.watch(self.client, chosen)
-        for update in self._hub.present([("ticker", *self._chosen[coin], 0) for coin in coins]):
-            self.client.put(prices.frame(update))
+        present = self._hub.present([("ticker", *self._chosen[coin], 0) for coin in coins])
+        for text in self._codec.present(present):
+            self.client.put(text)
 
     def _remove(self, names: Iterable[str]) -> None:
         for name in names:
             try:
-                self._chosen.pop(coin_id(self._directory.coin(name)[1]), None)
+                found = self._directory.resolve(name, suggest=False)
+                self._chosen.pop(coin_id(found[1]), None)
             except UnknownSymbol:
                 continue  # it is not sent, as is asked
         self._watch([])

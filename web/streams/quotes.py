@@ -16,7 +16,7 @@ from starlette.websockets import WebSocket
 
 from bus.actor import Instant, instant
 from bus.errors import UnknownSymbol
-from bus.messages import Average, FeedStatus, Ticker, TradeBatch
+from bus.messages import FeedStatus, TradeBatch
 from market.symbols import Directory, pair
 from web.answers import Refused
 from web.codecs import quotes
@@ -29,7 +29,7 @@ from web.incoming import BadRequest, read
 from web.services import Services
 from web.stream import events, wanted, websocket
 from web.traffic import Connections
-from web.update import Update, WatchKey
+from web.update import Sent, Update, WatchKey
 
 RETRY_MS = 2000
 PAIRS_MAX = 200
@@ -51,6 +51,7 @@ class Chosen:
         self._directory = directory
         self._as_event = as_event
         self._told: Status | None = None
+        self._sent = Sent()
         self._chosen: list[tuple[str, str]] = []
         self._exchanges: tuple[str, ...] = ()
         self.client: Client = hub.join(self)
@@ -61,7 +62,7 @@ class Chosen:
             return self._status(now)
         # A price that turns stale is no new tick: it shows in the status.
         encode = quotes.event if self._as_event else quotes.frame
-        return [*self._status(now), *(encode(update) for update in updates if not update.flag)]
+        return [*self._status(now), *(encode(update) for update in self._sent.news(updates))]
 
     def trade(self, batch: TradeBatch, index: int, now: Instant) -> str:
         """Never asked for: nobody here watches trades."""
@@ -84,9 +85,9 @@ class Chosen:
         encode = quotes.event if self._as_event else quotes.frame
         for text in self._status(now):
             self.client.put(text)
-        for update in self._hub.present(values):
-            value = update.message
-            assert isinstance(value, Ticker | Average)
+        present = self._hub.present(values)
+        self._sent.note(present)
+        for update in present:
             self.client.put(encode(update))
 
     def leave(self) -> None:
@@ -99,7 +100,7 @@ class Chosen:
         found: dict[tuple[str, str], None] = {}
         for name in names:
             try:
-                found[self._directory.resolve(name)] = None
+                found[self._directory.resolve(name, suggest=False)] = None
             except UnknownSymbol:
                 continue  # the protocol has no way to say so, and its other pairs are meant
         return list(found)
@@ -137,11 +138,17 @@ def pairs_of(text: str | bytes) -> list[str] | None:
     return pairs[:PAIRS_MAX] if pairs is not None else None
 
 
-@websocket("/ws/quotes", sends=frames.SENDS, hears=frames.HEARS)
-async def ws_quotes(websocket: WebSocket, services: Services) -> None:
-    """Be sent ticks and averages of all pairs, or of those that a ``hello`` names."""
+class QuotesQuery(msgspec.Struct):
+    """``pairs``: a comma list; all by default."""
+
+    pairs: str | None = None
+
+
+@websocket("/ws/quotes", query=QuotesQuery, sends=frames.SENDS, hears=frames.HEARS)
+async def ws_quotes(websocket: WebSocket, services: Services, query: QuotesQuery) -> None:
+    """Be sent ticks and averages of all pairs, or of those that the query or a ``hello`` names."""
     chosen = Chosen(services.hub, services.directory, as_event=False)
-    chosen.choose(None, instant())
+    chosen.choose(wanted(query.pairs) or None, instant())
 
     def hear(text: str | bytes, now: Instant) -> None:
         try:
@@ -150,12 +157,6 @@ async def ws_quotes(websocket: WebSocket, services: Services) -> None:
             services.health.counters["quotes_unreadable"] += 1
 
     await converse(websocket, services, "quotes", chosen.client, hear)
-
-
-class QuotesQuery(msgspec.Struct):
-    """``pairs``: a comma list; all by default."""
-
-    pairs: str | None = None
 
 
 @events("/sse/quotes", query=QuotesQuery, sends=frames.SENDS)

@@ -17,11 +17,11 @@ from bus.process import run_folder
 from bus.settings import ROOT
 from bus.wiring import RECOVERED, WANTED
 from procs.simulator.schedule import Schedule
-from tests.e2e.surroundings import bare_environment
 from tests.eventually import eventually
 from tests.procs.exchange_server import ExchangeServer
 from tests.procs.fix_connection import Serve
 from tests.procs.simulator.conftest import SYMBOLS, Seeded, Simulation, wall
+from tests.surroundings import bare_environment
 
 pytestmark = pytest.mark.e2e
 

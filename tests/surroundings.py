@@ -8,6 +8,7 @@ import shutil
 import socket
 import tempfile
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 ANSWER_S = 10
@@ -42,6 +43,12 @@ def ask(port: int, method: str, path: str) -> tuple[int, Any]:
 def bare_environment(**variables: str) -> dict[str, str]:
     """Return an environment with nothing of the developer's but what Python needs."""
     return {"PATH": os.environ["PATH"], "TMPDIR": tempfile.gettempdir(), **variables}
+
+
+def git_environment() -> dict[str, str]:
+    """Return our environment with a configuration of git that is not the developer's."""
+    own = str(Path(__file__).parent / "gitconfig")
+    return {**os.environ, "GIT_CONFIG_GLOBAL": own, "GIT_CONFIG_NOSYSTEM": "1"}
 
 
 def with_us() -> list[str]:
