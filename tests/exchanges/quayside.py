@@ -104,8 +104,9 @@ class Exchange:
         return Listing(step(found.tick), step(found.lot))
 
     def page_url(self, base: str, wanted: Wanted) -> str:
-        """Return the address of the wanted trades, from the oldest on."""
-        return f"{base}/past/{wanted.symbol.replace('-', '~')}/{wanted.first_id}"
+        """Return the address of the newest wanted trade and what is before it, a hundred a page."""
+        first_id = max(0, min(wanted.first_id, wanted.last_id - 99))
+        return f"{base}/past/{wanted.symbol.replace('-', '~')}/{first_id}"
 
     def parse_page(self, symbol: str, body: bytes, ts_recv: int) -> tuple[TradeEvent, ...]:
         """Return the trades of a page."""

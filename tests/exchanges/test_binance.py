@@ -68,11 +68,16 @@ def test_a_stream_is_left_and_taken_up_with_fresh_numbers() -> None:
     assert len({one["id"] for one in requests}) == 4
 
 
-def test_a_page_rises_from_the_oldest_wanted_trade_and_needs_no_key() -> None:
-    url = EXCHANGE.page_url("https://api.binance.com", Wanted("ETH-USDT", 5001, 8999))
-    assert url == (
-        "https://api.binance.com/api/v3/historicalTrades?symbol=ETHUSDT&limit=1000&fromId=5001"
-    )
+@pytest.mark.parametrize(
+    ("first_id", "last_id", "from_id"),
+    [(5001, 8999, 5001), (5001, 6000, 5001), (5500, 6000, 5001), (6000, 6000, 5001), (3, 9, 0)],
+)
+def test_a_page_rises_to_a_short_range_or_from_a_long_one_and_needs_no_key(
+    first_id: int, last_id: int, from_id: int
+) -> None:
+    url = EXCHANGE.page_url("https://api.binance.com", Wanted("ETH-USDT", first_id, last_id))
+    query = f"symbol=ETHUSDT&limit=1000&fromId={from_id}"
+    assert url == f"https://api.binance.com/api/v3/historicalTrades?{query}"
 
 
 def test_the_buyer_of_a_page_was_the_maker_or_the_taker() -> None:

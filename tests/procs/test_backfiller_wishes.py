@@ -67,6 +67,13 @@ def test_one_page_finishes_every_range_that_it_covers() -> None:
     assert settled == Settled(set(ids((1, 4), (8, 8), (55, 60))), [(5, 5), (50, 54)], 3)
 
 
+def test_a_page_that_reaches_to_a_short_range_brings_what_is_strewn_before_it() -> None:
+    wishes = wishing(*((at, at) for at in range(0, 1000, 10)))
+    settled = wishes.settle(asked_next(wishes), ids((0, 999)))
+    assert settled.finished == 100
+    assert wishes.next() is None
+
+
 def test_what_is_being_asked_for_is_not_asked_for_twice() -> None:
     wishes = wishing((10, 20), (10, 20), (12, 15))
     assert len(wishes) == 1
@@ -140,7 +147,8 @@ def test_whatever_the_exchange_has_comes_and_the_rest_is_absent(
     while (asked := wishes.next()) is not None:
         calls += 1
         if rising:
-            page = sorted(one for one in had if one >= asked.first_id)[:limit]
+            first = min(asked.first_id, asked.last_id - limit + 1)
+            page = sorted(one for one in had if one >= first)[:limit]
         else:
             page = sorted(one for one in had if one <= asked.last_id)[-limit:]
         settled = wishes.settle(asked, page)

@@ -118,11 +118,12 @@ class Paged(Exchange, Protocol):
     """Pages that may be asked for in a second, with room for what else is asked from here."""
 
     def page_url(self, base: str, wanted: Wanted) -> str:
-        """Return the address of a page that begins at one end of the wanted range.
+        """Return the address of a page that reaches over the wanted range, or from an end into it.
 
         A page is an unbroken run of the trades that the exchange has, in whatever order: which ids
-        between its lowest and its highest are not in it, the exchange has not. It may reach beyond
-        the range. Where none of it lies in the range, the exchange has nothing there.
+        between its lowest and its highest are not in it, the exchange has not. Where none of it
+        lies in the range, the exchange has nothing there. Ranges are asked for from the newest on
+        and are often short: the more of a page lies before the range, the more of them it has.
         """
 
     def parse_page(self, symbol: str, body: bytes, ts_recv: int) -> tuple[TradeEvent, ...]:

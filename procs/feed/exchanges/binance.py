@@ -93,6 +93,7 @@ class _Failure(msgspec.Struct):
     code: int
 
 
+PAGE_TRADES = 1000
 _NO_SUCH_SYMBOL = -1121
 _UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 _combined = msgspec.json.Decoder(_Combined).decode
@@ -170,8 +171,12 @@ class Exchange:
         raise BadFrame(f"not a listing: HTTP {status}")
 
     def page_url(self, base: str, wanted: Wanted) -> str:
-        """Return the address of the oldest of the wanted trades and the 999 after it."""
-        query = f"symbol={pair(wanted.symbol)}&limit=1000&fromId={wanted.first_id}"
+        """Return the address of a page that rises to the wanted range or, if it is long, from it.
+
+        What is missing is mostly strewn among the newest: so a page has more of it.
+        """
+        first_id = max(0, min(wanted.first_id, wanted.last_id - PAGE_TRADES + 1))
+        query = f"symbol={pair(wanted.symbol)}&limit={PAGE_TRADES}&fromId={first_id}"
         return f"{base}/api/v3/historicalTrades?{query}"
 
     def parse_page(self, symbol: str, body: bytes, ts_recv: int) -> tuple[TradeEvent, ...]:
