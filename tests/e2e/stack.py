@@ -68,6 +68,8 @@ class Stack:
         self.url = f"http://127.0.0.1:{port}"
         self.ws_url = f"ws://127.0.0.1:{port}/ws"
         self.tap = self.settings.tap_endpoint
+        self.complete = True
+        """False where missing trades cannot be fetched: it rests although some are missing."""
         self.launcher: subprocess.Popen[bytes] | None = None
         self._supervisor = Supervisor(render.socket_path(self.settings))
         self._out = folder / "launch.out"
@@ -178,6 +180,12 @@ class Stack:
     def kill(self, program: str, signum: int = signal.SIGKILL) -> None:
         """Send a signal to a program."""
         os.kill(self.pid(program), signum)
+
+    def switch_off(self, program: str) -> None:
+        """End a program for good, as an operator does."""
+        configuration = str(launch.configuration(self.settings))
+        command = [sys.executable, "-m", "supervisor.supervisorctl", "-c", configuration]
+        subprocess.run([*command, "stop", program], check=True, timeout=30, capture_output=True)
 
     def wait_running(self, program: str, *, within: float = 10.0) -> None:
         """Wait until supervisord calls a program RUNNING."""
@@ -301,7 +309,7 @@ class Stack:
             self.resume()
 
     def _rests(self, heard: Heartbeats) -> bool:
-        """True when no feed has moved between two heartbeats and Postgres has it all."""
+        """True when no feed has moved between two heartbeats and Postgres has it all, gaps too."""
         heard.take()
         rows = self.rows("SELECT exchange, epoch, seq FROM cursor WHERE consumer = 'persister'")
         cursors = {exchange: (epoch, seq) for exchange, epoch, seq in rows}
@@ -313,7 +321,7 @@ class Stack:
                 return False
             if last.positions.get(exchange) != cursors.get(exchange):
                 return False
-        return True
+        return not self.complete or self.rows("SELECT FROM gap WHERE state = 'open'") == []
 
 
 def _by_symbol(executed: Mapping[str, int]) -> Mark:

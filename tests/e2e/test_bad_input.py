@@ -93,6 +93,8 @@ def test_what_is_in_quarantine_is_in_no_candle(troubled: Stack) -> None:
 def test_a_trade_that_is_missing_or_wrong_anywhere_would_be_found(stacks: Stacks) -> None:
     """The negative control of all these tests: each kind of damage fails the check."""
     stack = stacks(RATE="200", FEEDS="binance:BTC-USDT", FAULTS="drop=0.2").start()
+    stack.switch_off("backfiller")  # nobody brings what is missing
+    stack.complete = False
     since = stack.mark()
     enough = stack.stored() + 200
     eventually(lambda: stack.stored() >= enough, within=20)
