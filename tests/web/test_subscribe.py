@@ -101,12 +101,13 @@ def test_the_first_unknown_names_of_a_message_are_told_the_nearest() -> None:
 
 
 @pytest.mark.parametrize("kind", ["subscribe", "unsubscribe"])
-def test_a_message_full_of_unknown_names_is_answered_within_20_ms(kind: str) -> None:
+def test_a_message_full_of_unknown_names_is_answered_in_milliseconds(kind: str) -> None:
     unknown = [f"C{number}-USDTT" for number in range(1000)]
     text = json.dumps({"type": kind, "symbols": unknown})
-    assert min(spent(text, Limits()) for _ in range(3)) < 0.02
+    quick = min(spent(text, Limits()) for _ in range(3))
+    assert quick < 0.1  # 7 ms, and more where the coverage is measured
     if kind == "subscribe":  # the control: a suggestion for each takes many times as long
-        assert spent(text, Limits(suggestions=1000)) > 0.2
+        assert spent(text, Limits(suggestions=1000)) > 10 * quick
 
 
 def spent(text: str, limits: Limits) -> float:
