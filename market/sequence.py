@@ -32,6 +32,11 @@ class IdSet:
         return list(zip(self._lows, self._highs, strict=True))
 
     @property
+    def first(self) -> int | None:
+        """The smallest id, or None when there is none."""
+        return self._lows[0] if self._lows else None
+
+    @property
     def last(self) -> int | None:
         """The greatest id, or None when there is none."""
         return self._highs[-1] if self._highs else None

@@ -28,9 +28,11 @@ from bus.messages import (
 )
 from market.sequence import IdSet
 from procs.feed.cap import given_up, missing
-from procs.feed.holes import Frontier, Holes, Key
+from procs.feed.holes import JUMP_MAX, Frontier, Holes, Key
 
 NOTE_STORED_EVERY_US = 10_000_000
+ANEW_US = 1_000_000
+"""A trade that is so much later than the newest has a higher id than that."""
 CAP_GRACE_US = 10_000_000
 """Nothing is given up so soon after the start: the persister has not said yet how far it is."""
 
@@ -62,7 +64,7 @@ class Commits:
         self._health = health
         self._log = log
         self._keep_us = keep_us
-        self._gapless = gapless
+        self.gapless = gapless
         self.holes = Holes()
         """What is missing, for ``gaps`` to look after."""
         self.newest_at: dict[Key, int] = {}
@@ -93,13 +95,32 @@ class Commits:
             self.frontiers[key] = Frontier(ids)
         if not ids.add(trade_id):
             return False
+        if ts_event is None:
+            return True
         frontier = self.frontiers[key]
-        passed = frontier.passed(trade_id, believed=ts_event is not None)
-        if passed is not None and self._gapless:
+        passed = frontier.passed(trade_id)
+        if passed is not None and self.gapless:
             self.holes.jumped(key, *passed, self.newest_at.get(key), now.mono)
-        if ts_event is not None and trade_id == frontier.last:
+        if trade_id == frontier.last:
             self.newest_at[key] = ts_event
+        else:
+            self.holes.late(key, trade_id, ids, now.mono)
         return True
+
+    def began_anew(self, symbol: str, series: int, trade_id: int, ts_event: int) -> bool:
+        """Return whether an id is one that an exchange gives which has begun its ids anew.
+
+        It is far below all that were seen, or belongs to an older trade than its time says.
+        """
+        ids = self.ids.get((symbol, series))
+        if not self.gapless or ids is None or ids.first is None:
+            return False
+        if trade_id < ids.first - JUMP_MAX:
+            return True
+        last, newest = self.frontiers[symbol, series].last, self.newest_at.get((symbol, series))
+        if last is None or newest is None or trade_id > last:
+            return False
+        return ts_event > newest + ANEW_US
 
     def lacks(self, symbol: str, series: int, trade_id: int) -> bool:
         """Return whether an id has not been seen."""
@@ -218,7 +239,7 @@ class Commits:
     def _forget(self, key: Key, trade_id: int, now: Instant) -> None:
         """Count an id as missing that was seen and could not be journalled."""
         self.ids[key].remove_range(trade_id, trade_id)
-        if self._gapless:
+        if self.gapless:
             self.holes.jumped(key, trade_id, trade_id, self.newest_at.get(key), now.mono)
 
     def _positions(self) -> None:

@@ -32,6 +32,9 @@ from procs.feed.listing import Listings
 from procs.feed.watch import SymbolWatch
 
 DAY_US = 86_400_000_000
+RECOVERED_US = 31 * DAY_US
+"""Missing trades may be as old as an outage is long."""
+ANEW = "the exchange seems to have begun its ids anew"
 BAD_FRAMES_KEPT = 20
 STATUS_EVERY_US = 1_000_000
 COUNTS_EVERY_US = 60_000_000
@@ -123,15 +126,22 @@ class Feed(Idle):
             item = quarantined(trade.symbol, trade.trade_id, now.wall, reason, frame)
             self._quarantine(item, now)
             return
-        if self._commits.see(trade.symbol, trade.series, trade.trade_id, trade.ts_event, now):
+        symbol, series, trade_id = trade.symbol, trade.series, trade.trade_id
+        if self._commits.began_anew(symbol, series, trade_id, trade.ts_event):
+            # Its id stays free: it may be that of another trade, which is still to come.
+            reason = f"{ANEW}: {trade_id}"
+            self._quarantine(quarantined(symbol, None, now.wall, reason, frame), now)
+            self._gaps.began_anew(symbol, trade_id)
+            return
+        if self._commits.see(symbol, series, trade_id, trade.ts_event, now):
             self._trades.append(trade)
         else:
             self._duplicate(trade.symbol)
 
-    def _plausible(self, ts_event: int, now: Instant) -> bool:
-        """Return whether a time is within a day of the exchange's own, as it last told us."""
+    def _plausible(self, ts_event: int, now: Instant, past_us: int = DAY_US) -> bool:
+        """Return whether a time is about the exchange's own, as it last told us."""
         offset = self.connection.clock_offset_us if self.connection else now.wall - now.mono
-        return -DAY_US <= ts_event - (now.mono + offset) <= DAY_US
+        return -past_us <= ts_event - (now.mono + offset) <= DAY_US
 
     def _quarantine(self, item: Quarantined, now: Instant) -> None:
         symbol, trade_id = item.symbol, item.trade_id
@@ -180,21 +190,30 @@ class Feed(Idle):
     def _recovered(self, message: Recovered, now: Instant) -> Sequence[Send]:
         """Commit what was fetched like what came by itself; what came meanwhile is no duplicate."""
         symbol, series = message.symbol, message.series
-        trades = [
-            trade
-            for trade in message.trades
-            if trade.symbol == symbol
-            and 0 <= trade.trade_id <= ID_MAX
-            and self._commits.see(symbol, series, trade.trade_id, trade.ts_event, now)
+        trades: list[Trade] = []
+        items: list[Quarantined] = []
+        for trade in message.trades:
+            if trade.symbol != symbol or not 0 <= trade.trade_id <= ID_MAX:
+                continue
+            if not self._plausible(trade.ts_event, now, past_us=RECOVERED_US):
+                if self._commits.see(symbol, series, trade.trade_id, None, now):
+                    reason = f"an implausible time: {trade.ts_event} µs"
+                    frame = repr(trade).encode()
+                    items.append(quarantined(symbol, trade.trade_id, now.wall, reason, frame))
+            elif self._commits.see(symbol, series, trade.trade_id, trade.ts_event, now):
+                trades.append(trade)
+        items += [
+            item
+            for item in message.quarantined
+            if item.trade_id is not None
+            and self._commits.see(symbol, series, item.trade_id, None, now)
         ]
-        for item in message.quarantined:
-            if item.trade_id is None or self._commits.lacks(symbol, series, item.trade_id):
-                self._quarantine(item, now)
         self._gaps.absent(message)
         self._health.counters["recovered"] += len(trades)
-        if not trades:
+        self._health.counters["quarantined"] += len(items)
+        if not trades and not items:
             return ()
-        return self._commits.commit(trades, [], {symbol: len(trades)}, now)
+        return self._commits.commit(trades, items, {symbol: len(trades)} if trades else {}, now)
 
     # ---- out
 
@@ -271,8 +290,11 @@ class Feed(Idle):
         """Return the state of the connection and of each symbol."""
         line = self.connection
         connected = line is not None and line.state == "connected"
+        missing = self._gaps.counted()
         symbols = [
-            self._gaps.of(watch.status(now.mono, self._stale_after_us, connected=connected))
+            self._gaps.of(
+                watch.status(now.mono, self._stale_after_us, connected=connected), missing
+            )
             for watch in self._watches.values()
         ]
         return FeedStatus(
@@ -284,9 +306,7 @@ class Feed(Idle):
             next_try=line.next_try if line else None,
             reason=line.reason if line else None,
             gapless=self._exchange.gapless,
-            symbols=[
-                self._gaps.of(self.listings.of(one) if self.listings else one) for one in symbols
-            ],
+            symbols=[self.listings.of(one) for one in symbols] if self.listings else symbols,
             journal_ok=self._commits.journal_ok,
             ts=now.wall,
         )

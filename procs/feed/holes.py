@@ -9,6 +9,7 @@ fills its gap whichever way it came. All times are µs of the clock that only go
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from bus.messages import Gap, Wanted
 from market.sequence import IdSet
@@ -25,6 +26,8 @@ TOGETHER_IDS = 500
 """Gaps that are no further apart are asked for as one: an answer brings a thousand trades."""
 WANTED_MAX = 100
 """Ranges that are asked for at once."""
+APART_MAX = 1_000
+"""Open gaps that are kept apart; beyond it those that ripen together are one."""
 
 
 JUMP_MAX = 10_000
@@ -51,21 +54,21 @@ class Frontier:
         self.doubtful: int | None = None
         """An id far ahead that no other one has confirmed."""
 
-    def passed(self, trade_id: int, *, believed: bool) -> tuple[int, int] | None:
-        """Go on to an id; return the ids that were passed over, None when there are none.
+    def passed(self, trade_id: int) -> tuple[int, int] | None:
+        """Go on to the id of a trade; return the ids that were passed over, None where none were.
 
-        ``believed``: it is that of a trade, and not of something that is quarantined.
+        Only for a trade that is believed: what is quarantined leads nowhere.
         """
         if self.last is None:
-            self.last = trade_id if believed else None
+            self.last = trade_id
             return None
         step = trade_id - self.last
         if step <= 1:
             self.last += step == 1
             return None
         near = self.doubtful is not None and abs(trade_id - self.doubtful) <= JUMP_MAX
-        if step > JUMP_MAX and not (believed and near):
-            self.doubtful = trade_id if believed else self.doubtful
+        if step > JUMP_MAX and not near:
+            self.doubtful = trade_id
             return None
         first, self.last = self.last + 1, trade_id
         if self.doubtful is not None and self.doubtful <= trade_id + JUMP_MAX:
@@ -102,6 +105,7 @@ class Holes:
         self._jumps: dict[Key, list[_Jump]] = {}
         self._open: dict[Gap, _Open] = {}
         self._unfillable: dict[Key, IdSet] = {}
+        self._looked: dict[Key, int] = {}
 
     def jumped(self, key: Key, first: int, last: int, since: int | None, at: int) -> None:
         """Note that ids ``first`` to ``last`` were passed over; they may still come by themselves.
@@ -128,12 +132,28 @@ class Holes:
             else:
                 del self._jumps[key]
             known = self._known(key)
+            parts: list[tuple[int, int, int | None]] = []
             for jump in ripe:
                 for low, high in ids[key].missing(jump.first, jump.last):
                     for first, last in known.missing(low, high):
                         known.add_range(first, last)
-                        found.append((Gap(key[0], first, last, key[1]), jump.since))
+                        parts.append((first, last, jump.since))
+            if parts and len(self._open) + len(parts) > APART_MAX:
+                first, last = min(one[0] for one in parts), max(one[1] for one in parts)
+                parts = [(first, last, parts[0][2])]
+            found += [(Gap(key[0], one[0], one[1], key[1]), one[2]) for one in parts]
         return found
+
+    def late(self, key: Key, trade_id: int, ids: IdSet, now: int) -> None:
+        """Take an id that is behind the newest: where it comes from, others may come after all."""
+        gone = self._unfillable.get(key)
+        if gone is None or trade_id not in gone or now - self._looked.get(key, 0) < ASK_AGAIN_US:
+            return
+        self._looked[key] = now
+        del self._unfillable[key]
+        for first, last in gone.intervals():
+            for low, high in ids.missing(first, last):
+                self._jumps.setdefault(key, []).append(_Jump(low, high, None, now))
 
     def _known(self, key: Key) -> IdSet:
         """Return the ids of one key that are in an open gap or cannot be had."""
@@ -168,6 +188,12 @@ class Holes:
             if all(not said.missing(low, high) for low, high in missing):
                 state.absent += 1
 
+    def take_back(self, gaps: Iterable[Gap], now: int) -> None:
+        """Go on with gaps that could not be given up, as that could not be journalled."""
+        for gap in gaps:
+            self._unfillable[gap.symbol, gap.series].remove_range(gap.first_id, gap.last_id)
+            self.open(gap, None, now + ASK_AGAIN_US)
+
     def unfillable(self, ids: Mapping[Key, IdSet]) -> list[Gap]:
         """Return and forget what the exchange has said often enough that it does not have."""
         lost = []
@@ -181,26 +207,35 @@ class Holes:
         return lost
 
     def wanted(self, ids: Mapping[Key, IdSet], stored_seq: int, now: int) -> list[Wanted]:
-        """Return what to ask the backfiller for now: neighbours together, the newest first."""
-        asked: dict[Key, list[Wanted]] = {}
-        for gap in sorted(self._open, key=lambda gap: gap.first_id):
-            state = self._open[gap]
-            if now < state.ask_at or stored_seq < state.hold_until:
-                continue
-            state.ask_at = now + ASK_AGAIN_US
+        """Return what to ask the backfiller for now: neighbours together, the newest first.
+
+        The symbols take turns, so that one with many gaps leaves room for the others.
+        """
+        asked: dict[Key, list[tuple[Wanted, list[_Open]]]] = {}
+        ready = [
+            (gap, state)
+            for gap, state in self._open.items()
+            if now >= state.ask_at and stored_seq >= state.hold_until
+        ]
+        for gap, state in sorted(ready, key=lambda one: one[0].first_id):
             key = (gap.symbol, gap.series)
             missing = ids[key].missing(gap.first_id, gap.last_id)
             if not missing:
                 continue
             first, last = missing[0][0], missing[-1][1]
             mine = asked.setdefault(key, [])
-            if mine and first - mine[-1].last_id <= TOGETHER_IDS:
-                before = mine[-1]
-                mine[-1] = Wanted(gap.symbol, before.first_id, last, gap.series, before.since)
+            if mine and first - mine[-1][0].last_id <= TOGETHER_IDS:
+                before, states = mine[-1]
+                both = Wanted(gap.symbol, before.first_id, last, gap.series, before.since)
+                mine[-1] = (both, [*states, state])
             else:
-                mine.append(Wanted(gap.symbol, first, last, gap.series, state.since))
-        newest = [wanted for mine in asked.values() for wanted in reversed(mine)]
-        return newest[:WANTED_MAX]
+                mine.append((Wanted(gap.symbol, first, last, gap.series, state.since), [state]))
+        turns = zip_longest(*(reversed(mine) for mine in asked.values()))
+        chosen = [one for turn in turns for one in turn if one is not None][:WANTED_MAX]
+        for _, states in chosen:
+            for state in states:
+                state.ask_at = now + ASK_AGAIN_US * 4**state.absent
+        return [wanted for wanted, _ in chosen]
 
     def count(self, ids: Mapping[Key, IdSet]) -> dict[str, tuple[int, int]]:
         """Return (open gaps, missing ids) of each symbol that has some."""

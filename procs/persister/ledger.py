@@ -80,6 +80,7 @@ class Ledger:
         for trade in new:
             fresh.setdefault((trade.symbol, trade.series), IdSet()).add(trade.trade_id)
         items: list[Quarantined] = []
+        told: set[tuple[str, int]] = set()
         last = records[-1]
         assert last.seq is not None
         connection = self._connection
@@ -96,8 +97,10 @@ class Ledger:
                 elif isinstance(record, GapOpened):
                     gaps.open(connection, self.exchange, record.gaps, record.reason)
                     self._missing.open(record.gaps)
+                    told.update((gap.symbol, gap.series) for gap in record.gaps)
                 elif isinstance(record, GapUnfillable):
                     self._missing.absent(record.gaps)
+                    told.update((gap.symbol, gap.series) for gap in record.gaps)
             for item in items:
                 if item.symbol is not None and item.trade_id is not None:
                     key = (item.symbol, item.series)
@@ -109,7 +112,7 @@ class Ledger:
                 known = self._seen.setdefault(key, IdSet())
                 for low, high in ids.intervals():
                     known.add_range(low, high)
-            closed = self._missing.closed(self._seen)
+            closed = self._missing.closed(self._seen, {*fresh, *told})
             gaps.close(connection, self.exchange, closed.filled, "filled")
             gaps.close(connection, self.exchange, closed.unfillable, "unfillable")
             cursors.save(connection, CONSUMER, self.exchange, last.epoch, last.seq)

@@ -29,12 +29,14 @@ class Missing:
     """
 
     def __init__(self, opened: Iterable[Gap]) -> None:
-        self._open = dict.fromkeys(opened)
+        self._open: dict[tuple[str, int], dict[Gap, None]] = {}
+        self.open(opened)
         self._absent: dict[tuple[str, int], IdSet] = {}
 
     def open(self, gaps: Iterable[Gap]) -> None:
         """Take gaps that are opened now."""
-        self._open.update(dict.fromkeys(gaps))
+        for gap in gaps:
+            self._open.setdefault((gap.symbol, gap.series), {})[gap] = None
 
     def absent(self, gaps: Iterable[Gap]) -> None:
         """Take ids that cannot be had."""
@@ -42,18 +44,19 @@ class Missing:
             ids = self._absent.setdefault((gap.symbol, gap.series), IdSet())
             ids.add_range(gap.first_id, gap.last_id)
 
-    def closed(self, seen: Ids) -> Closed:
-        """Return and forget the gaps of which nothing can come any more."""
+    def closed(self, seen: Ids, keys: Iterable[tuple[str, int]]) -> Closed:
+        """Return and forget the gaps of these keys of which nothing can come any more."""
         found = Closed([], [])
-        for gap in list(self._open):
-            key = (gap.symbol, gap.series)
+        for key in keys:
+            mine = self._open.get(key, {})
             ids, absent = seen.get(key, IdSet()), self._absent.get(key, IdSet())
-            parts = ids.missing(gap.first_id, gap.last_id)
-            if not parts:
-                found.filled.append(gap)
-            elif not any(absent.missing(low, high) for low, high in parts):
-                found.unfillable.append(gap)
-            else:
-                continue
-            del self._open[gap]
+            for gap in list(mine):
+                parts = ids.missing(gap.first_id, gap.last_id)
+                if not parts:
+                    found.filled.append(gap)
+                elif not any(absent.missing(low, high) for low, high in parts):
+                    found.unfillable.append(gap)
+                else:
+                    continue
+                del mine[gap]
         return found

@@ -18,7 +18,7 @@ from bus.messages import (
     decode,
     encode,
 )
-from procs.feed.gaps import DOUBT_US
+from procs.feed.gaps import DOUBT_US, LOOK_EVERY_US
 from procs.feed.holes import ABSENT_TIMES, ASK_AGAIN_US, GRACE_US
 from tests.procs.feeding import START, Feeding, match, on, status
 
@@ -58,14 +58,14 @@ def bring(one: Feeding, *ids: int, absent: tuple[tuple[int, int], ...] = ()) -> 
 def test_a_missing_id_is_journalled_as_a_gap_told_to_both_and_asked_for(one: Feeding) -> None:
     one.take(match(1), match(4))
     assert on("out", one.tick(GRACE_US - 1)) == []
-    sends = one.tick(1)
+    sends = one.tick(LOOK_EVERY_US)
     gap = GapOpened("coinbase", one.journal.epoch, 2, [Gap(SYMBOL, 2, 3)], "ids are missing")
     assert on("out", sends) == on("persister", sends) == [gap]
     assert one.recorded()[1] == gap
     assert wanted(sends) == [(SYMBOL, 2, 3)]
     assert one.health.counters["gaps_opened"] == 1
     assert wanted(one.tick(ASK_AGAIN_US - 1)) == []
-    assert wanted(one.tick(1)) == [(SYMBOL, 2, 3)]
+    assert wanted(one.tick(LOOK_EVERY_US)) == [(SYMBOL, 2, 3)]
 
 
 def test_an_id_that_comes_a_little_later_is_no_gap(one: Feeding) -> None:
@@ -95,10 +95,10 @@ def test_what_was_fetched_is_committed_like_what_came_and_fills_the_gap(one: Fee
 def test_what_the_exchange_has_not_is_said_and_still_taken_if_it_comes(one: Feeding) -> None:
     one.take(match(1), match(4))
     one.tick(GRACE_US)
-    for _ in range(ABSENT_TIMES):
-        assert on("out", one.tick(ASK_AGAIN_US)) == []
+    for times in range(ABSENT_TIMES):
+        assert on("out", one.tick(ASK_AGAIN_US * 4**times)) == []
         bring(one, 2, absent=((3, 3),))
-    (record,) = on("persister", one.tick())
+    (record,) = on("persister", one.tick(LOOK_EVERY_US))
     assert record == GapUnfillable("coinbase", one.journal.epoch, 4, [Gap(SYMBOL, 3, 3)])
     assert wanted(one.tick(ASK_AGAIN_US)) == []
     one.take(match(3))
@@ -148,5 +148,51 @@ def test_one_id_a_billion_ahead_is_a_visible_gap_that_is_not_asked_for(one: Feed
     assert isinstance(record, GapOpened)
     assert record.gaps == [Gap(SYMBOL, 9, 1_000_000_004)]
     bring(one, 7)
+    one.take(match(10))
+    assert wanted(one.tick(ASK_AGAIN_US)) == [(SYMBOL, 9, 9)]  # it hides no other gap
+    bring(one, 9)
     assert wanted(one.tick(ASK_AGAIN_US)) == []
     assert [found.gaps_open for found in one.feed.status(one.now).symbols] == [1, 0]
+
+
+def test_a_jump_that_is_confirmed_late_is_asked_for(one: Feeding) -> None:
+    one.take(match(5))
+    one.take(match(50_005, ts=START + 6_000_000))
+    one.tick(GRACE_US)
+    one.tick(DOUBT_US)
+    one.take(match(50_006, ts=START + 7_000_000))
+    assert wanted(one.tick(GRACE_US)) == [(SYMBOL, 6, 50_004)]
+
+
+def test_a_beat_far_ahead_is_not_followed(one: Feeding) -> None:
+    one.take(match(5))
+    for number in (1_000_000_005, 10**30):
+        one.take(b'{"type":"heartbeat","last_trade_id":%d,"product_id":"BTC-USD"}' % number)
+        assert wanted(one.tick(GRACE_US)) == []
+
+
+@pytest.mark.parametrize(
+    ("trade_id", "later_s", "anew"), [(5, 1, True), (999_000, 9, True), (999_999, 0, False)]
+)
+def test_ids_that_begin_anew_are_quarantined_and_leave_the_old_ones_alone(
+    one: Feeding, trade_id: int, later_s: int, anew: bool
+) -> None:
+    at = START + 60_000_000
+    one.take(match(999_900, ts=at), match(1_000_000, ts=at))
+    one.take(match(trade_id, ts=at + later_s * 1_000_000))
+    assert one.ids() == [999_900, 1_000_000, *([] if anew else [trade_id])]
+    assert [number for number, _ in one.quarantined()] == ([None] if anew else [])
+    one.close()
+
+
+def test_a_fetched_trade_of_an_unbelievable_time_is_quarantined(one: Feeding) -> None:
+    one.take(match(1), match(5))
+    one.tick(GRACE_US)
+    far = [
+        Trade(SYMBOL, 2, 10**18, START, "1", "1", "buy"),
+        Trade(SYMBOL, 3, 0, START, "1", "1", "buy"),
+    ]
+    answer = Recovered("coinbase", SYMBOL, 0, [*far, trade(4)], [], [])
+    one.feed.on_message("recovered", [encode(answer)], one.now)
+    assert one.ids() == [1, 5, 4]
+    assert [number for number, _ in one.quarantined()] == [2, 3]

@@ -11,6 +11,7 @@ from procs.feed.holes import (
     GRACE_US,
     JUMP_MAX,
     TOGETHER_IDS,
+    WANTED_MAX,
     Frontier,
     Holes,
     Key,
@@ -120,7 +121,7 @@ def test_every_id_between_the_first_and_the_frontier_is_seen_or_in_a_gap(
     frontier, holes = Frontier(ids[KEY]), Holes()
     for number in arrived:
         ids[KEY].add(number)
-        passed = frontier.passed(number, believed=True)
+        passed = frontier.passed(number)
         if passed is not None:
             holes.jumped(KEY, *passed, None, 0)
     missing: set[int] = set()
@@ -132,26 +133,18 @@ def test_every_id_between_the_first_and_the_frontier_is_seen_or_in_a_gap(
 
 def test_one_id_that_jumps_leads_nobody_astray() -> None:
     frontier = Frontier(IdSet([(1, 100)]))
-    assert frontier.passed(1_000_000_100, believed=True) is None
+    assert frontier.passed(1_000_000_100) is None
     assert frontier.doubtful == 1_000_000_100
-    assert frontier.passed(101, believed=True) is None
-    assert frontier.passed(103, believed=True) == (102, 102)
+    assert frontier.passed(101) is None
+    assert frontier.passed(103) == (102, 102)
     assert frontier.last == 103
 
 
 def test_a_jump_that_the_next_id_confirms_is_a_gap_however_long() -> None:
     frontier = Frontier(IdSet([(1, 100)]))
-    assert frontier.passed(3_000_000, believed=True) is None
-    assert frontier.passed(3_000_001, believed=True) == (101, 3_000_000)
+    assert frontier.passed(3_000_000) is None
+    assert frontier.passed(3_000_001) == (101, 3_000_000)
     assert frontier.last == 3_000_001
-
-
-def test_what_is_not_believed_confirms_nothing() -> None:
-    frontier = Frontier(IdSet([(1, 100)]))
-    for number in (3_000_000, 3_000_001, 3_000_002):
-        assert frontier.passed(number, believed=False) is None
-    assert (frontier.last, frontier.doubtful) == (100, None)
-    assert frontier.passed(103, believed=False) == (101, 102)
 
 
 def test_after_a_restart_it_begins_where_most_ids_are() -> None:
@@ -159,3 +152,37 @@ def test_after_a_restart_it_begins_where_most_ids_are() -> None:
     assert Frontier(IdSet()).last is None
     assert Frontier(IdSet([(1, 50), (60, 90), (far, far + 2)])).last == 90
     assert Frontier(IdSet([(1, 2), (far, far + 2), (far + 9, far + 10)])).last == far + 10
+
+
+def test_a_symbol_with_many_gaps_leaves_room_for_the_others() -> None:
+    other: Key = ("ETH-USD", 0)
+    step = 2 * TOGETHER_IDS
+    ids = {KEY: IdSet([(1, 300 * step)]), other: IdSet([(1, 1), (3, 3)])}
+    holes = Holes()
+    for number in range(1, 250):
+        ids[KEY].remove_range(number * step, number * step)
+        holes.open(gap(number * step, number * step), None, 0)
+    holes.open(Gap("ETH-USD", 2, 2), None, 0)
+    first = holes.wanted(ids, 0, 0)
+    assert len(first) == WANTED_MAX
+    assert {one.symbol for one in first[:2]} == {"BTC-USD", "ETH-USD"}
+    second, third = holes.wanted(ids, 0, 0), holes.wanted(ids, 0, 0)
+    asked = [one.first_id for one in [*first, *second, *third] if one.symbol == "BTC-USD"]
+    assert sorted(asked) == [number * step for number in range(1, 250)]
+
+
+def test_where_one_comes_that_was_given_up_others_are_looked_for_again() -> None:
+    ids = {KEY: IdSet([(1, 4), (9, 9)])}
+    holes = opened(ids, (5, 8))
+    for _ in range(ABSENT_TIMES):
+        holes.absent(KEY, [(5, 8)], ids)
+    assert holes.unfillable(ids) == [gap(5, 8)]
+    ids[KEY].add(6)
+    holes.late(KEY, 6, ids[KEY], ASK_AGAIN_US)
+    assert holes.due(ids, 2 * ASK_AGAIN_US) == [(gap(5, 5), None), (gap(7, 8), None)]
+
+
+def test_many_gaps_that_ripen_together_become_one() -> None:
+    ids = {KEY: IdSet([(n, n) for n in range(1, 3000, 2)])}
+    holes = noted((1, 2999))
+    assert holes.due(ids, GRACE_US) == [(gap(2, 2998), 7)]
