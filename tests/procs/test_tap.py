@@ -177,6 +177,9 @@ def test_candles_averages_and_the_feeds_state_are_maps_too() -> None:
             "listed": True,
             "tick_size": "0.01",
             "size_step": "0.5",
+            **dict.fromkeys(("duplicates", "quarantined"), 0),
+            **dict.fromkeys(("gaps_open", "missing", "gaps_filled", "gaps_unfillable"), 0),
+            **dict.fromkeys(("lag_p50_us", "lag_p99_us")),
         }
     ]
 
