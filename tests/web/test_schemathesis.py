@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.web.filled import filled
 
-SECONDS = os.environ.get("API_CHECK_S", "25")
+SECONDS = os.environ.get("API_CHECK_S", "12")
 SEED = [] if "API_CHECK_S" in os.environ else ["--seed", "1"]
 # That the range of a request ends after it begins, and is not too long, no schema can say: such a
 # request fits the document and is refused.
