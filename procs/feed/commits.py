@@ -107,25 +107,20 @@ class Commits:
             self.holes.late(key, trade_id, ids, now.mono)
         return True
 
-    def began_anew(self, symbol: str, series: int, trade_id: int, ts_event: int) -> bool:
+    def began_anew(self, trade: Trade) -> bool:
         """Return whether an id is one that an exchange gives which has begun its ids anew.
 
-        It is far below all that were seen, or belongs to an older trade than its time says.
+        It is far below all that were seen, or it was seen and this trade is later than the newest.
+        An id that was not seen is believed: its trade cannot be counted twice.
         """
-        ids = self.ids.get((symbol, series))
+        key = (trade.symbol, trade.series)
+        ids = self.ids.get(key)
         if not self.gapless or ids is None or ids.first is None:
             return False
-        if trade_id < ids.first - JUMP_MAX:
+        if trade.trade_id < ids.first - JUMP_MAX:
             return True
-        last, newest = self.frontiers[symbol, series].last, self.newest_at.get((symbol, series))
-        if last is None or newest is None or trade_id > last:
-            return False
-        return ts_event > newest + ANEW_US
-
-    def lacks(self, symbol: str, series: int, trade_id: int) -> bool:
-        """Return whether an id has not been seen."""
-        ids = self.ids.get((symbol, series))
-        return ids is None or trade_id not in ids
+        newest = self.newest_at.get(key)
+        return newest is not None and trade.ts_event > newest + ANEW_US and trade.trade_id in ids
 
     def know(self, key: Key, intervals: Iterable[tuple[int, int]]) -> bool:
         """Count ids as seen that Postgres has; return whether some of them are news."""

@@ -126,14 +126,13 @@ class Feed(Idle):
             item = quarantined(trade.symbol, trade.trade_id, now.wall, reason, frame)
             self._quarantine(item, now)
             return
-        symbol, series, trade_id = trade.symbol, trade.series, trade.trade_id
-        if self._commits.began_anew(symbol, series, trade_id, trade.ts_event):
+        if self._commits.began_anew(trade):
             # Its id stays free: it may be that of another trade, which is still to come.
-            reason = f"{ANEW}: {trade_id}"
-            self._quarantine(quarantined(symbol, None, now.wall, reason, frame), now)
-            self._gaps.began_anew(symbol, trade_id)
+            reason = f"{ANEW}: {trade.trade_id}"
+            self._quarantine(quarantined(trade.symbol, None, now.wall, reason, frame), now)
+            self._gaps.began_anew(trade.symbol, trade.trade_id)
             return
-        if self._commits.see(symbol, series, trade_id, trade.ts_event, now):
+        if self._commits.see(trade.symbol, trade.series, trade.trade_id, trade.ts_event, now):
             self._trades.append(trade)
         else:
             self._duplicate(trade.symbol)

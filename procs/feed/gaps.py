@@ -56,8 +56,8 @@ class Gaps:
         self._unfillable: Counter[str] = Counter()
         self._promised: dict[str, int] = {}
         self._anew: set[str] = set()
-        self._jumped: dict[tuple[str, int], int] = {}
-        """The id far ahead for which a gap stands open, by (symbol, series)."""
+        self._jumped: set[tuple[str, int]] = set()
+        """The (symbol, series) for whose id far ahead a gap stands open."""
         self._look_at = 0
         self._doubted: dict[tuple[str, int], tuple[int, int]] = {}
         self._begun = False
@@ -137,7 +137,7 @@ class Gaps:
         for key, frontier in self._commits.frontiers.items():
             number, last = frontier.doubtful, frontier.last
             if number is None or last is None or number <= last + 1:
-                self._jumped.pop(key, None)
+                self._jumped.discard(key)
                 continue
             held, at = self._doubted.get(key, (None, 0))
             if held != number:
@@ -147,7 +147,7 @@ class Gaps:
                 told = self._journal([gap], JUMP, now)
                 if told is not None:
                     self._doubted[key] = (number, 0)
-                    self._jumped[key] = number
+                    self._jumped.add(key)
                     self._log.error("gap.jump", symbol=key[0], last_id=last, next_id=number)
                     sends += told
         return sends

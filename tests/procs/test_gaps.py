@@ -172,7 +172,8 @@ def test_a_beat_far_ahead_is_not_followed(one: Feeding) -> None:
 
 
 @pytest.mark.parametrize(
-    ("trade_id", "later_s", "anew"), [(5, 1, True), (999_000, 9, True), (999_999, 0, False)]
+    ("trade_id", "later_s", "anew"),
+    [(5, 0, True), (999_900, 9, True), (999_950, 9, False), (999_999, 0, False)],
 )
 def test_ids_that_begin_anew_are_quarantined_and_leave_the_old_ones_alone(
     one: Feeding, trade_id: int, later_s: int, anew: bool

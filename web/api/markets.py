@@ -14,7 +14,8 @@ from market.decimals import quotient
 from market.intervals import bucket
 from store import candle_rows
 from web import cursors
-from web.answers import Page, Refused
+from web.answers import Page
+from web.configured import symbols_of
 from web.patience import within
 from web.present import (
     Listed,
@@ -68,13 +69,7 @@ async def markets(services: Services, query: MarketsQuery) -> Page:
     Volumes are compared as turnovers in dollars; what is not known stands last. As the order lives,
     a page says what has these places now.
     """
-    keys = services.directory.all
-    if query.exchange is not None:
-        exchange = query.exchange.strip().lower()
-        keys = [key for key in keys if key[0] == exchange]
-        if not keys:
-            sentence = f"no exchange {query.exchange[:64]!r} is configured"
-            raise Refused(404, sentence, field="exchange")
+    keys = symbols_of(services, query.exchange)
     ranks = {key: _rank(services, key, query.sort) for key in keys}
     ordered = sorted(keys, key=ranks.__getitem__)
     page, cursor = cursors.part(ordered, query.limit, query.cursor)
