@@ -46,6 +46,8 @@ class TradeBatch(msgspec.Struct, frozen=True, array_like=True, tag="trades"):
     trades: list[Trade]
     prev_seq: dict[str, int | None]
     """For each symbol in the batch, the ``seq`` of the batch before that had the symbol."""
+    latest_only: bool = False
+    """The ids are times of update: whoever has one has no use for any below it."""
 
 
 class Quarantined(msgspec.Struct, frozen=True, array_like=True):
@@ -111,6 +113,11 @@ class Wanted(msgspec.Struct, frozen=True, array_like=True):
     series: int = 0
     since: int | None = None
     """``ts_event`` of the newest trade known before them, µs UTC; None where it is not known."""
+    until: int | None = None
+    """Set where nobody knows how many there are: those from this time on, µs UTC, the newest first.
+
+    ``first_id`` is then only where the ids may begin, and the calls are counted.
+    """
 
 
 class GapsWanted(msgspec.Struct, frozen=True, array_like=True, tag="gaps_wanted"):
@@ -153,6 +160,43 @@ class Seen(msgspec.Struct, frozen=True, array_like=True, tag="seen"):
     epoch: int
     seq: int
     ids: list[SeenIds]
+    gaps: list[Gap] = []
+    """The gaps that are open in Postgres: the oldest ones, where there are very many."""
+
+
+class HistoryWanted(msgspec.Struct, frozen=True, array_like=True, tag="history_wanted"):
+    """The persister asks the backfiller for an exchange's own candles; again until it has them."""
+
+    exchange: str
+    symbol: str
+    interval_s: int
+    start: int
+    """Candles that open in [start, end), µs UTC."""
+    end: int
+
+
+class HistoryCandle(msgspec.Struct, frozen=True, array_like=True):
+    """A candle as an exchange has published it. Plain decimal text, as in a trade."""
+
+    ts_open: int
+    open: str
+    high: str
+    low: str
+    close: str
+    volume: str
+    """May be 0."""
+
+
+class History(msgspec.Struct, frozen=True, array_like=True, tag="history"):
+    """An exchange's own candles: the backfiller to the persister, and by it to all once stored."""
+
+    exchange: str
+    symbol: str
+    interval_s: int
+    start: int
+    end: int
+    """All that the exchange has in [start, end), µs UTC, is in it."""
+    candles: list[HistoryCandle]
 
 
 class Candle(msgspec.Struct, frozen=True, array_like=True):
@@ -239,12 +283,51 @@ class Ticker(msgspec.Struct, frozen=True, array_like=True, tag="ticker"):
     """Σ price × size of the trades in ``volume_24h``, in units of the quote."""
 
 
+class PriceSource(msgspec.Struct, frozen=True, array_like=True):
+    """One symbol's part in a consolidated price."""
+
+    exchange: str
+    symbol: str
+    price: str
+    """The median of its last few trades: no single one moves it."""
+    ts_event: int
+    excluded: Literal["stale", "disconnected", "outlier"] | None = None
+
+
+class Consolidated(msgspec.Struct, frozen=True, array_like=True, tag="consolidated"):
+    """The price of an asset in US dollars over all exchanges, and what it was made of."""
+
+    asset: str
+    """Its code, ``BTC``."""
+    price: str | None
+    """The median of the sources that are not excluded; None where all of them are."""
+    ts_event: int
+    """Of the newest source that is not excluded; of the newest of all where none is left."""
+    sources: list[PriceSource]
+    epoch: int = 0
+    seq: int = 0
+
+
+class Day(msgspec.Struct, frozen=True, array_like=True):
+    """What an exchange itself says of a symbol's last 24 hours. None: it does not say."""
+
+    change: str | None
+    change_pct: str | None
+    high: str | None
+    low: str | None
+    turnover: str | None
+    """In units of the quote."""
+
+
 class SymbolStatus(msgspec.Struct, frozen=True, array_like=True):
     """What the feed knows of one of its symbols."""
 
     symbol: str
-    state: Literal["never received", "live", "quiet", "stale"]
-    """``quiet``: no trade for long, and none is to be expected; ``stale``: one is."""
+    state: Literal["never received", "live", "quiet", "stale", "standby"]
+    """``quiet``: no trade for long, and none is to be expected; ``stale``: one is.
+
+    ``standby``: it is not asked for as long as the symbol that it stands in for is well.
+    """
     last_recv: int | None
     trades: int
     listed: bool | None = None
@@ -269,6 +352,12 @@ class SymbolStatus(msgspec.Struct, frozen=True, array_like=True):
     """Median of ``ts_recv`` − ``ts_event`` of the last trades; may be negative."""
     lag_p99_us: int | None = None
     """99th percentile of the same."""
+    nearest: str | None = None
+    """Of one that is not listed: the symbol of the exchange that is spelled most alike."""
+    day: Day | None = None
+    """Where the exchange tells it with the price."""
+    stands_in_for: str | None = None
+    """``binance:ETH-USDT``: the symbol in whose place this one is asked for when that fails."""
 
 
 class FeedStatus(msgspec.Struct, frozen=True, array_like=True, tag="status"):
@@ -345,9 +434,12 @@ Message = (
     | GapsWanted
     | Recovered
     | Seen
+    | HistoryWanted
+    | History
     | CandleUpdate
     | Average
     | Ticker
+    | Consolidated
     | FeedStatus
     | Stored
     | ProgramTable

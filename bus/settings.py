@@ -9,14 +9,14 @@ README's table are generated from the rows below.
 import dataclasses
 import hashlib
 import os
-import re
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
 
 from bus import values
+from bus.environment import addresses, from_timescale
+from bus.environment import read_env_file as read_env_file
 from bus.errors import SettingError
 from bus.log import Log
 from bus.values import ROOT as ROOT
@@ -40,12 +40,28 @@ REPLACED = {
 """Names that users of other trackers set, and what takes their place here."""
 
 
+FINNHUB_SYMBOLS = ("ETH-USDC", "ETH-USDT", "ETH-BTC")
+"""What a token of Finnhub's alone asks for."""
+COINGECKO_COINS = ("BTC", "ETH", "ADA", "SOL", "DOT", "AVAX", "LINK", "POL", "UNI", "ATOM")
+"""What CoinGecko is asked for where it is asked for nothing in particular."""
+
+
 def _setting(
-    default: Any, parse: Callable[[str], Any], sentence: str, *, key: str = "", shown: str = ""
+    default: Any,
+    parse: Callable[[str], Any],
+    sentence: str,
+    *,
+    key: str = "",
+    shown: str = "",
+    option: tuple[str, str] | None = None,
+    secret: bool = False,
 ) -> Any:
-    """One row of the table: how the text becomes a value, and the sentence that documents it."""
-    meta = {"parse": parse, "sentence": sentence, "key": key, "shown": shown}
-    return dataclasses.field(default=default, metadata=meta)
+    """One row of the table: how the text becomes a value, and the sentence that documents it.
+
+    ``option`` is the exchange whose file is given the value, and its name there.
+    """
+    meta = {"parse": parse, "sentence": sentence, "key": key, "shown": shown, "option": option}
+    return dataclasses.field(default=default, metadata=meta, repr=not secret)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +89,56 @@ class Settings:
         values.feeds,
         "Exchanges and their symbols: `exchange:BASE-QUOTE,…;exchange:…`",
         shown=DEFAULT_FEEDS,
+    )
+    failover: dict[tuple[str, str], tuple[str, str]] = _setting(
+        None,
+        values.failover,
+        "What stands in for what, when that fails: `binance:ETH-USDT>kraken:ETH-USDT,…`",
+    )
+    series: dict[tuple[str, str], int] = _setting(
+        None,
+        values.series,
+        "Raised by one when an exchange has begun its trade ids anew: `coinbase:BTC-USD=1,…`",
+    )
+    finnhub_token: str | None = _setting(
+        None,
+        values.text,
+        "Token of Finnhub; without `finnhub` in FEEDS it asks for its three default pairs",
+        option=("finnhub", "token"),
+        secret=True,
+    )
+    finnhub_exchange: str = _setting(
+        "BINANCE",
+        values.text,
+        "The exchange whose trades Finnhub is asked for",
+        option=("finnhub", "exchange"),
+    )
+    binance_api_key: str | None = _setting(
+        None,
+        values.text,
+        "Sent to Binance's REST interface, which needs none today",
+        option=("binance", "api_key"),
+        secret=True,
+    )
+    coingecko_api_url: str | None = _setting(
+        None,
+        values.text,
+        "Another address of CoinGecko's API; set, it is asked for MONITORED_SYMBOLS",
+    )
+    ingestion_interval_ms: int = _setting(
+        10_000,
+        values.integer(1000, 3_600_000),
+        "How often CoinGecko is asked, ms; set, it is asked for MONITORED_SYMBOLS",
+        option=("coingecko", "interval_ms"),
+    )
+    monitored_symbols: tuple[str, ...] = _setting(
+        COINGECKO_COINS,
+        values.coins,
+        "Coins that CoinGecko is asked for, by id or code; set, it is asked",
+        shown=",".join(COINGECKO_COINS),
+    )
+    trade_retention_days: int = _setting(
+        7, values.integer(0, 36_500), "Days for which single trades are kept; candles stay for ever"
     )
     stale_after_s: int = _setting(
         15, values.integer(1, 86400), "Age in seconds after which a price may be called stale"
@@ -175,6 +241,8 @@ class Settings:
     http_head_within_s: int = _setting(
         10, values.integer(1, 3600), "Seconds that the headers of a request may take; then cut"
     )
+    standby: frozenset[tuple[str, str]] = frozenset()
+    """Those of ``feeds`` that are only there to stand in for others."""
     addresses: dict[str, str] = dataclasses.field(default_factory=dict)
     """``<EXCHANGE>_WS_URL`` and ``<EXCHANGE>_REST_URL`` that were set, by that name."""
 
@@ -188,6 +256,23 @@ class Settings:
             base = f"127.0.0.1:{self.simulator_port}/{exchange}"
             found = f"ws://{base}/ws" if kind == "WS" else f"http://{base}/rest"
         return found
+
+    def options(self, exchange: str) -> dict[str, str]:
+        """Return what an exchange's file is given of the settings, those that have a value."""
+        found = {}
+        for field in dataclasses.fields(self):
+            option = field.metadata.get("option")
+            value = getattr(self, field.name)
+            if option is not None and option[0] == exchange and value is not None:
+                found[option[1]] = str(value)
+        return found
+
+    def key_of(self, exchange: str, option: str) -> str:
+        """Return the name in the environment of what an exchange's file is given."""
+        for field in dataclasses.fields(self):
+            if field.metadata.get("option") == (exchange, option):
+                return field.metadata["key"] or field.name.upper()
+        raise KeyError(f"{exchange} has no option {option}")
 
     @property
     def run_dir(self) -> Path:
@@ -232,42 +317,6 @@ def rows() -> list[tuple[str, str, str]]:
     return [*out, *FAMILIES]
 
 
-def read_env_file(path: Path) -> dict[str, str]:
-    """Return the ``KEY=value`` lines of a file; none where there is no file.
-
-    Quotes around a value are taken off; without them a value ends where `` #`` begins.
-
-    Raises:
-        SettingError: it cannot be read, or a line is something else.
-    """
-    found: dict[str, str] = {}
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return found
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingError(
-            str(path.name), f"cannot be read ({error})", "mend or remove the file"
-        ) from None
-    for number, raw in enumerate(lines, 1):
-        line = raw.strip()
-        if not line or line.startswith("#"):
-            continue
-        key, equals, value = line.removeprefix("export ").partition("=")
-        if not equals or not key.strip().isidentifier():
-            raise SettingError(path.name, f"line {number} sets nothing", "write KEY=value")
-        found[key.strip()] = _unquoted(value.strip())
-    return found
-
-
-def _unquoted(value: str) -> str:
-    if value[:1] in ("'", '"') and (end := value.find(value[0], 1)) > 0:
-        rest = value[end + 1 :].strip()
-        if not rest or rest.startswith("#"):
-            return value[1:end]
-    return "" if value.startswith("#") else re.split(r"\s#", value, maxsplit=1)[0].rstrip()
-
-
 def load(environ: Mapping[str, str] | None = None) -> Settings:
     """Return the settings from ``environ``; without it, from the environment over ``.env``.
 
@@ -276,7 +325,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     """
     if environ is None:
         environ = {**read_env_file(ROOT / ".env"), **os.environ}
-    found: dict[str, Any] = {"feeds": values.feeds(DEFAULT_FEEDS)}
+    found: dict[str, Any] = {"feeds": values.feeds(DEFAULT_FEEDS), "failover": {}, "series": {}}
     for field in dataclasses.fields(Settings):
         if "parse" not in field.metadata:
             continue
@@ -289,47 +338,27 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
                 raise SettingError(key, wrong.found, wrong.advice) from None
     if "data_dir" in found:
         found.setdefault("tap_keys_dir", found["data_dir"] / "tap-keys")
-    if "database_url" not in found and (built := _from_timescale(environ)):
+    if "database_url" not in found and (built := from_timescale(environ)):
         found["database_url"] = built
-    found["addresses"] = _addresses(environ)
+    found["addresses"] = addresses(environ, REPLACED)
+    found |= _more_feeds(found)
     return Settings(**found)
 
 
-def _from_timescale(environ: Mapping[str, str]) -> str | None:
-    host = environ.get("TIMESCALE_HOST", "").strip()
-    if not host:
-        return None
-    user = quote(environ.get("TIMESCALE_USER", "postgres"), safe="")
-    password = quote(environ.get("TIMESCALE_PASSWORD", ""), safe="")
-    name = quote(environ.get("TIMESCALE_DATABASE", "postgres"), safe="")
-    port = environ.get("TIMESCALE_PORT", "5432").strip()
-    try:
-        values.integer(1, 65535)(port)
-    except values.Wrong as wrong:
-        raise SettingError("TIMESCALE_PORT", wrong.found, wrong.advice) from None
-    return f"postgresql://{user}{':' + password if password else ''}@{host}:{port}/{name}"
-
-
-def _addresses(environ: Mapping[str, str]) -> dict[str, str]:
-    found = {}
-    for key, value in environ.items():
-        kind = re.fullmatch(r"[A-Z][A-Z0-9]*_(WS|REST)_URL", key)
-        if not kind or not value.strip() or key in REPLACED:
-            continue
-        wanted = ("ws", "wss") if kind[1] == "WS" else ("http", "https")
-        try:
-            parts = urlsplit(value.strip())
-            good = parts.scheme in wanted and bool(parts.hostname) and parts.port != 0
-        except ValueError:  # a bracket that does not close, a port that is no number
-            good = False
-        if not good:
-            raise SettingError(
-                key,
-                repr(value),
-                f"give an address that begins with {wanted[1]}:// or {wanted[0]}://",
-            )
-        found[key] = value.strip().rstrip("/")
-    return found
+def _more_feeds(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``feeds`` with what other settings add to it, and which of them only stand in."""
+    feeds: dict[str, tuple[str, ...]] = dict(found["feeds"])
+    if "finnhub_token" in found:
+        feeds.setdefault("finnhub", FINNHUB_SYMBOLS)
+    if found.keys() & {"coingecko_api_url", "ingestion_interval_ms", "monitored_symbols"}:
+        coins = found.get("monitored_symbols", COINGECKO_COINS)
+        feeds.setdefault("coingecko", tuple(f"{coin}-USD" for coin in coins))
+    standby = set()
+    for exchange, symbol in found["failover"]:
+        if symbol not in feeds.get(exchange, ()):
+            feeds[exchange] = (*feeds.get(exchange, ()), symbol)
+            standby.add((exchange, symbol))
+    return {"feeds": feeds, "standby": frozenset(standby)}
 
 
 def warn(environ: Mapping[str, str], log: Log) -> None:

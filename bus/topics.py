@@ -2,7 +2,7 @@
 
 Every topic ends with a dot, because a ZeroMQ subscription is a prefix: without it
 ``ticker.binance.BTC`` would also get ``BTCUP``. The public ones (CONTRACTS of the tap) are trade,
-ticker, candle, average and status.
+ticker, candle, average, consolidated and status.
 """
 
 INTERVAL_NAMES = {
@@ -45,6 +45,16 @@ def corrected(interval_s: int, exchange: str, symbol: str) -> bytes:
 def average(exchange: str, symbol: str) -> bytes:
     """The hour's average of one symbol."""
     return f"average.{exchange}.{symbol}.".encode()
+
+
+def consolidated(asset: str) -> bytes:
+    """The price of one asset over all exchanges."""
+    return f"consolidated.{asset}.".encode()
+
+
+def history(exchange: str, symbol: str) -> bytes:
+    """Candles of an exchange's own that were stored."""
+    return f"history.{exchange}.{symbol}.".encode()
 
 
 def status(exchange: str) -> bytes:

@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from bus.coins import ASSETS, COIN_IDS, RENAMED
+
 ROOT = Path(__file__).resolve().parent.parent
 """The project's folder."""
 
@@ -85,6 +87,59 @@ def feeds(value: str) -> dict[str, tuple[str, ...]]:
             raise Wrong(f"{exchange} twice", "name each exchange once")
         found[exchange] = symbols
     return found
+
+
+def coins(value: str) -> tuple[str, ...]:
+    """Return the codes of coins that are given by their code or by their id at CoinGecko."""
+    codes = {asset.code for asset in ASSETS}
+    found = []
+    for name in filter(None, (part.strip() for part in value.split(","))):
+        code = COIN_IDS.get(name.lower()) or RENAMED.get(name.upper(), name.upper())
+        if code not in codes:
+            raise Wrong(repr(name), f"name coins such as {', '.join(sorted(COIN_IDS)[:4])}")
+        found.append(code)
+    return tuple(dict.fromkeys(found))
+
+
+def series(value: str) -> dict[tuple[str, str], int]:
+    """Return the series of each (exchange, symbol)."""
+    found = {}
+    for part in filter(None, (part.strip() for part in value.split(","))):
+        name, equals, number = part.partition("=")
+        try:
+            key = _place(name)
+            found[key] = integer(0, 1_000_000)(number.strip())
+        except Wrong:
+            equals = ""
+        if not equals:
+            raise Wrong(repr(part), "write exchange:BASE-QUOTE=1,… as in coinbase:BTC-USD=1")
+    return found
+
+
+def failover(value: str) -> dict[tuple[str, str], tuple[str, str]]:
+    """Return the (exchange, symbol) that each stands in for, by the one that stands in."""
+    found: dict[tuple[str, str], tuple[str, str]] = {}
+    for part in filter(None, (part.strip() for part in value.split(","))):
+        try:
+            primary, standby = map(_place, part.split(">"))
+        except ValueError:
+            primary = standby = ("", "")
+        if primary == standby:
+            raise Wrong(repr(part), "write binance:ETH-USDT>kraken:ETH-USDT,…")
+        if standby in found:
+            raise Wrong(f"{':'.join(standby)} twice", "let each stand in for one symbol")
+        found[standby] = primary
+    chained = [":".join(one) for one in found.values() if one in found]
+    if chained:
+        raise Wrong(f"{chained[0]} on both sides", "let none that stands in have one of its own")
+    return found
+
+
+def _place(name: str) -> tuple[str, str]:
+    (exchange, symbols), *more = feeds(name).items()
+    if more or len(symbols) > 1:
+        raise Wrong(repr(name), "name one symbol")
+    return exchange, symbols[0]
 
 
 def database_url(value: str) -> str:

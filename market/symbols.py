@@ -7,35 +7,12 @@ symbol) or an asset's id (``bitcoin``). One table of assets and renames, used ev
 
 import difflib
 from collections.abc import Mapping
-from typing import NamedTuple
 
+from bus.coins import ASSETS as ASSETS
+from bus.coins import COIN_IDS, RENAMED
+from bus.coins import Asset as Asset
 from bus.errors import NoDollarPrice, UnknownSymbol
 
-
-class Asset(NamedTuple):
-    """A coin: its code, its id at CoinGecko, its name."""
-
-    code: str
-    coin_id: str
-    name: str
-
-
-ASSETS = (
-    Asset("BTC", "bitcoin", "Bitcoin"),
-    Asset("ETH", "ethereum", "Ethereum"),
-    Asset("SOL", "solana", "Solana"),
-    Asset("XRP", "ripple", "XRP"),
-    Asset("DOGE", "dogecoin", "Dogecoin"),
-    Asset("ADA", "cardano", "Cardano"),
-    Asset("DOT", "polkadot", "Polkadot"),
-    Asset("AVAX", "avalanche-2", "Avalanche"),
-    Asset("LINK", "chainlink", "Chainlink"),
-    Asset("POL", "polygon-ecosystem-token", "POL (formerly MATIC)"),
-    Asset("UNI", "uniswap", "Uniswap"),
-    Asset("ATOM", "cosmos", "Cosmos Hub"),
-)
-RENAMED = {"MATIC": "POL", "XBT": "BTC", "XDG": "DOGE"}
-"""Codes that were renamed, or that one exchange spells its own way."""
 DOLLARS = frozenset(
     ("USD", "USDT", "USDC", "FDUSD", "TUSD", "DAI", "USDP", "PYUSD", "BUSD", "USD1", "RLUSD")
 )
@@ -43,7 +20,6 @@ DOLLARS = frozenset(
 
 The SQL function ``is_dollar`` says the same to the views.
 """
-_COIN_IDS = {asset.coin_id: asset.code for asset in ASSETS} | {"matic-network": "POL"}
 _IDS = {asset.code: asset.coin_id for asset in ASSETS}
 _COMPARED_CHARS = 24
 """Of an unknown name so many are compared with the known ones: comparing costs their square."""
@@ -139,7 +115,7 @@ class Directory:
         where, name, _ = self._read(text, None)
         traded = base(found[1])
         coins = (traded, *_old_codes(traded))
-        if name.upper() not in coins and _COIN_IDS.get(name.lower()) != traded:
+        if name.upper() not in coins and COIN_IDS.get(name.lower()) != traded:
             return found
         in_dollars = self._coins.get((where, traded))
         if in_dollars is None:
@@ -156,7 +132,7 @@ class Directory:
         wanted = name.upper().replace("/", "-").replace("_", "-")
         # An id may be spelled like a pair (avalanche-2), or like another coin's code (BITCOIN).
         if "-" not in wanted or (where or None, wanted) not in self._found:
-            wanted = _COIN_IDS.get(name.lower(), wanted)
+            wanted = COIN_IDS.get(name.lower(), wanted)
         return where or None, name, wanted
 
     def name_of(self, exchange: str, symbol: str) -> str:

@@ -28,6 +28,8 @@ IMPURE = {
 }
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "base"}
 FILE_LINES_MAX = 400
+TABLES = {"bus/messages.py": 600}
+"""One table each, which is read by looking something up, and may be longer."""
 FUNCTION_LINES_MAX = 70
 GENERATED = [*generate.GENERATORS, *web_generate.GENERATORS]
 TOUCHES_DECIMALS = ("feed", "backfiller", "aggregator", "persister", "tap", "web")
@@ -71,7 +73,7 @@ def test_imports_point_one_way() -> None:
 
 
 def test_the_messages_import_nothing_of_ours_and_the_domain_only_what_is_pure() -> None:
-    pure = {"bus.messages", "bus.errors", "bus.topics", "market"}
+    pure = {"bus.messages", "bus.errors", "bus.topics", "bus.coins", "market"}
     allowed = {"bus.messages": set[str](), "market": pure}
     wrong = []
     for path in [ROOT / "bus" / "messages.py", *_python("market")]:
@@ -118,7 +120,7 @@ def test_files_and_functions_fit() -> None:
     wrong = []
     for path in _python(*PACKAGES, "tests", "bench"):
         lines = len(path.read_text(encoding="utf-8").splitlines())
-        if lines > FILE_LINES_MAX:
+        if lines > TABLES.get(_shown(path), FILE_LINES_MAX):
             wrong.append(f"{_shown(path)} has {lines} lines")
         for node in ast.walk(_tree(path)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):

@@ -18,7 +18,7 @@ from web import times
 from web.frames.fields import CoinId, Exchange, Moment, Percent, Price, Size, Symbol
 from web.services import Services
 
-State = Literal["never received", "live", "quiet", "stale"]
+State = Literal["never received", "live", "quiet", "stale", "standby"]
 _NOTHING = (None,) * 10
 _ASSET_NAMES = {asset.code: asset.name for asset in ASSETS}
 

@@ -67,8 +67,14 @@ class Feed(Idle):
         keep_bad_frames: Callable[[Iterable[str]], None],
     ) -> None:
         self._exchange = exchange
+        self._gapless = exchange.ids == "consecutive"
         self._commits = Commits(
-            exchange.name, journal, health, log, keep_us=keep_us, gapless=exchange.gapless
+            exchange.name,
+            journal,
+            health,
+            log,
+            keep_us=keep_us,
+            gapless=self._gapless,
         )
         self._gaps = Gaps(exchange.name, self._commits, health, log)
         self._health = health
@@ -304,7 +310,7 @@ class Feed(Idle):
             attempt=line.attempt if line else 0,
             next_try=line.next_try if line else None,
             reason=line.reason if line else None,
-            gapless=self._exchange.gapless,
+            gapless=self._gapless,
             symbols=[self.listings.of(one) for one in symbols] if self.listings else symbols,
             journal_ok=self._commits.journal_ok,
             ts=now.wall,

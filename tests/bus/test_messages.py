@@ -77,8 +77,9 @@ def test_what_an_older_or_a_newer_tickwire_sends_is_understood(
 def test_the_tags_are_all_different_and_never_change() -> None:
     tags = [kind.__struct_config__.tag for kind in KINDS]
     assert sorted(tags) == [
-        *("average", "candle", "gap_opened", "gap_unfillable", "gaps_wanted"),
-        *("heartbeat", "programs", "quarantine", "recovered", "seen", "status", "stored"),
+        *("average", "candle", "consolidated", "gap_opened", "gap_unfillable", "gaps_wanted"),
+        *("heartbeat", "history", "history_wanted", "programs", "quarantine", "recovered", "seen"),
+        *("status", "stored"),
         *("ticker", "trades"),
     ]
 

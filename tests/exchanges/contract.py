@@ -7,7 +7,7 @@ check knows a vendor: what must be known of one beforehand is in ``samples``.
 import json
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 from urllib.parse import urlsplit
 
 from msgspec.structs import replace
@@ -24,7 +24,7 @@ from bus.messages import (
     encode,
 )
 from market.decimals import check
-from procs.feed.exchanges import ID_MAX, Beat, Closing, Event, Exchange, Paged, Refused
+from procs.feed.exchanges import ID_MAX, Beat, Closing, Event, Exchange, Ids, Paged, Refused
 from procs.simulator.exchanges import exchanges as simulated
 from tests.exchanges import garbage, paging, samples
 from tests.fix_recordings import Recording, frames
@@ -95,9 +95,9 @@ def it_says_who_it_is(kind: Kind, recorded: Recorded) -> None:
     assert exchange.websocket_url.startswith("wss://")
     assert exchange.rest_url.startswith("https://")
     assert exchange.lifetime_s is None or exchange.lifetime_s > 0
-    assert isinstance(exchange.gapless, bool)
+    assert exchange.ids in get_args(Ids)
     if isinstance(exchange, Paged):
-        assert exchange.gapless, "what cannot be missing needs no pages"
+        assert exchange.ids == "consecutive", "what cannot be missing needs no pages"
         assert 0 < exchange.rest_per_s <= REST_PER_S_MAX
 
 
@@ -172,7 +172,7 @@ def its_ids_have_no_hole_where_it_says_so(kind: Kind, recorded: Recorded) -> Non
     for trade in trades_of(kind, recorded):
         ids.setdefault((trade.symbol, trade.series), {})[trade.trade_id] = None
     for found in map(list, ids.values()):
-        if kind.gapless:
+        if kind.ids == "consecutive":
             assert found == list(range(found[0], found[0] + len(found)))
 
 

@@ -16,7 +16,17 @@ import msgspec
 from bus.errors import BadDecimal, BadFrame
 from bus.messages import Side, Trade, Wanted
 from market.decimals import check
-from procs.feed.exchanges import Beat, Event, Listing, Refused, TradeEvent, page, quarantined, step
+from procs.feed.exchanges import (
+    Beat,
+    Event,
+    Ids,
+    Listing,
+    Refused,
+    TradeEvent,
+    page,
+    quarantined,
+    step,
+)
 
 
 class _Trade(msgspec.Struct, array_like=True, tag="t"):
@@ -57,7 +67,7 @@ class Exchange:
     name = "quayside"
     websocket_url = "wss://feed.quayside.invalid"
     rest_url = "https://api.quayside.invalid"
-    gapless = True
+    ids: Ids = "consecutive"
     lifetime_s: float | None = None
     rest_per_s = 10.0
 

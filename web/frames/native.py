@@ -120,7 +120,7 @@ class FeedSymbol(Struct):
 
     symbol: Symbol
     state: Annotated[
-        Literal["never received", "live", "quiet", "stale"],
+        Literal["never received", "live", "quiet", "stale", "standby"],
         Meta(description="quiet: no trade for long, and none is due; stale: one is"),
     ]
     last_recv: Annotated[EpochMs | None, Meta(description="Its last trade came: epoch ms, UTC")]

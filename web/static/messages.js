@@ -191,8 +191,8 @@
  *
  * @typedef {object} FeedSymbol
  * @property {string} symbol BASE-QUOTE in capitals
- * @property {"live" | "never received" | "quiet" | "stale"} state quiet: no trade for long, and
- *   none is due; stale: one is
+ * @property {"live" | "never received" | "quiet" | "stale" | "standby"} state quiet: no trade for
+ *   long, and none is due; stale: one is
  * @property {number | null} last_recv Its last trade came: epoch ms, UTC
  * @property {number} trades Since the feed started
  */

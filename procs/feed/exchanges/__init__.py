@@ -3,18 +3,19 @@
 A file's name is the exchange's name; it offers one class ``Exchange`` that satisfies the protocol
 of that name below. ``parse`` and the rest are pure: bytes in, events out. The feed and the tests
 treat all exchanges alike; nothing outside the file knows a vendor's words. Where missing trades can
-be had by REST, the class is ``Paged`` too.
+be had by REST, the class is ``Paged`` too, where candles can, ``Historic``, where a list of all
+that is traded can, ``Catalogued``; one with settings of its own is ``Configured``.
 """
 
 import importlib
 import pkgutil
-from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple, Protocol, cast, runtime_checkable
 
 import msgspec
 
 from bus.errors import BadDecimal, BadFrame
-from bus.messages import Quarantined, Trade, Wanted
+from bus.messages import HistoryCandle, Quarantined, Trade, Wanted
 from market.decimals import check
 
 FRAME_KEPT = 4096
@@ -57,6 +58,15 @@ class Listing(NamedTuple):
     """The smallest step of the size."""
 
 
+Ids = Literal["consecutive", "latest", "none"]
+"""What an exchange's trade ids are good for.
+
+``consecutive``: any missing one is a gap. ``latest``: they are times of update, and whoever has one
+has no use for any below it. ``none``: there are none; the trades have id 0, and the feed numbers
+them.
+"""
+
+
 class Exchange(Protocol):
     """What the feed needs to know of an exchange."""
 
@@ -65,8 +75,7 @@ class Exchange(Protocol):
     """The public address."""
     rest_url: str
     """The public address of the REST interface."""
-    gapless: bool
-    """True when trade ids are consecutive, so that any missing one is a gap."""
+    ids: Ids
     lifetime_s: float | None
     """Seconds after which the exchange cuts every connection; None when it does not."""
 
@@ -132,6 +141,72 @@ class Paged(Exchange, Protocol):
         Raises:
             BadFrame: not JSON, not a list of trades, or one of them without id.
         """
+
+
+@runtime_checkable
+class Configured(Exchange, Protocol):
+    """An exchange that has settings of its own (``Settings.options``), such as a key."""
+
+    needs: tuple[str, ...]
+    """Those without which there is no use in asking."""
+    headers: Mapping[str, str]
+    """What each question by REST carries, once configured."""
+
+    def configure(self, options: Mapping[str, str]) -> None:
+        """Take the settings, before anything else is asked for."""
+
+
+@runtime_checkable
+class Historic(Exchange, Protocol):
+    """An exchange that publishes candles of the past by REST."""
+
+    candles_per_page: int
+
+    def candles_url(self, base: str, symbol: str, interval_s: int, start: int, end: int) -> str:
+        """Return the address of the candles that open in [start, end), µs UTC.
+
+        Both are multiples of the interval (60, 3600 or 86400), and no more than
+        ``candles_per_page`` of them apart.
+        """
+
+    def parse_candles(self, symbol: str, interval_s: int, body: bytes) -> list[HistoryCandle]:
+        """Return the candles of an answer with HTTP 200, rising; there may be more than asked for.
+
+        Raises:
+            BadFrame: not JSON, or not a list of candles.
+        """
+
+
+@runtime_checkable
+class Catalogued(Exchange, Protocol):
+    """An exchange that says what it trades."""
+
+    def catalogue_url(self, base: str) -> str:
+        """Return the address of the list of all that is traded."""
+
+    def parse_catalogue(self, body: bytes) -> list[str]:
+        """Return the symbols, ``ETH-USDT``, of an answer with HTTP 200.
+
+        Raises:
+            BadFrame: it is no such list.
+        """
+
+
+def make(name: str, symbols: tuple[str, ...], options: Mapping[str, str]) -> Exchange:
+    """Return the exchange of that name for these symbols, configured.
+
+    Raises:
+        ModuleNotFoundError: there is no such file.
+    """
+    made = load(name)(symbols)
+    if isinstance(made, Configured):
+        made.configure(options)
+    return made
+
+
+def headers_of(exchange: Exchange) -> Mapping[str, str]:
+    """Return what each question to it by REST carries."""
+    return exchange.headers if isinstance(exchange, Configured) else {}
 
 
 def names() -> list[str]:

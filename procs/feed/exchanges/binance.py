@@ -28,6 +28,7 @@ trade lookup"; for the key, the change log of binance-connector-python 3.2.0.)
 """
 
 import json
+from collections.abc import Mapping
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
@@ -39,6 +40,7 @@ from market.symbols import pair
 from procs.feed.exchanges import (
     Closing,
     Event,
+    Ids,
     Listing,
     Refused,
     TradeEvent,
@@ -110,13 +112,20 @@ class Exchange:
     name = "binance"
     websocket_url = "wss://stream.binance.com:9443/stream"
     rest_url = "https://api.binance.com"
-    gapless = True
+    ids: Ids = "consecutive"
     lifetime_s: float | None = 86400.0
     rest_per_s = 2.0
+    needs: tuple[str, ...] = ()
 
     def __init__(self, symbols: tuple[str, ...]) -> None:
         self._symbols = {pair(symbol): symbol for symbol in symbols}
         self._request_id = 0
+        self.headers: Mapping[str, str] = {}
+
+    def configure(self, options: Mapping[str, str]) -> None:
+        """Send the key, if there is one, with each question; none is needed."""
+        if "api_key" in options:
+            self.headers = {"X-MBX-APIKEY": options["api_key"]}
 
     def connect_url(self, base: str) -> str:
         """Return the combined stream's address; ``…:9443/ws`` and ``…/stream`` are both taken."""

@@ -40,6 +40,7 @@ from market.decimals import check
 from procs.feed.exchanges import (
     Beat,
     Event,
+    Ids,
     Listing,
     Refused,
     TradeEvent,
@@ -117,7 +118,7 @@ class Exchange:
     name = "coinbase"
     websocket_url = "wss://ws-feed.exchange.coinbase.com"
     rest_url = "https://api.exchange.coinbase.com"
-    gapless = True
+    ids: Ids = "consecutive"
     lifetime_s: float | None = None
     rest_per_s = 5.0
 
