@@ -81,7 +81,8 @@ def test_each_topic_is_documented() -> None:
     }
     assert written
     for name, function in written.items():
-        arguments = {"exchange": "<exchange>", "symbol": "<symbol>", "program": "<program>"}
+        names = ("exchange", "symbol", "program", "asset")
+        arguments = {name: f"<{name}>" for name in names}
         given = {key: arguments.get(key, 60) for key in function.__annotations__ if key != "return"}
         topic = function(**given).decode().replace(".1m.", ".<interval>.")
         assert spans(cells_of(text, name)[1]) == [topic]
