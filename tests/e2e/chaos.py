@@ -139,7 +139,7 @@ class Chaos:
         """Return the faults that the running simulator can be asked for, by its names."""
         found = set()
         for name in SIMULATED.values():
-            path = f"/faults?exchange={next(iter(self.proxies))}&{name}=0"
+            path = f"/faults?{name}=0"
             with suppress(ValueError):
                 if ask(self.stack.settings.simulator_port, "POST", path)[0] == 200:
                     found.add(name)

@@ -32,6 +32,8 @@ SIMULATED = {
     "doubles": "dup",
     "disorder": "reorder",
     "garbage": "garbage",
+    "too long": "huge",
+    "half a frame": "cut",
     "REST fails": "rest_fail",
 }
 """Kinds of fault that the simulator does, by its own name of them."""
@@ -181,14 +183,16 @@ class Harm:
     # ---- exchanges
 
     def _simulated(self, fault: Fault) -> Heal:
-        where = f"/faults?exchange={fault.target}&{SIMULATED[fault.kind]}="
+        name = SIMULATED[fault.kind]
 
         def say(amount: float) -> bool:
             try:
-                status, _ = ask(self._stack.settings.simulator_port, "POST", f"{where}{amount:g}")
+                status, _ = ask(
+                    self._stack.settings.simulator_port, "POST", f"/faults?{name}={amount:g}"
+                )
             except OSError:
                 return False
-            assert status == 200, f"{where}: {status}"
+            assert status == 200, f"{name}: {status}"
             return True
 
         if not say(fault.amount):

@@ -66,12 +66,14 @@ KINDS: dict[str, Kind] = {
     "late": Kind(2, "exchange", (1.0, 5.0), (0.01, 0.5)),
     "narrow": Kind(2, "exchange", (1.0, 5.0), (20_000, 400_000)),
     "sliced": Kind(2, "exchange", (1.0, 5.0)),
-    # What the exchange does, by the simulator's own faults.
-    "holes": Kind(3, "exchange", (1.0, 5.0), (0.01, 0.17)),
-    "doubles": Kind(2, "exchange", (1.0, 5.0), (0.05, 1.0)),
-    "disorder": Kind(2, "exchange", (1.0, 5.0), (5, 200)),
-    "garbage": Kind(2, "exchange", (1.0, 5.0), (0.01, 0.3)),
-    "REST fails": Kind(2, "exchange", (1.0, 5.0), (0.1, 1.0)),
+    # What exchanges do, all of them at once, by the simulator's own faults.
+    "holes": Kind(3, "", (1.0, 5.0), (0.01, 0.17)),
+    "doubles": Kind(2, "", (1.0, 5.0), (0.05, 1.0)),
+    "disorder": Kind(2, "", (1.0, 5.0), (5, 200)),
+    "garbage": Kind(2, "", (1.0, 5.0), (0.001, 0.01)),
+    "too long": Kind(1, "", (1.0, 5.0), (0.00002, 0.0002)),
+    "half a frame": Kind(2, "", (1.0, 5.0), (0.0001, 0.001)),
+    "REST fails": Kind(2, "", (1.0, 5.0), (0.1, 1.0)),
 }
 DISKS = {"disk full", "journal disk full"}
 WHOLE = {"kill -9 of supervisord", "kill -9 of the launcher", "kill -9 of all"}
@@ -117,5 +119,5 @@ def plan(
             targets = [one for one in targets if one not in NEVER_HUNG]
         target = chance.choice(targets)
         length_s, amount = chance.uniform(*kind.length_s), chance.uniform(*kind.amount)
-        found.append(Fault(round(at_s, 2), name, target, round(length_s, 2), round(amount, 3)))
+        found.append(Fault(round(at_s, 2), name, target, round(length_s, 2), round(amount, 5)))
     return found
