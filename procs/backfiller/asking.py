@@ -14,14 +14,14 @@ import time
 from msgspec.structs import replace
 
 from bus.actor import Instant
-from bus.errors import BadFrame
+from bus.errors import BadFrame, Throttled, WrongQuestion
 from bus.heartbeat import Health
 from bus.log import Log
 from bus.messages import Quarantined, Recovered, Trade, Wanted
 from market.backoff import Backoff
 from procs.backfiller.wishes import Wishes
 from procs.feed.attempt import sentence
-from procs.feed.exchanges import Paged, TradeEvent
+from procs.feed.exchanges import Paged, PagedByTime, TradeEvent
 from procs.feed.rest import Answer, get
 
 PAGE_BYTES_MAX = 8 << 20
@@ -75,7 +75,7 @@ class Asking:
         self._rest_url = rest_url
         self._health = health
         self._log = log
-        self._wishes = Wishes()
+        self._wishes = Wishes(exchange.page_trades if isinstance(exchange, PagedByTime) else None)
         self._call: Call | None = None
         self._backoff = Backoff(RETRY_BASE_S, RETRY_CAP_S)
         self._not_before = 0
@@ -124,7 +124,12 @@ class Asking:
             return None
         try:
             found = self._exchange.parse_page(call.asked.symbol, call.answer.body, call.ts_recv)
+        except Throttled as limited:
+            self._wait(str(limited), LIMITED_S, now)
+            return None
         except BadFrame as bad:
+            if isinstance(bad, WrongQuestion):
+                self._wishes.drop(call.asked)
             self._failed(str(bad), now)
             return None
         self._backoff.data_flowed()
@@ -133,7 +138,8 @@ class Asking:
 
     def _settle(self, asked: Wanted, found: tuple[TradeEvent, ...]) -> Recovered | None:
         once = {one.trade_id: one for one in reversed(found) if one.trade_id is not None}
-        settled = self._wishes.settle(asked, sorted(once))
+        times = {number: one.ts_event for number, one in once.items() if isinstance(one, Trade)}
+        settled = self._wishes.settle(asked, sorted(once), times)
         series = asked.series
         brought = [
             replace(one, series=series) if series else one
