@@ -172,6 +172,8 @@ class Historic(Exchange, Protocol):
     def parse_candles(self, symbol: str, interval_s: int, body: bytes) -> list[HistoryCandle]:
         """Return the candles of an answer with HTTP 200, rising; there may be more than asked for.
 
+        One that cannot be true is left out (``procs.feed.published``).
+
         Raises:
             BadFrame: not JSON, or not a list of candles.
         """
