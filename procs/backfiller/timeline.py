@@ -76,7 +76,7 @@ class Timeline:
         if above is None:
             return below.at if below is not None and newest_known else None
         if below is None:
-            return max(0, above.since - self._distance(trade_id, above) * 2**tries)
+            return max(0, above.since - (self._distance(trade_id, above) << tries))
         span = above.since - below.at
         if tries % 2:  # what is spread unevenly is halved at least with every other try
             return below.at + max(0, span // 2)
@@ -94,7 +94,8 @@ class Timeline:
         """Return whether an answer that has nothing of a range means that there is nothing of it.
 
         To be asked before the answer is learned from. It does when it reaches back to the beginning
-        of all, when nothing follows what is known to be before the range, or at the end of patience.
+        of all, when nothing follows what is known to be before the range, and at last after too
+        many tries.
         """
         if tries >= TRIES_MAX:
             return True

@@ -56,7 +56,7 @@ class Wish:
         first, last = self.missing[0]
         since, until = self.wanted.since, self.wanted.until
         if until is not None and not self._reached:
-            since = max(0, until - LEAD_US * 8**self._answers)
+            since = max(0, until - (LEAD_US << 3 * self._answers))
         elif until is not None or since is None or self._hinted:
             since = timeline.ask_from(first, self._tries, newest_known=self._newest_known)
         return replace(self.wanted, first_id=first, last_id=last, since=since)

@@ -1,4 +1,4 @@
-"""What an exchange is asked for whose pages rise from a time, by values: all comes, in few calls."""
+"""What an exchange is asked for whose pages rise from a time, by values: all, in few calls."""
 
 from bisect import bisect_left
 from itertools import accumulate
