@@ -64,6 +64,8 @@ class Aggregator(Idle):
         self._followers: dict[str, Follower] = {}
         self._changed: Coalescer[tuple[str, str], None] = Coalescer(PUBLISH_EVERY_US)
         self._dirty: dict[tuple[str, str], set[Key]] = {}
+        self._partly: dict[tuple[str, str], set[Key]] = {}
+        """Candles that were published as partial: a base brings what they lacked."""
         self._held = Held()
         self._loading: Loading | None = load()
         self._based = False
@@ -168,6 +170,8 @@ class Aggregator(Idle):
             return []
         symbol, interval_s, ts_open = key
         partial = memory.is_partial(symbol, ts_open)
+        if partial:
+            self._partly.setdefault((memory.exchange, symbol), set()).add(key)
         update = candle.update(memory.exchange, key, made, closed=closed, partial=partial)
         sends = [self._publish(update)]
         if interval_s == HOUR_S:
@@ -246,7 +250,9 @@ class Aggregator(Idle):
                 if not memory.closed(key, 0):
                     self._dirty.setdefault((exchange, key[0]), set()).add(key)
             for symbol in memory.last:
-                self._changed.offer((exchange, symbol), None)
+                where = (exchange, symbol)
+                self._dirty.setdefault(where, set()).update(self._partly.pop(where, ()))
+                self._changed.offer(where, None)
 
     def _follow(self, exchange: str, position: tuple[int, int]) -> None:
         follower = self._followers.get(exchange)

@@ -153,16 +153,17 @@ class Chaos:
         Raises:
             AssertionError: something is not exact; it names the seed and what was done.
         """
-        began = time.monotonic()
-        number = 0
+        number, hurt_s = 0, 0.0
         try:
             self._look(first=True)
-            while (left_s := self._wish.seconds - (time.monotonic() - began)) > 0:
+            while hurt_s < self._wish.seconds:
                 number += 1
-                self._round(number, min(self._wish.round_s, left_s))
+                seconds = min(self._wish.round_s, self._wish.seconds - hurt_s)
+                self._round(number, seconds)
+                hurt_s += seconds
             with self.stack.at_rest(within=RESTS_WITHIN_S) as executed:
                 self.audit.look_at_everything(executed)
-            self._finish(time.monotonic() - began)
+            self._finish(hurt_s)
         except AssertionError as failure:
             done = "\n".join(self.log[-60:])
             raise AssertionError(
@@ -241,13 +242,22 @@ class Chaos:
         """Wait until everything works and rests; compare."""
         began = time.monotonic()
         eventually(self._works, within=WORKS_WITHIN_S)
+        works = time.monotonic()
         eventually(self._flows, within=WORKS_WITHIN_S)
+        flows = time.monotonic()
         with self.stack.at_rest(within=RESTS_WITHIN_S) as executed:
+            rests = time.monotonic()
             if not first:
-                self._tally.rest_s.append(round(time.monotonic() - began, 1))
+                self._tally.rest_s.append(round(rests - began, 1))
             self.audit.look(executed)
             self._look_at_the_viewer(executed)
             self._look_at_the_processes(first=first)
+        print(
+            f"works after {works - began:.1f} s, flows after {flows - works:.1f} s, at rest after"
+            f" {rests - flows:.1f} s, looked at in {time.monotonic() - rests:.1f} s:"
+            f" {self.audit.trades:,} trades",
+            flush=True,
+        )
         self._tally.looks += 1
         self._tally.candles += self.audit.candles
 

@@ -234,11 +234,15 @@ def test_without_postgres_it_begins_with_the_journal_marked_partial_and_adds_the
     assert set(shown.values()) == {True}
     one.use(database)
     one.live(2)
+    memory = one.actor._memories["binance"]
+    assert len(one.newest) > 5  # what was published without the base is said again, closed or not
+    assert {key[1:]: candle.from_update(update) for key, update in one.newest.items()} == {
+        key[1:]: memory.candles[key[1:]] for key in one.newest
+    }
     for one_trade in trades[15:]:
         one.take(record.append([one_trade]))
     one.live(5)
     assert one.health.state == "ready"
-    memory = one.actor._memories["binance"]
     day = memory.candles["ETH-USDT", 86400, START]
     assert day == folding.fold(trades)
     update = one.newest["binance", "ETH-USDT", 60, trades[-1].ts_event]
