@@ -156,6 +156,7 @@ class Proxy:
                 link.pass_on(reader, back, limited=False),
                 link.pass_on(there, writer, limited=True),
             )
+            await link.close()
         except OSError:
             pass  # one of both has gone: so does the other
         finally:
@@ -184,6 +185,14 @@ class _Link:
         """How much of the target's words may pass before the cut; None: all of it."""
         self._cut = False
 
+    async def close(self) -> None:
+        """End both sides as they ended themselves: what was said is still heard."""
+        if not self._cut:
+            self._cut = True
+            for writer in self.writers:
+                writer.close()
+                await writer.wait_closed()
+
     def cut(self) -> None:
         """Reset both sides."""
         if not self._cut:
@@ -198,7 +207,7 @@ class _Link:
     async def pass_on(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, limited: bool
     ) -> None:
-        """Pass on one direction until its end, which ends the other one too."""
+        """Pass on one direction until its end."""
         proxy = self._proxy
         while data := await reader.read(CHUNK):
             await proxy.flowing.wait()
@@ -210,10 +219,12 @@ class _Link:
                 if len(data) < whole:
                     writer.write(data)
                     await writer.drain()
-                    break
+                    self.cut()
+                    return
             for piece in proxy.pieces(data):
                 await self._send(writer, piece)
-        self.cut()
+        if not self._cut:
+            writer.write_eof()
 
     async def _send(self, writer: asyncio.StreamWriter, data: bytes) -> None:
         while data:
