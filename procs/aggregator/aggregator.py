@@ -106,7 +106,7 @@ class Aggregator(Idle):
         if not isinstance(record, TradeBatch):
             return
         memory = self._memories[record.exchange]
-        for key in memory.fold(record.trades, now.mono):
+        for key in memory.fold(record.trades, now.mono, latest_only=record.latest_only):
             where = (record.exchange, key[0])
             self._dirty.setdefault(where, set()).add(key)
             self._changed.offer(where, None)

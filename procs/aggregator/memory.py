@@ -76,9 +76,13 @@ class Memory:
     def _end(key: Key) -> int:
         return key[2] + key[1] * 1_000_000
 
-    def fold(self, trades: Sequence[Trade], mono: int) -> set[Key]:
-        """Fold trades in, each once; return the keys of the candles that changed."""
-        new = [trade for trade in trades if self._is_new(trade)]
+    def fold(self, trades: Sequence[Trade], mono: int, *, latest_only: bool = False) -> set[Key]:
+        """Fold trades in, each once; return the keys of the candles that changed.
+
+        ``latest_only``: their ids are times of update, and none below the highest is news.
+        """
+        is_new = self._is_newest if latest_only else self._is_new
+        new = [trade for trade in trades if is_new(trade)]
         if not new:
             return set()
         for trade in new:
@@ -95,7 +99,12 @@ class Memory:
     def glimpse(self, trade: Trade) -> None:
         """Take a trade for the symbol's last price only, if it is the newest."""
         have = self.last.get(trade.symbol)
-        if have is None or (trade.series, trade.trade_id) > (have.series, have.trade_id):
+        if (
+            have is None
+            or (trade.series, trade.trade_id) > (have.series, have.trade_id)
+            # One that could not be journalled and has no id but 0: the next one that has is newer.
+            or (trade.trade_id == 0 and trade.ts_event >= have.ts_event)
+        ):
             self.last[trade.symbol] = trade
 
     def _is_new(self, trade: Trade) -> bool:
@@ -104,6 +113,10 @@ class Memory:
         if ids is None:
             ids = self._ids[key] = IdSet()
         return ids.add(trade.trade_id)
+
+    def _is_newest(self, trade: Trade) -> bool:
+        ids = self._ids.setdefault((trade.symbol, trade.series), IdSet())
+        return ids.advance(trade.trade_id)
 
     def _note(self, key: Key) -> None:
         symbol, interval_s, ts_open = key

@@ -8,6 +8,9 @@ anybody: what the bus does not take, the consumers read from the journal.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import count
+
+from msgspec.structs import replace
 
 from bus import topics
 from bus.actor import Instant, Send
@@ -28,6 +31,7 @@ from bus.messages import (
 )
 from market.sequence import IdSet
 from procs.feed.cap import given_up, missing
+from procs.feed.exchanges import Ids
 from procs.feed.holes import JUMP_MAX, Frontier, Holes, Key
 
 NOTE_STORED_EVERY_US = 10_000_000
@@ -35,6 +39,9 @@ ANEW_US = 1_000_000
 """A trade that is so much later than the newest has a higher id than that."""
 CAP_GRACE_US = 10_000_000
 """Nothing is given up so soon after the start: the persister has not said yet how far it is."""
+SERIES_FROM_S = 1_577_836_800
+"""2020 began then. A journal that numbers trades itself does so in the series of its birth: the
+seconds since, at least 1. What another journal has numbered is never taken for one of its own."""
 
 
 class Commits:
@@ -46,7 +53,7 @@ class Commits:
         health: what the process says of itself.
         log: for what a person must know.
         keep_us: how long a stored record stays in the journal.
-        gapless: ids are consecutive, so that any missing one is a gap.
+        ids: what the exchange's ids are good for. Where there are none, the journal numbers them.
     """
 
     def __init__(
@@ -57,14 +64,17 @@ class Commits:
         log: Log,
         *,
         keep_us: int,
-        gapless: bool,
+        ids: Ids,
     ) -> None:
         self._exchange = exchange
         self._journal = journal
         self._health = health
         self._log = log
         self._keep_us = keep_us
-        self.gapless = gapless
+        self.gapless = ids == "consecutive"
+        """Any id that is missing is a gap."""
+        self._latest_only = ids == "latest"
+        self._series = max(1, journal.born_s - SERIES_FROM_S) if ids == "none" else None
         self.holes = Holes()
         """What is missing, for ``gaps`` to look after."""
         self.newest_at: dict[Key, int] = {}
@@ -107,6 +117,25 @@ class Commits:
             self.holes.late(key, trade_id, ids, now.mono)
         return True
 
+    def advance(self, trade: Trade) -> bool:
+        """Count the time of an update as seen, and all before it; False if one that late was."""
+        return self.ids.setdefault((trade.symbol, trade.series), IdSet()).advance(trade.trade_id)
+
+    def _number(self, trades: list[Trade], counts: Mapping[str, int], series: int) -> list[Trade]:
+        """Return the trades with the next numbers of their symbols: their places in this journal.
+
+        Never by value: two real trades may be equal in price, size and millisecond.
+        """
+        numbers = {}
+        for symbol, size in counts.items():
+            ids = self.ids.setdefault((symbol, series), IdSet())
+            first = (ids.last or 0) + 1
+            ids.add_range(first, first + size - 1)
+            numbers[symbol] = count(first)
+        return [
+            replace(trade, trade_id=next(numbers[trade.symbol]), series=series) for trade in trades
+        ]
+
     def began_anew(self, trade: Trade) -> bool:
         """Return whether an id is one that an exchange gives which has begun its ids anew.
 
@@ -148,20 +177,24 @@ class Commits:
     ) -> Sequence[Send]:
         """Journal what came in one wake, as one commit, and return what publishes it.
 
-        ``counts`` says how many of the trades each symbol has.
+        ``counts`` says how many of the trades each symbol has. Trades without ids get theirs here.
         """
         records: list[JournalRecord] = []
         first = seq = self._journal.last_seq + 1
         epoch = self._journal.epoch
         if trades:
             previous = {symbol: self._symbol_seqs.get(symbol) for symbol in counts}
-            records.append(TradeBatch(self._exchange, epoch, seq, trades, previous))
+            series = self._series
+            numbered = trades if series is None else self._number(trades, counts, series)
+            records.append(
+                TradeBatch(self._exchange, epoch, seq, numbered, previous, self._latest_only)
+            )
             seq += 1
         if items:
             records.append(QuarantineBatch(self._exchange, epoch, seq, items))
         bodies = [encode(record) for record in records]
         if not self._append(bodies, dict.fromkeys(counts, first), now):
-            return self._not_stored(records, now)
+            return self._not_stored(trades, items, counts, now)
         self._health.counters["trades"] += len(trades)
         self._health.counters["batches"] += len(records)
         return self._both(bodies)
@@ -212,20 +245,34 @@ class Commits:
         except JournalFull:
             return False
 
-    def _not_stored(self, records: Sequence[JournalRecord], now: Instant) -> list[Send]:
-        """Publish the trades without a position, and forget their ids: they can come again."""
+    def _not_stored(
+        self,
+        trades: list[Trade],
+        items: list[Quarantined],
+        counts: Mapping[str, int],
+        now: Instant,
+    ) -> list[Send]:
+        """Publish the trades without a position, and forget their ids: they can come again.
+
+        Those that were to be numbered go out without a number, as they came. They are lost.
+        """
         sends = []
-        for record in records:
-            if isinstance(record, TradeBatch):
-                for trade in record.trades:
-                    self._forget((trade.symbol, trade.series), trade.trade_id, now)
-                loose = TradeBatch(record.exchange, record.epoch, None, record.trades, {})
-                sends.append(Send("out", topics.batch(self._exchange), encode(loose)))
-                self._health.counters["not_stored"] += len(record.trades)
-            elif isinstance(record, QuarantineBatch):
-                for item in record.items:
-                    if item.symbol is not None and item.trade_id is not None:
-                        self._forget((item.symbol, item.series), item.trade_id, now)
+        if self._series is not None:
+            for symbol, size in counts.items():
+                ids = self.ids[symbol, self._series]
+                last = ids.last or 0
+                ids.remove_range(last - size + 1, last)
+        else:
+            for trade in trades:
+                self._forget((trade.symbol, trade.series), trade.trade_id, now)
+        for item in items:
+            if item.symbol is not None and item.trade_id is not None:
+                self._forget((item.symbol, item.series), item.trade_id, now)
+        if trades:
+            epoch, latest_only = self._journal.epoch, self._latest_only
+            loose = TradeBatch(self._exchange, epoch, None, trades, {}, latest_only)
+            sends.append(Send("out", topics.batch(self._exchange), encode(loose)))
+            self._health.counters["not_stored"] += len(trades)
         # The file still holds the intervals from before these trades, as memory does now.
         for ids in self.ids.values():
             ids.take_touched()
@@ -277,6 +324,9 @@ class Commits:
         """At the cap: give up the oldest records, after journalling what is lost with them."""
         oldest = self._journal.oldest()
         trades, gaps = given_up(oldest, self._stored_seq)
+        if not self.gapless:  # nobody has them any more: no gap of them could ever be filled
+            self._dropped(trades)
+            trades, gaps = {}, {}
         for key, ids in trades.items():
             for low, high in ids.intervals():
                 self.ids[key].remove_range(low, high)
@@ -299,14 +349,18 @@ class Commits:
             # To fetch them while Postgres is away would only push out others.
             for gap in lost:
                 self.holes.open(gap, None, now.mono, hold_until=self._journal.last_seq)
-            dropped = sum(len(ids) for ids in trades.values())
-            self._health.counters["dropped_at_cap"] += dropped
             self._health.counters["gaps_opened"] += len(lost)
-            self._log.error("journal.cap", dropped=dropped)
+            self._dropped(trades)
             sends = told
         if oldest:
             self._journal.drop(oldest[-1].seq)
         return sends
+
+    def _dropped(self, trades: Mapping[Key, IdSet]) -> None:
+        dropped = sum(len(ids) for ids in trades.values())
+        self._health.counters["dropped_at_cap"] += dropped
+        if dropped:
+            self._log.error("journal.cap", dropped=dropped)
 
     def close(self) -> None:
         """Close the journal."""

@@ -75,10 +75,7 @@ class Ledger:
             Fenced: the cursor in Postgres is another than ours.
             psycopg.Error: nothing is known; make a new ledger.
         """
-        new, duplicates = self._new_trades(records)
-        fresh: Ids = {}
-        for trade in new:
-            fresh.setdefault((trade.symbol, trade.series), IdSet()).add(trade.trade_id)
+        new, duplicates, fresh = self._new_trades(records)
         items: list[Quarantined] = []
         told: set[tuple[str, int]] = set()
         last = records[-1]
@@ -120,8 +117,8 @@ class Ledger:
         self.epoch, self.seq = self._cursor
         return Outcome(len(new), duplicates, self._corrected(merged, new))
 
-    def _new_trades(self, records: Sequence[JournalRecord]) -> tuple[list[Trade], int]:
-        """Return the trades whose ids are new, and how many are not."""
+    def _new_trades(self, records: Sequence[JournalRecord]) -> tuple[list[Trade], int, Ids]:
+        """Return the trades whose ids are new, how many are not, and the ids seen with them."""
         new: list[Trade] = []
         batch_ids: Ids = {}
         total = 0
@@ -129,6 +126,8 @@ class Ledger:
             if not isinstance(record, TradeBatch):
                 continue
             total += len(record.trades)
+            # Of ids that are times of update, all below one count as seen with it.
+            see = IdSet.advance if record.latest_only else IdSet.add
             for trade in record.trades:
                 key = (trade.symbol, trade.series)
                 known = self._seen.get(key)
@@ -137,9 +136,9 @@ class Ledger:
                 ids = batch_ids.get(key)
                 if ids is None:
                     ids = batch_ids[key] = IdSet()
-                if ids.add(trade.trade_id):
+                if see(ids, trade.trade_id):
                     new.append(trade)
-        return new, total - len(new)
+        return new, total - len(new), batch_ids
 
     def have(self) -> Seen:
         """Return what Postgres has, for the feed."""

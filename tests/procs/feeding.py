@@ -17,6 +17,7 @@ from bus.messages import (
     decode,
     decode_record,
 )
+from procs.feed.exchanges import Exchange as AnyExchange
 from procs.feed.exchanges.coinbase import Exchange
 from procs.feed.feed import Feed
 
@@ -40,7 +41,14 @@ def match(
 class Feeding:
     """One life of a feed on a folder."""
 
-    def __init__(self, folder: Path, *, cap_bytes: int = 1 << 30, keep_us: int = 0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        cap_bytes: int = 1 << 30,
+        keep_us: int = 0,
+        other: AnyExchange | None = None,
+    ) -> None:
         self.folder = folder
         self.health = Health("feed-coinbase")
         self.journal = JournalWriter(
@@ -49,7 +57,7 @@ class Feeding:
         self.bad_frames: list[str] = []
         self.exchange = Exchange(SYMBOLS)
         self.feed = Feed(
-            self.exchange,
+            other or self.exchange,
             SYMBOLS,
             self.journal,
             self.health,

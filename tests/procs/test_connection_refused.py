@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import websocket
 
-from procs.feed.attempt import RETRY_AFTER_S_MAX, retry_after_s, sentence
 from procs.feed.connection import ATTEMPT_US_MAX
+from procs.feed.refusal import RETRY_AFTER_S_MAX, retry_after_s, sentence
 from tests.procs.exchange_server import http
 from tests.procs.fix_connection import (
     Drive,

@@ -27,8 +27,8 @@ DAY_US = 86_400_000_000
 def feeding(tmp_path: Path) -> Iterator[Make]:
     made: list[Feeding] = []
 
-    def make(folder: Path = tmp_path, **options: int) -> Feeding:
-        made.append(Feeding(folder, **options))
+    def make(folder: Path = tmp_path, *, cap_bytes: int = 1 << 30, keep_us: int = 0) -> Feeding:
+        made.append(Feeding(folder, cap_bytes=cap_bytes, keep_us=keep_us))
         return made[-1]
 
     yield make
