@@ -128,7 +128,7 @@ def test_a_message_longer_than_anything_comes_whole_and_trades_go_on(seeded: See
         raw += client.sock.recv(1 << 20)
     end = at + len(header) + length
     assert raw[end - 3 : end] == b'x"}'
-    assert raw[end : end + 2] in (b"\x81\x7e", b"\x81\x7f"), "another frame follows"
+    assert bytes(raw[end : end + 2]) in (b"\x81\x7e", b"\x81\x7f"), "another frame follows"
 
 
 def bytes_until_closed(client: Any) -> bytes:

@@ -78,7 +78,7 @@ def test_after_a_reset_rest_and_heartbeats_tell_the_new_ids_alone(seeded: Seeded
     assert simulation.get(f"{HISTORY}&limit=1") == rows[-1:]
     assert simulation.get(f"{HISTORY}&fromId={from_id + 1000}") == []
     client = simulation.connect("/coinbase/ws", MATCHES)
-    beat = {}
+    beat: dict[str, Any] = {}
     while beat.get("type") != "heartbeat":
         beat = json.loads(client.recv())
     assert beat["last_trade_id"] == executed["coinbase:BTC-USD"] - at_coinbase + 1
