@@ -182,7 +182,21 @@ class Paged(Exchange, Protocol):
 
         Raises:
             BadFrame: not JSON, not a list of trades, or one of them without id.
+            Throttled: it says that too much was asked.
+            WrongQuestion: it says that there is no use in asking this again.
         """
+
+
+@runtime_checkable
+class PagedByTime(Paged, Protocol):
+    """A ``Paged`` exchange that is asked from when on, not from which id on.
+
+    ``page_url`` then goes by ``wanted.since`` alone: the oldest trades of that microsecond and
+    after it, in the order of both their times and their ids; None: the newest ones there are.
+    """
+
+    page_trades: int
+    """How many trades a full page has."""
 
 
 @runtime_checkable
@@ -213,6 +227,8 @@ class Historic(Exchange, Protocol):
 
     def parse_candles(self, symbol: str, interval_s: int, body: bytes) -> list[HistoryCandle]:
         """Return the candles of an answer with HTTP 200, rising; there may be more than asked for.
+
+        One that cannot be true is left out (``procs.feed.published``).
 
         Raises:
             BadFrame: not JSON, or not a list of candles.
