@@ -15,7 +15,7 @@ import time
 from msgspec.structs import replace
 
 from bus.actor import Instant
-from bus.errors import BadFrame
+from bus.errors import BadFrame, Throttled, WrongQuestion
 from bus.heartbeat import Health
 from bus.log import Log
 from bus.messages import History, HistoryWanted, Quarantined, Recovered, Trade, Wanted
@@ -23,7 +23,7 @@ from market.backoff import Backoff
 from procs.backfiller.history import HistoryWishes
 from procs.backfiller.wishes import Wishes
 from procs.feed.attempt import FORBIDDEN, FORBIDDEN_S, sentence
-from procs.feed.exchanges import Historic, Paged, TradeEvent
+from procs.feed.exchanges import Historic, Paged, PagedByTime, TradeEvent
 from procs.feed.rest import Answer, get
 
 PAGE_BYTES_MAX = 8 << 20
@@ -75,7 +75,7 @@ class Asking:
         self._rest_url = rest_url
         self._health = health
         self._log = log
-        self._wishes = Wishes()
+        self._wishes = Wishes(exchange.page_trades if isinstance(exchange, PagedByTime) else None)
         self._history = (
             HistoryWishes(exchange, rest_url) if isinstance(exchange, Historic) else None
         )
@@ -142,7 +142,7 @@ class Asking:
         try:
             brought = self._read(call.asked, call.answer.body, call.ts_recv)
         except BadFrame as bad:
-            self._failed(str(bad), now)
+            self._refused_in_words(call.asked, bad, now)
             return None
         self._backoff.data_flowed()
         self._refusal = None
@@ -160,7 +160,8 @@ class Asking:
 
     def _settle(self, asked: Wanted, found: tuple[TradeEvent, ...]) -> Recovered | None:
         once = {one.trade_id: one for one in reversed(found) if one.trade_id is not None}
-        settled = self._wishes.settle(asked, sorted(once))
+        times = {number: one.ts_event for number, one in once.items() if isinstance(one, Trade)}
+        settled = self._wishes.settle(asked, sorted(once), times)
         series = asked.series
         brought = [
             replace(one, series=series) if series else one
@@ -190,6 +191,15 @@ class Asking:
             if 400 <= status < 500:
                 self._drop(asked)  # it will not be a better question the next time
             self._failed(reason, now, answer.retry_after_s)
+
+    def _refused_in_words(self, asked: Wanted | HistoryWanted, bad: BadFrame, now: Instant) -> None:
+        """Take an answer with HTTP 200 that is none all the same."""
+        if isinstance(bad, Throttled):
+            self._wait(str(bad), LIMITED_S, now)
+            return
+        if isinstance(bad, WrongQuestion):
+            self._drop(asked)
+        self._failed(str(bad), now)
 
     def _drop(self, asked: Wanted | HistoryWanted) -> None:
         if isinstance(asked, Wanted):

@@ -145,7 +145,21 @@ class Paged(Exchange, Protocol):
 
         Raises:
             BadFrame: not JSON, not a list of trades, or one of them without id.
+            Throttled: it says that too much was asked.
+            WrongQuestion: it says that there is no use in asking this again.
         """
+
+
+@runtime_checkable
+class PagedByTime(Paged, Protocol):
+    """A ``Paged`` exchange that is asked from when on, not from which id on.
+
+    ``page_url`` then goes by ``wanted.since`` alone: the oldest trades of that microsecond and
+    after it, in the order of both their times and their ids; None: the newest ones there are.
+    """
+
+    page_trades: int
+    """How many trades a full page has."""
 
 
 @runtime_checkable
