@@ -9,12 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from bus.messages import Candle, Gap, Quarantined, Ticker, Trade
+from bus.messages import Candle, Gap, HistoryCandle, Quarantined, Ticker, Trade
 from market import candle
 from market.candle import EMPTY, Key
 from market.decimals import plain, quotient
 from market.intervals import bucket
 from market.sequence import IdSet
+from procs.aggregator.before import Before
 from procs.aggregator.clock import MarketClock
 from procs.aggregator.missing import Minutes, Missing, Span
 
@@ -43,6 +44,8 @@ class Window(NamedTuple):
     """All closed minutes of the window together."""
     before: Decimal | None
     """The last price at or before the window's beginning; None where the data begin later."""
+    published: bool
+    """Some of the minutes are the exchange's own, of which no turnover is known."""
 
 
 class Memory:
@@ -78,6 +81,7 @@ class Memory:
         self.last = {symbol: trades[-1] for symbol, trades in self.recent.items()}
         self._first_minutes = dict(first_minutes)
         self._ids = {key: IdSet(intervals) for key, intervals in seen.items()}
+        self.before = Before()
         self._windows: dict[str, Window] = {}
         self._open: set[Key] = set()
         self._minutes: dict[str, set[int]] = {}
@@ -152,6 +156,11 @@ class Memory:
         if key not in by_key and (len(by_key) < RECENT or key > min(by_key)):
             by_key[key] = trade
             self.recent[trade.symbol] = deque((by_key[one] for one in sorted(by_key)), RECENT)
+
+    def published(self, symbol: str, candles: Iterable[HistoryCandle]) -> None:
+        """Take minutes that the exchange has published: they stand where there are none of ours."""
+        self.before.take(symbol, candles)
+        self._windows.pop(symbol, None)
 
     def _is_new(self, trade: Trade) -> bool:
         return self._seen(trade.symbol, trade.series).add(trade.trade_id)
@@ -235,6 +244,7 @@ class Memory:
         for hour in [hour for hour in self._hour_ends if hour[1] + HOUR_US <= oldest]:
             del self._hour_ends[hour]
         self._missing.forget(oldest)
+        self.before.forget(oldest)
 
     def closed(self, key: Key, mono: int) -> bool:
         """Return whether a candle's interval has ended."""
@@ -305,7 +315,7 @@ class Memory:
             hour_avg=plain(candle.average(hour)) if hour.n else None,
             hour_count=hour.n,
             partial=self.is_partial(symbol, HOUR_S, hour_start),
-            turnover_24h=plain(day.sum_pq) if whole else None,
+            turnover_24h=plain(day.sum_pq) if whole and not window.published else None,
         )
 
     def _window(self, symbol: str, minute: int) -> Window:
@@ -316,12 +326,18 @@ class Memory:
 
     def _make_window(self, symbol: str, minute: int) -> Window:
         begin = minute + MINUTE_S * 1_000_000 - DAY_US
+        own = {
+            ts_open: self.candles[symbol, MINUTE_S, ts_open]
+            for ts_open in self._minutes.get(symbol, ())
+        }
+        published = self.before.beside(symbol, own, self._first_minutes.get(symbol))
+        minutes = {**own, **published}
         total = EMPTY
-        earlier: list[int] = []
-        for ts_open in self._minutes.get(symbol, ()):
+        for ts_open, made in minutes.items():
             if begin <= ts_open < minute:
-                total = candle.add(total, self.candles[symbol, MINUTE_S, ts_open])
-            elif ts_open < begin:
-                earlier.append(ts_open)
-        before = self.candles[symbol, MINUTE_S, max(earlier)].close if earlier else None
-        return Window(minute, total, before)
+                total = candle.add(total, made)
+        earlier = max((ts_open for ts_open in minutes if ts_open < begin), default=None)
+        before = None if earlier is None else minutes[earlier].close
+        return Window(
+            minute, total, before, any(begin <= ts_open < minute for ts_open in published)
+        )

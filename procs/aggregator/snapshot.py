@@ -14,7 +14,7 @@ from bus.messages import Candle
 from market.candle import Key
 from market.intervals import STORED, bucket
 from procs.aggregator.memory import KEEP_US, RECENT, Memory
-from store import candles, cursors, gaps, migrate, pool, trades
+from store import candles, cursors, gaps, history, migrate, pool, trades
 
 DAY_S = 86400
 
@@ -82,4 +82,6 @@ def read(connection: pool.Connection) -> Snapshot:
             hour_ends=candles.hour_ends(connection, exchange, begin),
             gaps=gaps.missing(connection, exchange),
         )
+        for symbol, minutes in history.minutes_since(connection, exchange, begin).items():
+            memories[exchange].published(symbol, minutes)
     return Snapshot(positions, memories)
