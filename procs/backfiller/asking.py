@@ -22,7 +22,7 @@ from market.backoff import Backoff
 from procs.backfiller.history import HistoryWishes
 from procs.backfiller.wishes import Wishes
 from procs.feed.exchanges import Historic, Paged, PagedByTime, TradeEvent, headers_of
-from procs.feed.refusal import LIMITED_S, wait_s
+from procs.feed.refusal import FORBIDDEN, LIMITED_S, wait_s
 from procs.feed.rest import Answer, Call
 
 PAGE_BYTES_MAX = 8 << 20
@@ -162,7 +162,7 @@ class Asking:
 
     def _refused(self, asked: Wanted | HistoryWanted, answer: Answer, now: Instant) -> None:
         """Take an answer that is none: wait as long as it asks for, or as its status suggests."""
-        reason = f"HTTP {answer.status}"
+        reason = FORBIDDEN.get(answer.status, f"HTTP {answer.status}")
         least_s = wait_s(answer.status, answer.retry_after_s)
         if least_s is not None:
             self._wait(reason, least_s, now)

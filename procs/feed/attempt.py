@@ -13,7 +13,7 @@ import websocket
 
 from bus.errors import BadFrame
 from procs.feed.exchanges import Clocked, Streamed, headers_of
-from procs.feed.refusal import retry_after_s, sentence
+from procs.feed.refusal import FORBIDDEN, FORBIDDEN_S, retry_after_s, sentence
 from procs.feed.rest import USER_AGENT, get
 
 CONNECT_TIMEOUT_S = 10.0
@@ -59,7 +59,8 @@ class Attempt:
             self.status = error.status_code
             self.error = sentence(error)
             after = (error.resp_headers or {}).get("retry-after", "")
-            self.retry_after_s = retry_after_s(str(after), time.time())
+            asked_s = retry_after_s(str(after), time.time())
+            self.retry_after_s = max(asked_s, FORBIDDEN_S if error.status_code in FORBIDDEN else 0)
         except Exception as error:  # whatever a network can bring: this attempt has failed
             self.error = sentence(error)
         finally:

@@ -18,7 +18,7 @@ from market.backoff import Backoff
 from procs.feed.exchanges import Polled, headers_of
 from procs.feed.line import OnMessage
 from procs.feed.link import Circuit, LinkState
-from procs.feed.refusal import wait_s
+from procs.feed.refusal import refusal, wait_s
 from procs.feed.rest import Answer, Call
 
 ANSWER_BYTES_MAX = 4 << 20
@@ -101,7 +101,7 @@ class Polling:
             least_s = wait_s(answer.status, answer.retry_after_s)
             if least_s is None and answer.retry_after_s:
                 least_s = answer.retry_after_s
-            self._failed(f"the exchange answered HTTP {answer.status}", least_s, now)
+            self._failed(refusal(answer.status), least_s, now)
         elif not self._on_message(answer.body, now):
             self._failed("the exchange's answer has nothing that was asked for", None, now)
         else:

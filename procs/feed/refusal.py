@@ -15,8 +15,13 @@ RETRY_AFTER_S_MAX = 259_200.0
 """Three days: an exchange's longest ban, and the longest wait that is believed."""
 LIMITED_S = 30.0
 """The wait after a 429 or 418 that does not say how long."""
+FORBIDDEN = {
+    403: "the exchange does not let us in (HTTP 403)",
+    451: "the exchange does not serve this place (HTTP 451)",
+}
+"""Refusals that say where we are, or who: that does not change soon."""
 FORBIDDEN_S = 600.0
-"""The wait after a 451 or 403: where we are, or who we are, does not change soon."""
+"""The wait after such a refusal."""
 
 
 def sentence(error: BaseException) -> str:
@@ -24,7 +29,7 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, urllib.error.URLError) and isinstance(error.reason, OSError):
         error = error.reason
     if isinstance(error, websocket.WebSocketBadStatusException):
-        return f"the exchange answered HTTP {error.status_code}"
+        return refusal(error.status_code)
     if isinstance(error, websocket.WebSocketAddressException | socket.gaierror):
         return "the name cannot be resolved; is there internet?"
     if isinstance(error, ConnectionRefusedError):
@@ -36,12 +41,17 @@ def sentence(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"[:200]
 
 
+def refusal(status: int) -> str:
+    """Return what an HTTP status that is no success means, for a person."""
+    return FORBIDDEN.get(status, f"the exchange answered HTTP {status}")
+
+
 def wait_s(status: int, asked_s: float) -> float | None:
     """Return the wait after an answer that forbids or limits, which asked for ``asked_s`` seconds.
 
     None where the status is another one.
     """
-    if status in (403, 451):
+    if status in FORBIDDEN:
         return max(FORBIDDEN_S, asked_s)
     return (asked_s or LIMITED_S) if status in (418, 429) else None
 

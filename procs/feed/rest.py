@@ -89,7 +89,7 @@ class Call:
     """
 
     def __init__(self, url: str, bytes_max: int, headers: Mapping[str, str], now: Instant) -> None:
-        self._began = now.mono
+        self.began = now.mono
         self.answer: Answer | None = None
         """None: there was none, and ``error`` says why."""
         self.error = ""
@@ -101,7 +101,7 @@ class Call:
 
     def stuck(self, now: Instant) -> bool:
         """Return whether it has taken so long that nobody should wait for it any more."""
-        return not self.done.is_set() and now.mono - self._began > STUCK_US
+        return not self.done.is_set() and now.mono - self.began > STUCK_US
 
     def _run(self) -> None:
         try:

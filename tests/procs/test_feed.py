@@ -5,6 +5,7 @@ Each trade once, and nothing is published before it is recorded.
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,8 +28,8 @@ DAY_US = 86_400_000_000
 def feeding(tmp_path: Path) -> Iterator[Make]:
     made: list[Feeding] = []
 
-    def make(folder: Path = tmp_path, *, cap_bytes: int = 1 << 30, keep_us: int = 0) -> Feeding:
-        made.append(Feeding(folder, cap_bytes=cap_bytes, keep_us=keep_us))
+    def make(folder: Path = tmp_path, **options: Any) -> Feeding:
+        made.append(Feeding(folder, **options))
         return made[-1]
 
     yield make

@@ -8,8 +8,9 @@ import pytest
 
 from bus.errors import BadFrame
 from bus.messages import Seen, SeenIds, Trade, TradeBatch, encode
-from procs.feed.commits import CAP_GRACE_US, SERIES_FROM_S
+from procs.feed.commits import CAP_GRACE_US
 from procs.feed.exchanges import Event, Ids
+from procs.feed.numbering import SERIES_FROM_S
 from tests.fix_disk import Disk
 from tests.procs.feeding import START, Feeding, on, status
 
