@@ -46,6 +46,14 @@ class BadFrame(TickwireError):
     """A frame that the exchange's parser cannot read: counted, kept to be shown, never fatal."""
 
 
+class Throttled(BadFrame):
+    """An answer which says, with HTTP 200, that too much was asked: the asker has to wait."""
+
+
+class WrongQuestion(BadFrame):
+    """An answer which says, with HTTP 200, that the question was wrong: no use in asking again."""
+
+
 class UnknownSymbol(TickwireError, LookupError):
     """No configured symbol has that name; ``nearest`` is the closest one that has."""
 

@@ -53,6 +53,16 @@ class IdSet:
         self.add_range(number, number)
         return True
 
+    def advance(self, number: int) -> bool:
+        """Count all ids from 0 to ``number`` as seen; return whether it is above all that were.
+
+        For ids that are times of update: whoever has one has no use for any below it.
+        """
+        if self._highs and number <= self._highs[-1]:
+            return False
+        self.add_range(0, number)
+        return True
+
     def add_range(self, low: int, high: int) -> None:
         """Add all ids from ``low`` to ``high``, both included."""
         lows, highs = self._lows, self._highs

@@ -88,6 +88,16 @@ def unfillable(connection: Connection, exchange: str) -> list[Gap]:
     return [Gap(*row) for row in rows]
 
 
+def missing(connection: Connection, exchange: str) -> list[Gap]:
+    """Return the gaps of an exchange that are not filled, those that cannot be filled included."""
+    rows = connection.execute(
+        "SELECT symbol, first_id, last_id, series FROM gap"
+        " WHERE exchange = %s AND state <> 'filled'",
+        [exchange],
+    )
+    return [Gap(*row) for row in rows]
+
+
 def close(
     connection: Connection,
     exchange: str,

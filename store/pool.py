@@ -65,6 +65,7 @@ _WAITABLE_CLASSES = {
     "XX",  # the server has found itself or its data broken
 }
 _REFUSAL_CLASSES = {
+    "21",  # two rows of one key in one statement
     "22",  # a value that its column cannot hold
     "23",  # a constraint
     "54",  # too large, as a name of thousands of characters in an index

@@ -4,7 +4,7 @@ import zmq
 
 from bus import actor, sockets
 from bus.process import Process, run, run_folder
-from bus.wiring import OUT, RECOVERED, WANTED
+from bus.wiring import BATCHES, OUT, RECOVERED, WANTED
 from market import decimals
 from procs.backfiller.asking import Asking
 from procs.backfiller.backfiller import Backfiller
@@ -18,7 +18,10 @@ def main(process: Process) -> int:
     settings = process.settings
     context: zmq.Context[sockets.Socket] = zmq.Context()
     run_dir = run_folder(settings)
-    outputs = {"out": sockets.bind(context, OUT, run_dir, process.program)}
+    outputs = {
+        "out": sockets.bind(context, OUT, run_dir, process.program),
+        "persister": sockets.connect(context, BATCHES, run_dir, "persister"),
+    }
     askings = {}
     known = exchanges.names()
     for name, symbols in settings.feeds.items():

@@ -1,10 +1,11 @@
 """Asking one exchange for missing trades: one call at a time, as often as is polite.
 
-Wanted ranges come in; each good answer goes out as ``Recovered``. A call blocks a thread of its
-own, never the loop, and never the end of the process. An exchange that says when to come back is
-not asked before; one that fails is left alone for a while that grows; one that forbids is left
-alone for minutes. Nothing is given up but what the exchange calls a wrong question: the feed asks
-again for whatever does not come.
+Wanted ranges come in; each good answer goes out as ``Recovered``. Where no trade is missing, the
+exchange's own candles are asked for that are wanted; they go out as ``History``. A call blocks a
+thread of its own, never the loop, and never the end of the process. An exchange that says when to
+come back is not asked before; one that fails is left alone for a while that grows; one that forbids
+is left alone for minutes. Nothing is given up but what the exchange calls a wrong question: who
+wants it asks again for whatever does not come.
 """
 
 import random
@@ -14,14 +15,15 @@ import time
 from msgspec.structs import replace
 
 from bus.actor import Instant
-from bus.errors import BadFrame
+from bus.errors import BadFrame, Throttled, WrongQuestion
 from bus.heartbeat import Health
 from bus.log import Log
-from bus.messages import Quarantined, Recovered, Trade, Wanted
+from bus.messages import History, HistoryWanted, Quarantined, Recovered, Trade, Wanted
 from market.backoff import Backoff
+from procs.backfiller.history import HistoryWishes
 from procs.backfiller.wishes import Wishes
 from procs.feed.attempt import sentence
-from procs.feed.exchanges import Paged, TradeEvent
+from procs.feed.exchanges import Historic, Paged, PagedByTime, TradeEvent
 from procs.feed.rest import Answer, get
 
 PAGE_BYTES_MAX = 8 << 20
@@ -39,7 +41,7 @@ FORBIDDEN_S = 600.0
 class Call:
     """One call, in a thread of its own. ``done`` is set last."""
 
-    def __init__(self, url: str, asked: Wanted, now: Instant) -> None:
+    def __init__(self, url: str, asked: Wanted | HistoryWanted, now: Instant) -> None:
         self.asked = asked
         self.began = now.mono
         self.answer: Answer | None = None
@@ -75,7 +77,10 @@ class Asking:
         self._rest_url = rest_url
         self._health = health
         self._log = log
-        self._wishes = Wishes()
+        self._wishes = Wishes(exchange.page_trades if isinstance(exchange, PagedByTime) else None)
+        self._history = (
+            HistoryWishes(exchange, rest_url) if isinstance(exchange, Historic) else None
+        )
         self._call: Call | None = None
         self._backoff = Backoff(RETRY_BASE_S, RETRY_CAP_S)
         self._not_before = 0
@@ -84,32 +89,46 @@ class Asking:
 
     def __len__(self) -> int:
         """Return how many wanted ranges are not finished."""
-        return len(self._wishes)
+        return len(self._wishes) + (len(self._history) if self._history is not None else 0)
 
     def want(self, wanted: Wanted) -> None:
         """Ask for a range, unless it is being asked for."""
         self._wishes.add(wanted)
 
+    def want_history(self, wanted: HistoryWanted) -> None:
+        """Ask for the exchange's own candles, where it has some, after the trades."""
+        if self._history is not None:
+            self._history.add(wanted)
+
     def waits_for(self, now: Instant) -> str | None:
         """Return what keeps it from asking for what is wanted, None when nothing does."""
         wait_us = self._not_before - now.mono
-        if self._refusal is None or wait_us <= 0 or not self._wishes:
+        if self._refusal is None or wait_us <= 0 or not len(self):
             return None
         return f"{self._exchange.name}: {self._refusal}, again in {-(-wait_us // 1_000_000)} s"
 
-    def on_tick(self, now: Instant) -> Recovered | None:
+    def on_tick(self, now: Instant) -> Recovered | History | None:
         """Take the answer if there is one; ask if it is time to."""
         brought = self._take(self._call, now) if self._call is not None else None
         if self._call is None and now.mono >= self._not_before:
-            asked = self._wishes.next()
-            if asked is not None:
-                self._health.counters["calls"] += 1
-                self._not_before = now.mono + int(1_000_000 / self._exchange.rest_per_s)
-                url = self._exchange.page_url(self._rest_url, asked)
-                self._call = Call(url, asked, now)
+            self._call = self._next(now)
         return brought
 
-    def _take(self, call: Call, now: Instant) -> Recovered | None:
+    def _next(self, now: Instant) -> Call | None:
+        asked = self._wishes.next()
+        if asked is not None:
+            return self._ask(self._exchange.page_url(self._rest_url, asked), asked, now)
+        candles = self._history.next() if self._history is not None else None
+        if self._history is not None and candles is not None:
+            return self._ask(self._history.url(candles), candles, now)
+        return None
+
+    def _ask(self, url: str, asked: Wanted | HistoryWanted, now: Instant) -> Call:
+        self._health.counters["calls"] += 1
+        self._not_before = now.mono + int(1_000_000 / self._exchange.rest_per_s)
+        return Call(url, asked, now)
+
+    def _take(self, call: Call, now: Instant) -> Recovered | History | None:
         if not call.done.is_set():
             if now.mono - call.began > STUCK_US:
                 self._call = None
@@ -123,17 +142,28 @@ class Asking:
             self._refused(call.asked, call.answer, now)
             return None
         try:
-            found = self._exchange.parse_page(call.asked.symbol, call.answer.body, call.ts_recv)
+            brought = self._read(call.asked, call.answer.body, call.ts_recv)
         except BadFrame as bad:
-            self._failed(str(bad), now)
+            self._refused_in_words(call.asked, bad, now)
             return None
         self._backoff.data_flowed()
         self._refusal = None
-        return self._settle(call.asked, found)
+        return brought
+
+    def _read(
+        self, asked: Wanted | HistoryWanted, body: bytes, ts_recv: int
+    ) -> Recovered | History | None:
+        if isinstance(asked, HistoryWanted):
+            assert self._history is not None
+            found = self._history.settle(asked, body)
+            self._health.counters["candles"] += len(found.candles)
+            return found
+        return self._settle(asked, self._exchange.parse_page(asked.symbol, body, ts_recv))
 
     def _settle(self, asked: Wanted, found: tuple[TradeEvent, ...]) -> Recovered | None:
         once = {one.trade_id: one for one in reversed(found) if one.trade_id is not None}
-        settled = self._wishes.settle(asked, sorted(once))
+        times = {number: one.ts_event for number, one in once.items() if isinstance(one, Trade)}
+        settled = self._wishes.settle(asked, sorted(once), times)
         series = asked.series
         brought = [
             replace(one, series=series) if series else one
@@ -151,7 +181,7 @@ class Asking:
             self._exchange.name, asked.symbol, series, trades, quarantined, settled.absent
         )
 
-    def _refused(self, asked: Wanted, answer: Answer, now: Instant) -> None:
+    def _refused(self, asked: Wanted | HistoryWanted, answer: Answer, now: Instant) -> None:
         """Take an answer that is none: wait as long as it asks for, or as its status suggests."""
         status, reason = answer.status, f"HTTP {answer.status}"
         if status in (403, 451):
@@ -160,8 +190,23 @@ class Asking:
             self._wait(reason, answer.retry_after_s or LIMITED_S, now)
         else:
             if 400 <= status < 500:
-                self._wishes.drop(asked)  # it will not be a better question the next time
+                self._drop(asked)  # it will not be a better question the next time
             self._failed(reason, now, answer.retry_after_s)
+
+    def _refused_in_words(self, asked: Wanted | HistoryWanted, bad: BadFrame, now: Instant) -> None:
+        """Take an answer with HTTP 200 that is none all the same."""
+        if isinstance(bad, Throttled):
+            self._wait(str(bad), LIMITED_S, now)
+            return
+        if isinstance(bad, WrongQuestion):
+            self._drop(asked)
+        self._failed(str(bad), now)
+
+    def _drop(self, asked: Wanted | HistoryWanted) -> None:
+        if isinstance(asked, Wanted):
+            self._wishes.drop(asked)
+        elif self._history is not None:
+            self._history.drop(asked)
 
     def _failed(self, reason: str, now: Instant, at_least_s: float = 0.0) -> None:
         delay_s = self._backoff.next_delay_s(random.random())  # noqa: S311

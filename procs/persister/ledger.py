@@ -80,7 +80,7 @@ class Ledger:
             )
         self._cursor = found
         self.epoch, self.seq = found or (0, 0)
-        self._newest = {symbol: trade.ts_event for symbol, trade in last.items()}
+        self.newest = {symbol: trade.ts_event for symbol, trade in last.items()}
         """ts_event of the newest trade of each symbol, to know which candles have closed."""
         self._ends = {(symbol, trade.series): trade.trade_id for symbol, trade in last.items()}
         """The highest id of a trade of each key; that of a quarantined one proves nothing."""
@@ -213,7 +213,7 @@ class Ledger:
     def have(self) -> Seen:
         """Return what Postgres has, for the feed."""
         ids = [
-            SeenIds(symbol, series, found.intervals()[-INTERVALS_MAX:], self._newest.get(symbol))
+            SeenIds(symbol, series, found.intervals()[-INTERVALS_MAX:], self.newest.get(symbol))
             for (symbol, series), found in self._seen.items()
         ]
         return Seen(self.exchange, self.epoch, self.seq, ids, self._missing.oldest(GAPS_MAX))
@@ -243,10 +243,10 @@ class Ledger:
     def _corrected(
         self, merged: dict[tuple[str, int, int], Candle], new: Iterable[Trade]
     ) -> list[CandleUpdate]:
-        before = dict(self._newest)
+        before = dict(self.newest)
         for trade in new:
-            if trade.ts_event > self._newest.get(trade.symbol, 0):
-                self._newest[trade.symbol] = trade.ts_event
+            if trade.ts_event > self.newest.get(trade.symbol, 0):
+                self.newest[trade.symbol] = trade.ts_event
             key = (trade.symbol, trade.series)
             if trade.trade_id > self._ends.get(key, -1):
                 self._ends[key] = trade.trade_id

@@ -1,6 +1,6 @@
 """A persister and an aggregator on real journals and a real Postgres, without their sockets."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +9,8 @@ from bus.heartbeat import Health
 from bus.log import Log
 from bus.messages import Average, CandleUpdate, Ticker, decode
 from procs.aggregator.aggregator import RETRY_US, Aggregator
+from procs.aggregator.reading import Question, Reading
+from procs.aggregator.selfcheck import CHECK_EVERY_US
 from procs.aggregator.snapshot import Loading
 from procs.persister.__main__ import open_database
 from procs.persister.persister import Persister
@@ -103,16 +105,22 @@ class Aggregating:
         self.published: list[Ticker | CandleUpdate | Average] = []
         self.newest: dict[tuple[str, str, int, int], CandleUpdate] = {}
 
-        self._dsn = dsn
-        self.actor = Aggregator(journal_dir, self._load, self.health, Log("aggregator"))
+        self.dsn = dsn
+        self.readings: list[Reading] = []
+        log = Log("aggregator")
+        self.actor = Aggregator(journal_dir, self._load, self._ask, self.health, log)
 
     def _load(self) -> Loading:
-        self.loadings.append(Loading(self._dsn, "aggregator", simulated=False))
+        self.loadings.append(Loading(self.dsn, "aggregator", simulated=False))
         return self.loadings[-1]
+
+    def _ask(self, questions: Mapping[str, Question]) -> Reading:
+        self.readings.append(Reading(self.dsn, "aggregator", questions))
+        return self.readings[-1]
 
     def use(self, dsn: str) -> None:
         """Read the next snapshots from there, until one has become the base."""
-        self._dsn = dsn
+        self.dsn = dsn
         for _ in range(10):
             assert self.loadings[-1].done.wait(10)
             self.live(1, RETRY_US)
@@ -151,6 +159,22 @@ class Aggregating:
                 found += self.note(self.actor.on_wake(now))
             found += self.note(self.actor.on_tick(now))
         return found
+
+    def checked(self) -> list[Ticker | CandleUpdate | Average]:
+        """Let it look at its candles once; return what it published meanwhile."""
+        asked = len(self.readings)
+        found = self.live(1, CHECK_EVERY_US)
+        assert len(self.readings) == asked + 1
+        assert self.readings[-1].done.wait(10)
+        return found + self.live(2)
+
+    def end(self) -> None:
+        """Wait for its threads."""
+        for reading in self.readings:
+            reading.enough.set()
+        threads: list[Loading | Reading] = [*self.loadings, *self.readings]
+        for thread in threads:
+            assert thread.done.wait(10)
 
     def based(self) -> "Aggregating":
         """Wait until its snapshot is read and taken."""

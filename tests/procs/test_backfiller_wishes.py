@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bus.messages import Wanted
+from procs.backfiller.wish import UNTIL_ANSWERS_MAX
 from procs.backfiller.wishes import WISHES_MAX, Settled, Wishes
 
 BTC, ETH = "BTC-USD", "ETH-USD"
@@ -160,3 +161,69 @@ def test_whatever_the_exchange_has_comes_and_the_rest_is_absent(
     assert sorted(ids(*absent)) == sorted(wanted - had)
     assert finished == parts
     assert calls <= 3 * parts + len(brought) // limit
+
+
+# ---- trades of which nobody knows the number
+
+
+def timed(first: int, last: int) -> dict[int, int]:
+    """Return the times of trades that come every ten seconds."""
+    return {one: one * 10 for one in range(first, last + 1)}
+
+
+def test_trades_until_a_time_are_asked_for_from_the_newest_on() -> None:
+    wishes = Wishes()
+    wishes.add(Wanted(BTC, 0, 500, until=2005))
+    asked = asked_next(wishes)
+    assert asked == Wanted(BTC, 500, 500, until=2005)
+    settled = wishes.settle(asked, ids((401, 505)), timed(401, 505))
+    assert settled == Settled(set(ids((401, 500))), [], 0)
+    asked = asked_next(wishes)
+    assert asked == Wanted(BTC, 400, 400, until=2005)
+    # That of 200 proves that nothing is missing since; what is before it is nobody's business.
+    assert wishes.settle(asked, ids((150, 400)), timed(150, 400)) == Settled(
+        set(ids((200, 400))), [], 1
+    )
+    assert wishes.next() is None
+
+
+def test_an_exchange_that_has_nothing_older_ends_the_search_for_it() -> None:
+    wishes = Wishes()
+    wishes.add(Wanted(BTC, 0, 500, until=5))
+    assert wishes.settle(asked_next(wishes), ids((401, 500)), timed(401, 500)).finished == 0
+    assert wishes.settle(asked_next(wishes), ids((401, 900)), {}) == Settled(set(), [(0, 400)], 1)
+
+
+def test_what_a_page_until_a_time_skips_the_exchange_has_not() -> None:
+    wishes = Wishes()
+    wishes.add(Wanted(BTC, 0, 30, until=95))
+    page = ids((8, 15), (18, 30))
+    settled = wishes.settle(asked_next(wishes), page, timed(0, 40))
+    assert settled == Settled(set(ids((9, 15), (18, 30))), [(16, 17)], 1)
+
+
+def test_a_trade_whose_time_is_not_believed_ends_no_search() -> None:
+    wishes = Wishes()
+    wishes.add(Wanted(BTC, 0, 30, until=95))
+    times = {one: at for one, at in timed(0, 30).items() if one != 9}
+    settled = wishes.settle(asked_next(wishes), ids((9, 30)), times)
+    assert (settled.ids, settled.finished) == (set(ids((9, 30))), 0)
+
+
+def test_a_range_that_is_wanted_in_parts_ends_as_one() -> None:
+    wishes = wishing((20, 21))
+    wishes.add(Wanted(BTC, 0, 30, until=255))
+    settled = wishes.settle(asked_next(wishes), ids((10, 30)), timed(0, 30))
+    assert settled == Settled(set(ids((20, 21), (25, 30))), [], 3)
+
+
+def test_after_a_hundred_answers_it_is_left_at_that() -> None:
+    wishes = Wishes()
+    wishes.add(Wanted(BTC, 0, 1_000_000, until=5))
+    calls = 0
+    while (asked := wishes.next()) is not None:
+        calls += 1
+        found = ids((asked.last_id - 99, asked.last_id))
+        settled = wishes.settle(asked, found, timed(found[0], found[-1]))
+    assert calls == UNTIL_ANSWERS_MAX
+    assert (settled.finished, settled.absent) == (1, [])

@@ -5,6 +5,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from bus.messages import (
     FeedStatus,
@@ -31,8 +32,7 @@ BIG = (1 << 64) - 1
 
 
 def bad(trade_id: int, **changes: Any) -> Trade:
-    fields = {"ts_event": START, "price": "1", "size": "1", "side": "buy", "series": 0} | changes
-    return Trade(SYMBOL, trade_id, fields.pop("ts_event"), START, **fields)
+    return replace(Trade(SYMBOL, trade_id, START, START, "1", "1", "buy"), **changes)
 
 
 def quarantined(connection: pool.Connection) -> list[tuple[Any, ...]]:

@@ -51,7 +51,7 @@ KINDS = {
         *("08", "40", "53", "57", "58", "XX"),
         *("25006", "25P03", "25P04", "42501", "55006", "55P03"),
     },
-    "a row's own fault": {"22", "23", "54"},
+    "a row's own fault": {"21", "22", "23", "54"},
 }
 """SQLSTATEs and whole classes of them; every other one is a mistake of ours."""
 

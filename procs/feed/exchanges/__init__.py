@@ -9,14 +9,16 @@ that is traded can, ``Catalogued``; one with settings of its own is ``Configured
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, Literal, NamedTuple, Protocol, cast, runtime_checkable
 
 import msgspec
 
 from bus.errors import BadDecimal, BadFrame
 from bus.messages import HistoryCandle, Quarantined, Trade, Wanted
-from market.decimals import check
+from market.decimals import FRACTION_DIGITS_MAX, WHOLE_DIGITS_MAX, check, plain
 
 FRAME_KEPT = 4096
 """Characters of a raw frame that are kept with a quarantined trade."""
@@ -24,6 +26,9 @@ ID_MAX = (1 << 63) - 2
 """Postgres keeps the end of a range of ids as the last one + 1."""
 _parts = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _object = msgspec.json.Decoder(dict[str, Any]).decode
+_has_exponent = re.compile(
+    r"(?:0|[1-9][0-9]{0,63})(?:\.[0-9]{1,64})?[eE][+-]?[0-9]{1,9}", re.ASCII
+).fullmatch
 
 
 class Beat(NamedTuple):
@@ -140,7 +145,21 @@ class Paged(Exchange, Protocol):
 
         Raises:
             BadFrame: not JSON, not a list of trades, or one of them without id.
+            Throttled: it says that too much was asked.
+            WrongQuestion: it says that there is no use in asking this again.
         """
+
+
+@runtime_checkable
+class PagedByTime(Paged, Protocol):
+    """A ``Paged`` exchange that is asked from when on, not from which id on.
+
+    ``page_url`` then goes by ``wanted.since`` alone: the oldest trades of that microsecond and
+    after it, in the order of both their times and their ids; None: the newest ones there are.
+    """
+
+    page_trades: int
+    """How many trades a full page has."""
 
 
 @runtime_checkable
@@ -171,6 +190,8 @@ class Historic(Exchange, Protocol):
 
     def parse_candles(self, symbol: str, interval_s: int, body: bytes) -> list[HistoryCandle]:
         """Return the candles of an answer with HTTP 200, rising; there may be more than asked for.
+
+        One that cannot be true is left out (``procs.feed.published``).
 
         Raises:
             BadFrame: not JSON, or not a list of candles.
@@ -273,6 +294,27 @@ def page(
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise BadFrame(f"not a page of trades: {str(error)[:120]}") from None
     return tuple(found)
+
+
+def number(raw: msgspec.Raw | bytes) -> str:
+    """Return a price or size that stands in JSON as a number, as checked plain decimal text.
+
+    Its digits stay as they are, zeros at the end included; only an exponent is written out. It is
+    read from the bytes of the value (a field of type ``msgspec.Raw``): never through a float.
+
+    Raises:
+        BadDecimal: it is no JSON number, or one that ``market.decimals.check`` refuses.
+    """
+    text = bytes(raw).decode("ascii", "replace")
+    if "e" not in text and "E" not in text:
+        return check(text)
+    if not _has_exponent(text):
+        raise BadDecimal(f"not a plain decimal: {text[:48]!r}")
+    value = Decimal(text)
+    # Before it is written out: 1e999999999 would be a thousand million digits.
+    if not -FRACTION_DIGITS_MAX <= value.adjusted() < WHOLE_DIGITS_MAX:
+        raise BadDecimal(f"far out of bounds: {text!r}")
+    return check(plain(value))
 
 
 def step(text: str | None) -> str | None:

@@ -23,8 +23,15 @@ A page of trades is a list that rises from ``fromId``, of at most 1000. Its weig
     [{"id":3735683259,"price":"61837.63000000","qty":"0.02000000","quoteQty":"1236.75260000",
       "time":1723161255342,"isBuyerMaker":true,"isBestMatch":true}]
 
+Its candles are rows that rise from ``startTime``, of at most 1000: time in milliseconds, open,
+high, low, close, volume, the last millisecond, and more. Their weight is 2::
+
+    [[1723161240000,"61836.00","61840.00","61830.01","61837.63","3.20010",1723161299999,"197890.1",
+      512,"1.50000","92756.4","0"]]
+
 (Source: Binance's public documentation, "WebSocket Streams", "General endpoints", "Filters", "Old
-trade lookup"; for the key, the change log of binance-connector-python 3.2.0.)
+trade lookup", "Kline/Candlestick data"; for the key, the change log of binance-connector-python
+3.2.0.)
 """
 
 import json
@@ -34,7 +41,8 @@ from urllib.parse import urlsplit, urlunsplit
 import msgspec
 
 from bus.errors import BadDecimal, BadFrame
-from bus.messages import Side, Trade, Wanted
+from bus.messages import HistoryCandle, Side, Trade, Wanted
+from bus.topics import INTERVAL_NAMES
 from market.decimals import check
 from market.symbols import pair
 from procs.feed.exchanges import (
@@ -49,6 +57,7 @@ from procs.feed.exchanges import (
     quarantined,
     step,
 )
+from procs.feed.published import published
 
 
 class _Trade(msgspec.Struct, tag_field="e", tag="trade"):
@@ -91,6 +100,15 @@ class _Info(msgspec.Struct):
     symbols: list[_Symbol]
 
 
+class _Candle(msgspec.Struct, array_like=True):
+    time: int
+    open: str
+    high: str
+    low: str
+    close: str
+    volume: str
+
+
 class _Failure(msgspec.Struct):
     code: int
 
@@ -103,6 +121,7 @@ _raw = msgspec.json.Decoder(_Trade).decode
 _page_trade = msgspec.json.Decoder(_PageTrade).decode
 _time = msgspec.json.Decoder(_Time).decode
 _info = msgspec.json.Decoder(_Info).decode
+_candles = msgspec.json.Decoder(list[_Candle]).decode
 _failure = msgspec.json.Decoder(_Failure).decode
 
 
@@ -115,6 +134,7 @@ class Exchange:
     ids: Ids = "consecutive"
     lifetime_s: float | None = 86400.0
     rest_per_s = 2.0
+    candles_per_page = 1000
     needs: tuple[str, ...] = ()
 
     def __init__(self, symbols: tuple[str, ...]) -> None:
@@ -197,6 +217,22 @@ class Exchange:
             return _read(symbol, trade, part, ts_recv)
 
         return page(body, symbol, "id", ts_recv, read)
+
+    def candles_url(self, base: str, symbol: str, interval_s: int, start: int, end: int) -> str:
+        """Return the address of a symbol's candles; ``endTime`` would be included."""
+        query = f"symbol={pair(symbol)}&interval={INTERVAL_NAMES[interval_s]}&limit=1000"
+        return f"{base}/api/v3/klines?{query}&startTime={start // 1000}&endTime={end // 1000 - 1}"
+
+    def parse_candles(self, symbol: str, interval_s: int, body: bytes) -> list[HistoryCandle]:
+        """Return the candles of an answer."""
+        try:
+            rows = _candles(body)
+        except _UNREADABLE as error:
+            raise BadFrame(f"not candles: {str(error)[:120]}") from None
+        return published(
+            ((row.time * 1000, row.open, row.high, row.low, row.close, row.volume) for row in rows),
+            interval_s,
+        )
 
     def parse(self, frame: bytes, ts_recv: int) -> tuple[Event, ...]:
         """Return the trade in ``frame``."""

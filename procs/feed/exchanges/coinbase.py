@@ -25,17 +25,23 @@ second are allowed from one address::
     [{"time":"2026-08-25T03:35:57.198335Z","trade_id":1081862675,"price":"80691.53000000",
       "size":"0.00000001","side":"sell"}]
 
+Its candles are rows of numbers that fall from ``end``, included: time in seconds, low, high, open,
+close, volume. Of a minute without trades there is none; more than 300 are refused::
+
+    [[1787628900,80690.01,80702.5,80690.01,80691.53,1.20340567]]
+
 (Source: Coinbase Exchange's public documentation, "WebSocket Channels", "Get single product", "Get
-product trades", "Pagination", "REST Rate Limits".)
+product trades", "Get product candles", "Pagination", "REST Rate Limits".)
 """
 
 import datetime
 import json
+from decimal import Decimal
 
 import msgspec
 
 from bus.errors import BadDecimal, BadFrame
-from bus.messages import Side, Trade, Wanted
+from bus.messages import HistoryCandle, Side, Trade, Wanted
 from market.decimals import check
 from procs.feed.exchanges import (
     Beat,
@@ -49,6 +55,7 @@ from procs.feed.exchanges import (
     quarantined,
     step,
 )
+from procs.feed.published import published
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MICROSECOND = datetime.timedelta(microseconds=1)
@@ -100,6 +107,15 @@ class _Product(msgspec.Struct):
     base_increment: str | None = None
 
 
+class _Candle(msgspec.Struct, array_like=True):
+    time: int
+    low: Decimal
+    high: Decimal
+    open: Decimal
+    close: Decimal
+    volume: Decimal
+
+
 class _Failure(msgspec.Struct):
     message: str
 
@@ -108,6 +124,7 @@ _message = msgspec.json.Decoder(_Match | _LastMatch | _Heartbeat | _Subscription
 _page_trade = msgspec.json.Decoder(_PageTrade).decode
 _time = msgspec.json.Decoder(_Time).decode
 _product = msgspec.json.Decoder(_Product).decode
+_candles = msgspec.json.Decoder(list[_Candle]).decode
 _failure = msgspec.json.Decoder(_Failure).decode
 _TAKER: dict[str, Side] = {"buy": "sell", "sell": "buy"}
 
@@ -121,6 +138,7 @@ class Exchange:
     ids: Ids = "consecutive"
     lifetime_s: float | None = None
     rest_per_s = 5.0
+    candles_per_page = 300
 
     def __init__(self, symbols: tuple[str, ...]) -> None:
         self._symbols = set(symbols)
@@ -180,6 +198,26 @@ class Exchange:
 
         return page(body, symbol, "trade_id", ts_recv, read)
 
+    def candles_url(self, base: str, symbol: str, interval_s: int, start: int, end: int) -> str:
+        """Return the address of a product's candles; ``end`` would be included."""
+        first, last = _second(start), _second(end - interval_s * 1_000_000)
+        query = f"granularity={interval_s}&start={first}&end={last}"
+        return f"{base}/products/{symbol}/candles?{query}"
+
+    def parse_candles(self, symbol: str, interval_s: int, body: bytes) -> list[HistoryCandle]:
+        """Return the candles of an answer."""
+        try:
+            rows = _candles(body)
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+            raise BadFrame(f"not candles: {str(error)[:120]}") from None
+        return published(
+            (
+                (row.time * 1_000_000, row.open, row.high, row.low, row.close, row.volume)
+                for row in rows
+            ),
+            interval_s,
+        )
+
     def parse(self, frame: bytes, ts_recv: int) -> tuple[Event, ...]:
         """Return the trade or the heartbeat in ``frame``."""
         try:
@@ -218,6 +256,12 @@ class Exchange:
 
 def _microseconds(moment: datetime.datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
+
+
+def _second(ts: int) -> str:
+    """Return ``2026-08-25T03:35:00Z``."""
+    moment = datetime.datetime.fromtimestamp(ts // 1_000_000, datetime.UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _read(symbol: str, match: _Match | _PageTrade, frame: bytes, ts_recv: int) -> TradeEvent:

@@ -9,7 +9,7 @@ import pkgutil
 from collections.abc import Callable
 from typing import NamedTuple, cast
 
-from bus.messages import Side, Trade
+from bus.messages import HistoryCandle, Side, Trade
 from procs.feed.exchanges import Listing
 
 Read = tuple[str, int, int, str, str, Side]
@@ -46,6 +46,8 @@ class Sample:
     """HTTP status and body of the answer for a symbol that it does not list."""
     page: Callable[[str, str], bytes]
     """Return a page of one trade, that of ``trade``, with this price and size."""
+    candles: tuple[bytes, list[HistoryCandle]]
+    """An answer with candles of a minute, where it publishes them, and what they are."""
     recordings: tuple[RealRecording, ...]
     read: Callable[[bytes], Read | None]
     """Return the trade in a recorded frame, None where there is none, by ``json`` alone."""

@@ -2,7 +2,7 @@
 
 import json
 
-from bus.messages import Trade
+from bus.messages import HistoryCandle, Trade
 from procs.feed.exchanges import Listing
 from tests.exchanges.samples import Read, RealRecording
 
@@ -48,6 +48,18 @@ listed = (
     Listing("0.01", "0.0001"),
 )
 unlisted = (400, b'{"code":-1121,"msg":"Invalid symbol."}')
+candles = (
+    b'[[1723161240000,"61836.00","61840.00000000","61830.01","61837.63","3.20010",1723161299999,'
+    b'"197890.1",512,"1.50000","92756.4","0"],'
+    b'[1723161300000,"61837.63","61837.63","61837.63","61837.63","0.00000000",1723161359999,'
+    b'"0.00000000",0,"0.00000000","0.00000000","0"]]',
+    [
+        HistoryCandle(
+            1723161240000000, "61836.00", "61840.00000000", "61830.01", "61837.63", "3.20010"
+        ),
+        HistoryCandle(1723161300000000, "61837.63", "61837.63", "61837.63", "61837.63", "0"),
+    ],
+)
 recordings = (
     RealRecording("binance/spot_btcusdt_20240808.txt.zst", ("BTC-USDT",), 9757),
     RealRecording("binance/spot_btcusdt_20240809.txt.zst", ("BTC-USDT",), 10147),

@@ -3,7 +3,7 @@
 import json
 from datetime import datetime
 
-from bus.messages import Trade
+from bus.messages import HistoryCandle, Trade
 from procs.feed.exchanges import Listing
 from tests.exchanges.samples import Read, RealRecording
 
@@ -48,6 +48,14 @@ listed = (
     Listing("0.01", "0.00000001"),
 )
 unlisted = (404, b'{"message":"NotFound"}')
+candles = (
+    b"[[1787628960,80690.01,80702.50,80691.53,80700,0.00000001],"
+    b"[1787628900,80680,80691.53,80688.12,80691.53,1.20340567]]",
+    [
+        HistoryCandle(1787628900000000, "80688.12", "80691.53", "80680", "80691.53", "1.20340567"),
+        HistoryCandle(1787628960000000, "80691.53", "80702.50", "80690.01", "80700", "0.00000001"),
+    ],
+)
 recordings = (
     RealRecording(
         "coinbase/ws_feed_20210417.txt.zst",
