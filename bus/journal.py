@@ -111,7 +111,10 @@ class JournalWriter:
         return int(row[0]) if row else 0
 
     def seen(self) -> dict[tuple[str, int], list[tuple[int, int]]]:
-        """Return the id intervals of each (symbol, series)."""
+        """Return the id intervals of each (symbol, series).
+
+        Those of ``~series``, a number below 0, are ids that nobody asks for any more.
+        """
         found: dict[tuple[str, int], list[tuple[int, int]]] = {}
         rows = self._db.execute("SELECT symbol, series, low, high FROM seen ORDER BY 1, 2, 3")
         for symbol, series, low, high in rows:

@@ -22,7 +22,7 @@ from bus.messages import History, HistoryWanted, Quarantined, Recovered, Trade, 
 from market.backoff import Backoff
 from procs.backfiller.history import HistoryWishes
 from procs.backfiller.wishes import Wishes
-from procs.feed.attempt import sentence
+from procs.feed.attempt import FORBIDDEN, FORBIDDEN_S, sentence
 from procs.feed.exchanges import Historic, Paged, PagedByTime, TradeEvent
 from procs.feed.rest import Answer, get
 
@@ -34,8 +34,6 @@ RETRY_BASE_S = 1.0
 RETRY_CAP_S = 60.0
 LIMITED_S = 30.0
 """The wait after a 429 or 418 that does not say how long."""
-FORBIDDEN_S = 600.0
-"""The wait after a 451 or 403: where we are, or who we are, does not change soon."""
 
 
 class Call:
@@ -184,7 +182,8 @@ class Asking:
     def _refused(self, asked: Wanted | HistoryWanted, answer: Answer, now: Instant) -> None:
         """Take an answer that is none: wait as long as it asks for, or as its status suggests."""
         status, reason = answer.status, f"HTTP {answer.status}"
-        if status in (403, 451):
+        if status in FORBIDDEN:
+            reason = FORBIDDEN[status]
             self._wait(reason, max(FORBIDDEN_S, answer.retry_after_s), now)
         elif status in (418, 429):
             self._wait(reason, answer.retry_after_s or LIMITED_S, now)

@@ -52,6 +52,7 @@ def main(process: Process, name: str) -> int:
         stale_after_us=settings.stale_after_s * 1_000_000,
         keep_us=settings.journal_keep_s * 1_000_000,
         keep_bad_frames=partial(_write, data_folder(settings, "logs") / f"bad-frames-{name}.txt"),
+        series=settings.series,
     )
     rest_url = settings.address(name, "REST") or exchange.rest_url
     feed.connection = Connection(

@@ -23,7 +23,25 @@ CONNECT_TIMEOUT_S = 10.0
 CLOCK_TIMEOUT_S = 5.0
 RETRY_AFTER_S_MAX = 259_200.0
 """Three days: an exchange's longest ban, and the longest wait that is believed."""
+FORBIDDEN = {
+    403: "the exchange does not let us in (HTTP 403)",
+    451: "the exchange does not serve this place (HTTP 451)",
+}
+"""Refusals that say where we are, or who: that does not change soon."""
+FORBIDDEN_S = 600.0
+"""The wait after such a refusal."""
 USER_AGENT = "tickwire"
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """An exchange that sends us elsewhere, perhaps without TLS, has not answered."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Follow none."""
+
+
+opener = urllib.request.build_opener(_NoRedirect)
+"""Asks by HTTP, and nobody else than who was meant."""
 
 
 class Attempt:
@@ -65,7 +83,8 @@ class Attempt:
             self.status = error.status_code
             self.error = sentence(error)
             after = (error.resp_headers or {}).get("retry-after", "")
-            self.retry_after_s = retry_after_s(str(after), time.time())
+            asked_s = retry_after_s(str(after), time.time())
+            self.retry_after_s = max(asked_s, FORBIDDEN_S if error.status_code in FORBIDDEN else 0)
         except Exception as error:  # whatever a network can bring: this attempt has failed
             self.error = sentence(error)
         finally:
@@ -76,7 +95,7 @@ class Attempt:
         url = self._exchange.time_url(self._rest_url)
         request = urllib.request.Request(url, headers={"User-Agent": USER_AGENT})  # noqa: S310
         try:
-            with urllib.request.urlopen(request, timeout=CLOCK_TIMEOUT_S) as answer:  # noqa: S310
+            with opener.open(request, timeout=CLOCK_TIMEOUT_S) as answer:
                 self.clock_us = self._exchange.parse_time(answer.read(65536))
         except (OSError, http.client.HTTPException, BadFrame, ValueError) as error:
             self.clock_error = sentence(error)
@@ -114,7 +133,7 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, urllib.error.URLError) and isinstance(error.reason, OSError):
         error = error.reason
     if isinstance(error, websocket.WebSocketBadStatusException):
-        return f"the exchange answered HTTP {error.status_code}"
+        return refusal(error.status_code)
     if isinstance(error, websocket.WebSocketAddressException | socket.gaierror):
         return "the name cannot be resolved; is there internet?"
     if isinstance(error, ConnectionRefusedError):
@@ -124,6 +143,11 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not to be trusted: {error.verify_message}"[:200]
     return f"{type(error).__name__}: {error}"[:200]
+
+
+def refusal(status: int) -> str:
+    """Return what an HTTP status that is no success means, for a person."""
+    return FORBIDDEN.get(status, f"the exchange answered HTTP {status}")
 
 
 def retry_after_s(text: str, now_s: float) -> float:

@@ -33,6 +33,8 @@ from procs.feed.holes import JUMP_MAX, Frontier, Holes, Key
 NOTE_STORED_EVERY_US = 10_000_000
 ANEW_US = 1_000_000
 """A trade that is so much later than the newest has a higher id than that."""
+SERIES_IDS_MAX = 100_000
+"""So many ids before a new series' first one are fetched at most: a hundred calls."""
 CAP_GRACE_US = 10_000_000
 """Nothing is given up so soon after the start: the persister has not said yet how far it is."""
 
@@ -47,6 +49,7 @@ class Commits:
         log: for what a person must know.
         keep_us: how long a stored record stays in the journal.
         gapless: ids are consecutive, so that any missing one is a gap.
+        series: of the symbols whose ids the exchange has begun anew.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Commits:
         *,
         keep_us: int,
         gapless: bool,
+        series: Mapping[str, int] | None = None,
     ) -> None:
         self._exchange = exchange
         self._journal = journal
@@ -65,12 +69,20 @@ class Commits:
         self._log = log
         self._keep_us = keep_us
         self.gapless = gapless
-        self.holes = Holes()
-        """What is missing, for ``gaps`` to look after."""
+        self.series = dict(series or {})
+        """Of the symbols whose ids the exchange has begun anew; 0 of all others."""
         self.newest_at: dict[Key, int] = {}
         """``ts_event`` of the newest trade of each (symbol, series), as far as it is known."""
-        self.ids = {key: IdSet(found) for key, found in journal.seen().items()}
+        stored = {key: IdSet(found) for key, found in journal.seen().items()}
+        self.ids = {key: ids for key, ids in stored.items() if key[1] >= 0}
         self.frontiers = {key: Frontier(ids) for key, ids in self.ids.items()}
+        gone = {(symbol, ~series): ids for (symbol, series), ids in stored.items() if series < 0}
+        self.holes = Holes(gone)
+        """What is missing, for ``gaps`` to look after."""
+        self.resumed: set[Key] = set()
+        """Those that were not subscribed for a while: their next trade is where they go on."""
+        self.passed_by: list[Gap] = []
+        """What an exchange has executed while it was not asked, too much to be fetched."""
         self._symbol_seqs = journal.symbol_seqs()
         self._stored_seq = self._stored_noted = journal.stored_seq()
         self._stored_note_at = 0
@@ -98,7 +110,12 @@ class Commits:
         if ts_event is None:
             return True
         frontier = self.frontiers[key]
-        passed = frontier.passed(trade_id)
+        if series and frontier.last is None:
+            self._begin_series(key, trade_id, now)
+        if self.resumed and key in self.resumed:
+            passed = self._resume(key, frontier, trade_id)
+        else:
+            passed = frontier.passed(trade_id)
         if passed is not None and self.gapless:
             self.holes.jumped(key, *passed, self.newest_at.get(key), now.mono)
         if trade_id == frontier.last:
@@ -106,6 +123,38 @@ class Commits:
         else:
             self.holes.late(key, trade_id, ids, now.mono)
         return True
+
+    def _begin_series(self, key: Key, trade_id: int, now: Instant) -> None:
+        """Note as missing what was quarantined until the series was raised, as far as it can be.
+
+        An id that the series before has too is not asked for: what REST has may be the old trade.
+        """
+        first, last = max(1, trade_id - SERIES_IDS_MAX), trade_id - 1
+        if not self.gapless or first > last:
+            return
+        before = self.ids.get((key[0], key[1] - 1), IdSet())
+        unknown = before.missing(first, last)
+        for low, high in unknown:
+            self.holes.jumped(key, low, high, None, now.mono)
+        for low, high in IdSet(unknown).missing(first, last):
+            self.holes.give_up(key, low, high)
+
+    def _resume(self, key: Key, frontier: Frontier, trade_id: int) -> tuple[int, int] | None:
+        """Go on after a pause of our own: what is a few calls away is fetched, more is not."""
+        self.resumed.discard(key)
+        passed = frontier.follow(trade_id)
+        if passed is None or passed[1] - passed[0] < JUMP_MAX:
+            return passed
+        missing = self.ids[key].missing(*passed)
+        self.passed_by += [Gap(key[0], low, high, key[1]) for low, high in missing]
+        return None
+
+    def of_another_series(self, trade: Trade) -> bool:
+        """Return whether a fetched trade may be one of the series before, which had its id too."""
+        gone = self.holes.gone.get((trade.symbol, trade.series))
+        if not trade.series or gone is None or trade.trade_id not in gone:
+            return False
+        return trade.trade_id in self.ids.get((trade.symbol, trade.series - 1), ())
 
     def began_anew(self, trade: Trade) -> bool:
         """Return whether an id is one that an exchange gives which has begun its ids anew.
@@ -132,9 +181,13 @@ class Commits:
             self.frontiers[key] = Frontier(ids)
         return bool(news)
 
+    def key_of(self, symbol: str) -> Key:
+        """Return the symbol with its present series."""
+        return symbol, self.series.get(symbol, 0)
+
     def newest(self, symbol: str) -> int | None:
-        """Return how far the ids of a symbol's first series have come."""
-        frontier = self.frontiers.get((symbol, 0))
+        """Return how far the ids of a symbol's present series have come."""
+        frontier = self.frontiers.get(self.key_of(symbol))
         return frontier.last if frontier else None
 
     # ---- records
@@ -184,7 +237,9 @@ class Commits:
 
     def _append(self, bodies: Sequence[bytes], symbol_seqs: dict[str, int], now: Instant) -> bool:
         """Append to the journal; on a full disk make room and try once more."""
-        seen = {key: touched for key, ids in self.ids.items() if (touched := ids.take_touched())}
+        gone = {(symbol, ~series): ids for (symbol, series), ids in self.holes.gone.items()}
+        changed = {key: ids for key, ids in (self.ids | gone).items() if ids.touched}
+        seen = {key: ids.take_touched() for key, ids in changed.items()}
         for attempt in range(2):
             try:
                 self._journal.append(bodies, now.wall, seen, symbol_seqs)
@@ -195,6 +250,8 @@ class Commits:
                 self.journal_ok = False
                 if attempt == 0 and self._make_room():
                     continue
+                for key, ids in changed.items():
+                    ids.touch_again(seen[key])
                 return False
             break
         if not self.journal_ok:
@@ -226,14 +283,11 @@ class Commits:
                 for item in record.items:
                     if item.symbol is not None and item.trade_id is not None:
                         self._forget((item.symbol, item.series), item.trade_id, now)
-        # The file still holds the intervals from before these trades, as memory does now.
-        for ids in self.ids.values():
-            ids.take_touched()
         return sends
 
     def _forget(self, key: Key, trade_id: int, now: Instant) -> None:
         """Count an id as missing that was seen and could not be journalled."""
-        self.ids[key].remove_range(trade_id, trade_id)
+        self.ids[key].forget_new(trade_id)
         if self.gapless:
             self.holes.jumped(key, trade_id, trade_id, self.newest_at.get(key), now.mono)
 

@@ -19,7 +19,7 @@ from bus.errors import BadFrame
 from bus.log import Log
 from bus.messages import SymbolStatus
 from market.backoff import Backoff
-from procs.feed.attempt import sentence
+from procs.feed.attempt import FORBIDDEN, FORBIDDEN_S, refusal, sentence
 from procs.feed.exchanges import Exchange, Listing
 from procs.feed.rest import get
 
@@ -79,6 +79,9 @@ class Round:
             status, body, asked_off_s = get(url, ANSWER_BYTES_MAX)
             return Answer(symbol, self._exchange.parse_listing(status, body))
         except BadFrame as bad:
+            if status in FORBIDDEN:
+                asked_off_s = max(asked_off_s, FORBIDDEN_S)
+                return Answer(symbol, None, refusal(status), asked_off_s, ends_round=True)
             return Answer(symbol, None, str(bad), asked_off_s, ends_round=status != 200)
         except Exception as error:  # whatever a network can bring: the question has failed
             return Answer(symbol, None, sentence(error), asked_off_s, ends_round=True)

@@ -11,7 +11,7 @@ import urllib.request
 from typing import NamedTuple, cast
 
 from bus.errors import BadFrame
-from procs.feed.attempt import USER_AGENT, retry_after_s
+from procs.feed.attempt import USER_AGENT, opener, retry_after_s
 
 SILENCE_S_MAX = 5.0
 """An answer that stands still for so long has failed,"""
@@ -38,7 +38,7 @@ def get(url: str, bytes_max: int) -> Answer:
     """
     request = urllib.request.Request(url, headers={"User-Agent": USER_AGENT})  # noqa: S310
     try:
-        with urllib.request.urlopen(request, timeout=SILENCE_S_MAX) as answer:  # noqa: S310
+        with opener.open(request, timeout=SILENCE_S_MAX) as answer:
             return Answer(answer.status, _body(answer, bytes_max), 0.0)
     except urllib.error.HTTPError as refused:
         with refused:

@@ -1,6 +1,6 @@
 """A feed on a real journal, and the frames that Coinbase would send it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from bus.messages import (
     FeedStatus,
     JournalRecord,
     QuarantineBatch,
+    Trade,
     TradeBatch,
     decode,
     decode_record,
@@ -40,7 +41,14 @@ def match(
 class Feeding:
     """One life of a feed on a folder."""
 
-    def __init__(self, folder: Path, *, cap_bytes: int = 1 << 30, keep_us: int = 0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        cap_bytes: int = 1 << 30,
+        keep_us: int = 0,
+        series: Mapping[tuple[str, str], int] | None = None,
+    ) -> None:
         self.folder = folder
         self.health = Health("feed-coinbase")
         self.journal = JournalWriter(
@@ -57,6 +65,7 @@ class Feeding:
             stale_after_us=15_000_000,
             keep_us=keep_us,
             keep_bad_frames=self._keep,
+            series=series,
         )
         self.now = Instant(START, 1_000_000)
 
@@ -88,8 +97,12 @@ class Feeding:
 
     def ids(self) -> list[int]:
         """Return the ids of the trades in the journal, in order."""
+        return [trade.trade_id for trade in self.trades()]
+
+    def trades(self) -> list[Trade]:
+        """Return the trades in the journal, in order."""
         return [
-            trade.trade_id
+            trade
             for record in self.recorded()
             if isinstance(record, TradeBatch)
             for trade in record.trades

@@ -11,7 +11,6 @@ from bus.heartbeat import Health
 from bus.log import Log
 from bus.messages import GapsWanted, Recovered, Trade, Wanted, decode, encode
 from procs.backfiller.asking import (
-    FORBIDDEN_S,
     LIMITED_S,
     PAGE_BYTES_MAX,
     RETRY_CAP_S,
@@ -20,6 +19,7 @@ from procs.backfiller.asking import (
 )
 from procs.backfiller.backfiller import Backfiller
 from procs.feed import exchanges, rest
+from procs.feed.attempt import FORBIDDEN, FORBIDDEN_S
 from procs.feed.exchanges import Paged
 from tests.eventually import eventually
 from tests.procs.exchange_server import ExchangeServer, http
@@ -311,7 +311,7 @@ def test_an_exchange_that_forbids_is_left_alone_for_minutes_and_that_is_said_onc
         asked.tick(int(FORBIDDEN_S * 1e6) - 1)
         assert asked.calls == count
     assert said == ["backfiller.refused"]
-    assert asked.health.last_error == f"coinbase: HTTP {status[:3]}"
+    assert asked.health.last_error == f"coinbase: {FORBIDDEN[int(status[:3])]}"
     asked.until(asked.at_rest)
     assert len(asked.ids) == 10
 
