@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e import tally
-from tests.e2e.chaos import SEEDS, Chaos, Wish, corpus
+from tests.e2e.chaos import SEEDS, corpus
+from tests.e2e.chaos_run import Chaos, Wish
 from tests.e2e.tally import Tally
 
 pytestmark = pytest.mark.e2e

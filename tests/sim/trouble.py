@@ -21,7 +21,7 @@ from bus.errors import JournalFull
 from bus.journal import JournalWriter
 from bus.log import Log
 from procs.feed.connection import Connection
-from procs.feed.exchanges import Exchange
+from procs.feed.exchanges import Streamed
 from tests.procs.living import Clock
 from tests.sim.market import START
 
@@ -76,7 +76,7 @@ class Disk(JournalWriter):
 class Connected(Connection):
     """A connection that stands, to an exchange that has told its time."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Streamed) -> None:
         super().__init__(exchange, "", "", lambda frame, now: True, Log("feed"))
         self.state = "connected"
         self.clock_offset_us, self.clock_known = START - 1_000_000, True

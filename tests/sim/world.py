@@ -59,8 +59,10 @@ class LivingFeed:
         self.health = Health(f"feed-{self.exchange}")
         self.journal = Disk(path_of(self._folder, self.exchange))
         self.journal.full = self.full
+        exchange = exchanges.load(self.exchange)(FEEDS[self.exchange])
+        assert isinstance(exchange, exchanges.Streamed)
         self.feed = Feed(
-            exchanges.load(self.exchange)(FEEDS[self.exchange]),
+            exchange,
             FEEDS[self.exchange],
             self.journal,
             self.health,
@@ -69,7 +71,7 @@ class LivingFeed:
             keep_us=KEEP_US,
             keep_bad_frames=lambda lines: None,
         )
-        self.feed.connection = Connected(exchanges.load(self.exchange)(FEEDS[self.exchange]))
+        self.feed.connection = Connected(exchange)
 
     def fill(self, *, full: bool) -> None:
         """Let its disk take nothing, or everything again."""
