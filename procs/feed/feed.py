@@ -17,6 +17,7 @@ from bus.heartbeat import Health
 from bus.journal import JournalWriter
 from bus.log import Log
 from bus.messages import (
+    Day,
     FeedStatus,
     Quarantined,
     Recovered,
@@ -27,9 +28,18 @@ from bus.messages import (
     encode,
 )
 from procs.feed.commits import Commits
-from procs.feed.connection import Connection
-from procs.feed.exchanges import ID_MAX, Beat, Closing, Event, Exchange, Refused, quarantined
+from procs.feed.exchanges import (
+    ID_MAX,
+    Beat,
+    Closing,
+    DayFigures,
+    Event,
+    Exchange,
+    Refused,
+    quarantined,
+)
 from procs.feed.gaps import Gaps
+from procs.feed.link import Link
 from procs.feed.listing import Listings
 from procs.feed.watch import SymbolWatch
 
@@ -83,17 +93,20 @@ class Feed(Idle):
             health,
             log,
             keep_us=keep_us,
-            gapless=self._gapless,
+            ids=exchange.ids,
             series=self._series,
         )
+        takes = {"consecutive": self._trade, "latest": self._update, "none": self._unnumbered}
+        self._take = takes[exchange.ids]
         self._gaps = Gaps(exchange.name, self._commits, health, log, series)
         self._health = health
         self._log = log
         self._stale_after_us = stale_after_us
         self._keep_bad_frames = keep_bad_frames
-        self.connection: Connection | None = None
+        self.connection: Link | None = None
         self.listings: Listings | None = None
         self._watches = {symbol: SymbolWatch(symbol) for symbol in symbols}
+        self._days: dict[str, Day] = {}
         self._trades: list[Trade] = []
         self._quarantined: list[Quarantined] = []
         self._bad_frames: deque[str] = deque(maxlen=BAD_FRAMES_KEPT)
@@ -117,12 +130,14 @@ class Feed(Idle):
         for event in map(self._in_series, events) if self._series else events:
             if isinstance(event, Trade):
                 data = True
-                self._trade(event, frame, now)
+                self._take(event, frame, now)
             elif isinstance(event, Beat):
                 data = True
                 self._beat(event, now)
             elif isinstance(event, Quarantined):
                 self._quarantine(event, now)
+            elif isinstance(event, DayFigures):
+                self._days[event.symbol] = event.day
             elif isinstance(event, Closing) and self.connection is not None:
                 self.connection.replace(event.reason)
             elif isinstance(event, Refused):
@@ -142,11 +157,7 @@ class Feed(Idle):
             self._bad("a trade id out of range", frame, now)
             return
         if not self._plausible(trade.ts_event, now):
-            # A number of thousands of digits is not written out: Python refuses to.
-            shown = f"{trade.ts_event} µs" if abs(trade.ts_event) < 1 << 63 else "beyond 64 bits"
-            reason = f"an implausible time: {shown}"
-            item = quarantined(trade.symbol, trade.trade_id, now.wall, reason, frame)
-            self._quarantine(replace(item, series=trade.series), now)
+            self._implausible(trade, trade.trade_id, frame, now)
             return
         if self._commits.began_anew(trade):
             # Its id stays free: it may be that of another trade, which is still to come.
@@ -159,6 +170,29 @@ class Feed(Idle):
             self._trades.append(trade)
         else:
             self._duplicate(trade.symbol, trade.trade_id)
+
+    def _update(self, trade: Trade, frame: bytes, now: Instant) -> None:
+        """Take a trade whose id is its time of update: only one later than all before is news."""
+        if not self._plausible(trade.ts_event, now):
+            self._implausible(trade, None, frame, now)  # with its id no real one would be news
+        elif not 0 <= trade.trade_id <= ID_MAX:
+            self._bad("a time of update out of range", frame, now)
+        elif self._commits.advance(trade):
+            self._trades.append(trade)
+
+    def _unnumbered(self, trade: Trade, frame: bytes, now: Instant) -> None:
+        """Take a trade that has no id; it gets a number when it is committed."""
+        if self._plausible(trade.ts_event, now):
+            self._trades.append(trade)
+        else:
+            self._implausible(trade, None, frame, now)
+
+    def _implausible(self, trade: Trade, trade_id: int | None, frame: bytes, now: Instant) -> None:
+        # A number of thousands of digits is not written out: Python refuses to.
+        shown = f"{trade.ts_event} µs" if abs(trade.ts_event) < 1 << 63 else "beyond 64 bits"
+        reason = f"an implausible time: {shown}"
+        item = quarantined(trade.symbol, trade_id, now.wall, reason, frame)
+        self._quarantine(replace(item, series=trade.series), now)
 
     def _plausible(self, ts_event: int, now: Instant, past_us: int = DAY_US) -> bool:
         """Return whether a time is about the exchange's own, as it last told us."""
@@ -307,7 +341,7 @@ class Feed(Idle):
             if watch.should_resubscribe(now.mono, self._stale_after_us):
                 self._log.warning("feed.resubscribe", symbol=watch.symbol)
                 self._health.counters["resubscribes"] += 1
-                self.connection.send(self._exchange.resubscribe(watch.symbol))
+                self.connection.resubscribe(watch.symbol)
 
     def _complain(self, complaint: str | None) -> None:
         """Say what is not listed when that changes; a full disk is the greater trouble."""
@@ -328,6 +362,8 @@ class Feed(Idle):
             )
             for watch in self._watches.values()
         ]
+        if self._days:
+            symbols = [replace(one, day=self._days.get(one.symbol)) for one in symbols]
         return FeedStatus(
             exchange=self._exchange.name,
             state=line.state if line else "idle",

@@ -198,6 +198,8 @@ class Ledger:
             if not isinstance(record, TradeBatch):
                 continue
             total += len(record.trades)
+            # Of ids that are times of update, all below one count as seen with it.
+            see = IdSet.advance if record.latest_only else IdSet.add
             for trade in record.trades:
                 key = (trade.symbol, trade.series)
                 known = self._seen.get(key)
@@ -206,7 +208,7 @@ class Ledger:
                 ids = batch_ids.get(key)
                 if ids is None:
                     ids = batch_ids[key] = IdSet()
-                if ids.add(trade.trade_id):
+                if see(ids, trade.trade_id):
                     new.append(trade)
         return new, total - len(new), batch_ids
 

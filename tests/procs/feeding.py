@@ -18,6 +18,7 @@ from bus.messages import (
     decode,
     decode_record,
 )
+from procs.feed.exchanges import Exchange as AnyExchange
 from procs.feed.exchanges.coinbase import Exchange
 from procs.feed.feed import Feed
 
@@ -47,6 +48,7 @@ class Feeding:
         *,
         cap_bytes: int = 1 << 30,
         keep_us: int = 0,
+        other: AnyExchange | None = None,
         series: Mapping[tuple[str, str], int] | None = None,
     ) -> None:
         self.folder = folder
@@ -57,7 +59,7 @@ class Feeding:
         self.bad_frames: list[str] = []
         self.exchange = Exchange(SYMBOLS)
         self.feed = Feed(
-            self.exchange,
+            other or self.exchange,
             SYMBOLS,
             self.journal,
             self.health,
