@@ -17,6 +17,7 @@ from procs.persister.persister import Persister
 from procs.persister.pruning import Limits, Pruning
 from store import pool, quarantine
 from tests.eventually import eventually
+from tests.procs.saying import Said
 
 KEEP_ALL = Limits(100 * 365 * 86_400, quarantine.ROWS_MAX, 100 * 365)
 
@@ -47,10 +48,10 @@ class Persisting:
         self.clock = clock
         self.dsn = dsn
         self.connections: list[pool.Connection] = []
-        log = Log("persister")
+        self.said = Said()
         self.prunings: list[Pruning] = []
         self._keep = keep
-        self.actor = Persister(journal_dir, self._open, self.health, log, self._prune)
+        self.actor = Persister(journal_dir, self._open, self.health, self.said, self._prune)
 
     def _prune(self) -> Pruning:
         connect = partial(pool.connect, self.dsn, program="pruning")
