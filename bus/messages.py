@@ -240,7 +240,10 @@ class CandleUpdate(msgspec.Struct, frozen=True, array_like=True, tag="candle"):
     sum_pq: str
     vwap: str | None
     partial: bool
-    """True when trades are known to be missing here: the interval began before the data did."""
+    """True when trades are known to be missing here.
+
+    The interval began before the data did, or a gap that reaches into it is not filled.
+    """
     epoch: int = 0
     seq: int = 0
 
@@ -283,6 +286,14 @@ class Ticker(msgspec.Struct, frozen=True, array_like=True, tag="ticker"):
     """Σ price × size of the trades in ``volume_24h``, in units of the quote."""
 
 
+Exclusion = Literal["stale", "disconnected", "outlier", "secondary"]
+"""Why a symbol's price has no part in a consolidated one.
+
+``stale``: it is old, and there should be a newer one, or there is one elsewhere. ``secondary``: it
+is no market of its own, and there are markets.
+"""
+
+
 class PriceSource(msgspec.Struct, frozen=True, array_like=True):
     """One symbol's part in a consolidated price."""
 
@@ -291,7 +302,7 @@ class PriceSource(msgspec.Struct, frozen=True, array_like=True):
     price: str
     """The median of its last few trades: no single one moves it."""
     ts_event: int
-    excluded: Literal["stale", "disconnected", "outlier"] | None = None
+    excluded: Exclusion | None = None
 
 
 class Consolidated(msgspec.Struct, frozen=True, array_like=True, tag="consolidated"):

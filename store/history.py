@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from bus.messages import History
+from bus.messages import History, HistoryCandle
 from store.instants import LATEST, text
 from store.pool import Connection, Pool
 
@@ -133,21 +133,21 @@ def ranges(connection: Connection) -> dict[Key, Ranges]:
     return found
 
 
-def minutes_since(connection: Connection, exchange: str, ts: int) -> dict[str, list[HistoryRow]]:
+def minutes_since(connection: Connection, exchange: str, ts: int) -> dict[str, list[HistoryCandle]]:
     """Return the 1m candles of each symbol that opened at ``ts`` or later, rising."""
     rows = connection.execute(
         """
-        SELECT symbol, extract(epoch FROM ts_open)::bigint, open::text, high::text, low::text,
-               close::text, volume::text
+        SELECT symbol, (extract(epoch FROM ts_open) * 1000000)::bigint, open::text, high::text,
+               low::text, close::text, volume::text
         FROM history_range JOIN candle_history USING (exchange, symbol, interval_s)
         WHERE exchange = %s AND interval_s = 60 AND ts_open >= %s::timestamptz
         ORDER BY symbol, ts_open
         """,
         [exchange, text(ts)],
     )
-    found: dict[str, list[HistoryRow]] = {}
+    found: dict[str, list[HistoryCandle]] = {}
     for symbol, *row in rows:
-        found.setdefault(symbol, []).append(tuple(row))
+        found.setdefault(symbol, []).append(HistoryCandle(*row))
     return found
 
 

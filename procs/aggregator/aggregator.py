@@ -7,8 +7,9 @@ which a browser can tell whether it has missed something.
 """
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import assert_never
 
 import msgspec
 
@@ -21,7 +22,13 @@ from bus.log import Log
 from bus.messages import (
     Average,
     CandleUpdate,
+    Consolidated,
+    FeedStatus,
+    GapOpened,
+    GapUnfillable,
+    History,
     JournalRecord,
+    QuarantineBatch,
     Ticker,
     TradeBatch,
     decode,
@@ -31,7 +38,9 @@ from bus.messages import (
 from market import candle
 from market.candle import Key
 from market.coalesce import Coalescer
-from procs.aggregator.memory import HOUR_S, Memory
+from procs.aggregator.consolidating import Consolidating
+from procs.aggregator.memory import HOUR_S, MINUTE_S, Memory
+from procs.aggregator.selfcheck import Asking, SelfCheck
 from procs.aggregator.snapshot import Loading, Snapshot
 
 PUBLISH_EVERY_US = 50_000
@@ -47,12 +56,18 @@ class Aggregator(Idle):
     Args:
         journal_dir: where the journals are; a new one is found within a second.
         load: begins to read a snapshot of Postgres.
+        ask: begins to read what the self-check compares with.
         health: what the process says of itself.
         log: for life cycle and trouble.
     """
 
     def __init__(
-        self, journal_dir: Path, load: Callable[[], Loading], health: Health, log: Log
+        self,
+        journal_dir: Path,
+        load: Callable[[], Loading],
+        ask: Asking,
+        health: Health,
+        log: Log,
     ) -> None:
         self._journal_dir = journal_dir
         self._load = load
@@ -65,6 +80,10 @@ class Aggregator(Idle):
         self._changed: Coalescer[tuple[str, str], None] = Coalescer(PUBLISH_EVERY_US)
         self._dirty: dict[tuple[str, str], set[Key]] = {}
         self._held = Held()
+        self._prices = Consolidating()
+        self._check = SelfCheck(ask, health, log)
+        self._differing: dict[str, set[Key]] = {}
+        """Candles to be published again once they are as Postgres has them."""
         self._loading: Loading | None = load()
         self._based = False
         """True once a snapshot of Postgres is the base."""
@@ -76,7 +95,7 @@ class Aggregator(Idle):
     # ---- in
 
     def on_message(self, source: str, frames: list[bytes], now: Instant) -> Sequence[Send]:
-        """Take a record, a heartbeat, a corrected candle, or a subscription."""
+        """Take a record, a heartbeat, a corrected candle, an exchange's own, or a subscription."""
         if source == "out":
             return self._subscribed(frames[0])
         if source == "corrected":
@@ -84,12 +103,19 @@ class Aggregator(Idle):
         if source == "heartbeats":
             tell(self._followers, frames[1])
             return ()
+        if source == "status":
+            return self._heard(decode(frames[1]), now)
         record = decode_record(frames[1])
         follower = self._followers.get(record.exchange)
         if follower is not None and follower.take(record):
             self._apply(record, now)
         elif record.seq is None and isinstance(record, TradeBatch):
             self._glimpse(record)
+        return ()
+
+    def _heard(self, status: object, now: Instant) -> Sequence[Send]:
+        if isinstance(status, FeedStatus):
+            self._prices.heard(status, now)
         return ()
 
     def _glimpse(self, batch: TradeBatch) -> None:
@@ -103,16 +129,27 @@ class Aggregator(Idle):
     def _apply(self, record: JournalRecord, now: Instant) -> None:
         assert record.seq is not None
         self._health.positions[record.exchange] = (record.epoch, record.seq)
-        if not isinstance(record, TradeBatch):
-            return
         memory = self._memories[record.exchange]
-        for key in memory.fold(record.trades, now.mono):
-            where = (record.exchange, key[0])
+        if isinstance(record, TradeBatch):
+            keys = memory.fold(record.trades, now.mono, latest_only=record.latest_only)
+            self._check.folded(record.exchange, keys)
+            self._mark(record.exchange, keys)
+            self._health.counters["trades"] += len(record.trades)
+            if record.trades:
+                self._health.lag_us = now.wall - record.trades[-1].ts_recv
+        elif isinstance(record, QuarantineBatch):
+            self._mark(record.exchange, memory.pass_over(record.items))
+        elif isinstance(record, GapOpened | GapUnfillable):
+            self._mark(record.exchange, memory.lack(record.gaps))
+        else:
+            assert_never(record)
+
+    def _mark(self, exchange: str, keys: Iterable[Key]) -> None:
+        """Let these candles, and the tickers of their symbols, be published."""
+        for key in keys:
+            where = (exchange, key[0])
             self._dirty.setdefault(where, set()).add(key)
             self._changed.offer(where, None)
-        self._health.counters["trades"] += len(record.trades)
-        if record.trades:
-            self._health.lag_us = now.wall - record.trades[-1].ts_recv
 
     def _subscribed(self, frame: bytes) -> list[Send]:
         """Send what stands under the topics of a new subscription."""
@@ -122,6 +159,8 @@ class Aggregator(Idle):
 
     def _corrected(self, update: object) -> list[Send]:
         """Pass on a candle that the persister corrected and that is older than the memory."""
+        if isinstance(update, History):
+            self._published(update)
         if not isinstance(update, CandleUpdate):
             return []
         memory = self._memories.get(update.exchange)
@@ -129,6 +168,14 @@ class Aggregator(Idle):
         if memory is None or key in memory.candles:
             return []
         return [self._publish(update)]
+
+    def _published(self, found: History) -> None:
+        """Take an exchange's own minutes, for the 24 hours of its tickers."""
+        memory = self._memories.get(found.exchange)
+        if memory is not None and found.interval_s == MINUTE_S:
+            memory.published(found.symbol, found.candles)
+            if found.symbol in memory.last:
+                self._changed.offer((found.exchange, found.symbol), None)
 
     # ---- out
 
@@ -151,6 +198,8 @@ class Aggregator(Idle):
             memory = self._memories[exchange]
             if symbol in memory.last:  # only glimpsed, before the memory was made anew
                 sends += self._publish_symbol(memory, symbol, keys, now)
+                self._prices.traded(exchange, symbol)
+        sends += [self._publish(price) for price in self._prices.due(self._memories, now)]
         return sends
 
     def _publish_symbol(
@@ -167,27 +216,28 @@ class Aggregator(Idle):
         if made is None:
             return []
         symbol, interval_s, ts_open = key
-        partial = memory.is_partial(symbol, ts_open)
+        partial = memory.is_partial(symbol, interval_s, ts_open)
         update = candle.update(memory.exchange, key, made, closed=closed, partial=partial)
         sends = [self._publish(update)]
         if interval_s == HOUR_S:
-            last = memory.last.get(symbol)  # its trade may have been pruned
-            last_ts = last.ts_event if last else ts_open
+            last_ts = memory.last_ts(symbol, ts_open)
             average = candle.hour_average(
                 memory.exchange, symbol, ts_open, made, last_ts, partial=partial
             )
             sends.append(self._publish(average))
         return sends
 
-    def _publish(self, message: Ticker | CandleUpdate | Average) -> Send:
+    def _publish(self, message: Ticker | CandleUpdate | Average | Consolidated) -> Send:
         self._seq += 1
         stamped = msgspec.structs.replace(message, epoch=self._epoch, seq=self._seq)
         if isinstance(stamped, Ticker):
             topic = topics.ticker(stamped.exchange, stamped.symbol)
         elif isinstance(stamped, CandleUpdate):
             topic = topics.candle(stamped.interval_s, stamped.exchange, stamped.symbol)
-        else:
+        elif isinstance(stamped, Average):
             topic = topics.average(stamped.exchange, stamped.symbol)
+        else:
+            topic = topics.consolidated(stamped.asset)
         payload = encode(stamped)
         self._held.put(topic, stamped, payload)
         self._health.counters["published"] += 1
@@ -200,6 +250,7 @@ class Aggregator(Idle):
         """Announce closed candles, find new journals, come back to a database that was away."""
         if self._started is None:
             self._started = now.mono
+        self._prices.on_tick(now)
         if self._loading is not None and self._loading.done.is_set():
             self._loaded(self._loading, now)
         if self._loading is None and not self._based and now.mono >= self._retry_at:
@@ -213,6 +264,10 @@ class Aggregator(Idle):
                     self._follow(exchange, (0, 0))
         if self.busy():
             return ()
+        if self._based:
+            self._differing = self._check.on_tick(now, self._followers, self._memories)
+            if self._differing:
+                self._begin_anew()
         sends: list[Send] = []
         for memory in self._memories.values():
             if memory.new_hour(now.mono):
@@ -238,13 +293,16 @@ class Aggregator(Idle):
         self._based = True
         self._health.state = "ready"
         self._health.last_error = None
+        for exchange, memory in self._memories.items():
+            if exchange in snapshot.memories:  # what came while it was read
+                snapshot.memories[exchange].before.join(memory.before)
         self._memories = dict(snapshot.memories)
         for exchange in {*snapshot.cursors, *self._followers}:
             self._follow(exchange, snapshot.cursors.get(exchange, (0, 0)))
+        self._check.abandon()
         for exchange, memory in self._memories.items():
-            for key in memory.candles:
-                if not memory.closed(key, 0):
-                    self._dirty.setdefault((exchange, key[0]), set()).add(key)
+            self._mark(exchange, (key for key in memory.candles if not memory.closed(key, 0)))
+            self._mark(exchange, self._differing.pop(exchange, ()))
             for symbol in memory.last:
                 self._changed.offer((exchange, symbol), None)
 
@@ -256,6 +314,11 @@ class Aggregator(Idle):
         follower.reset(*position)
         if exchange not in self._memories:
             self._memories[exchange] = Memory(exchange, {}, {}, {}, {}, partial=not self._based)
+
+    def _begin_anew(self) -> None:
+        """Read all from Postgres again; until that is here, what is known goes on."""
+        self._based = False
+        self._loading = self._load()
 
     def _rebuild(self, exchange: str, now: Instant) -> None:
         """The journal went on without us: begin again from Postgres.

@@ -122,9 +122,8 @@ def test_minutes_and_hourly_closes_of_each_symbol(connection: Connection, databa
     for found in (hours, had(START, START + HOUR, candle(START), candle(START + MINUTE))):
         history.want(connection, {(*KEY[:2], found.interval_s): START + DAY})
         history.save(connection, found)
-    texts = ("10.50", "12", "9.000000000000000001", "11", "0")
     assert history.minutes_since(connection, "binance", START + 1) == {
-        "ETH-USDT": [((START + MINUTE) // 1_000_000, *texts)]
+        "ETH-USDT": [candle(START + MINUTE)]
     }
     assert history.minutes_since(connection, "coinbase", 0) == {}
     firsts = {KEY[:2]: START, ("binance", "BTC-USDT"): START}

@@ -19,7 +19,7 @@
  * @property {number} count Trades in it
  * @property {number} last_ts Its last trade: epoch ms, UTC
  * @property {boolean} partial True when trades are known to be missing: it began before the data
- *   did
+ *   did, or has a gap
  * @property {number} epoch Identity of the stream that counts seq
  * @property {number} seq Position in that stream, rising
  */
@@ -71,9 +71,10 @@
  * @property {number | null} vwap Price weighted by size
  * @property {boolean} closed Its end has passed; a late trade still changes it
  * @property {number} revision
- * @property {string} [origin] What it is made of
+ * @property {"exchange" | "trades"} [origin] trades: made of each stored trade; exchange: its own
+ *   history
  * @property {boolean} [partial] True when trades are known to be missing: it began before the data
- *   did
+ *   did, or has a gap
  * @property {string} symbol BASE-QUOTE in capitals
  * @property {string} exchange In lower case
  * @property {"1d" | "1h" | "1m"} interval
@@ -83,6 +84,8 @@
 
 /**
  * One candle. `revision` is `n`, rising with each trade; `vwap` is null without sizes.
+ *
+ * Of one that the exchange has published neither is known: 0, 0 and null.
  *
  * @typedef {object} CandleRow
  * @property {string} t Its begin; it ends one interval later, excluded
@@ -95,9 +98,10 @@
  * @property {number | null} vwap Price weighted by size
  * @property {boolean} closed Its end has passed; a late trade still changes it
  * @property {number} revision
- * @property {string} [origin] What it is made of
+ * @property {"exchange" | "trades"} [origin] trades: made of each stored trade; exchange: its own
+ *   history
  * @property {boolean} [partial] True when trades are known to be missing: it began before the data
- *   did
+ *   did, or has a gap
  */
 
 /**
@@ -325,7 +329,7 @@
  * @property {number | null} hour_avg Average trade price of this hour so far
  * @property {number} hour_count Trades in hour_avg
  * @property {boolean} partial True when trades are known to be missing: it began before the data
- *   did
+ *   did, or has a gap
  * @property {number} epoch Identity of the stream that counts seq
  * @property {number} seq Position in that stream, rising
  * @property {number} age_ms How long ago the price came, when this was sent
