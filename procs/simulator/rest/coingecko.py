@@ -3,8 +3,8 @@
 ``/coingecko/rest/ping`` and ``/coingecko/rest/coins/markets?vs_currency=usd``, optionally with
 ``ids``, ``per_page`` and ``page``, largest coins first. Coins that it does not have are left out,
 and so is, now and then, one that it has; another time its price is null. More than so many
-questions a minute from one address are refused with 429, unless a recording answers. Source: CoinGecko API reference, "Coins
-List with Market Data".
+questions a minute from one address are refused with 429, unless a recording answers. Source:
+CoinGecko API reference, "Coins List with Market Data".
 """
 
 from collections import deque
