@@ -76,3 +76,9 @@ def sample(name: str) -> Sample:
     for key, value in OTHERWISE.items():
         vars(module).setdefault(key, value)
     return cast(Sample, module)
+
+
+def trades_in(known: Sample, frame: bytes) -> list[Read]:
+    """Return the trades in a recorded frame, one or many or none."""
+    found = known.read(frame) or []
+    return found if isinstance(found, list) else [found]
