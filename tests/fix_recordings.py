@@ -53,7 +53,18 @@ def recorded(*names: str) -> list[Path]:
 
 
 def frames(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield (receive time in µs UTC, frame) of each line of a ``.txt.zst``."""
+    """Yield (receive time in µs UTC, frame) of each line of a ``.txt.zst``.
+
+    What other people have recorded is also single frames in a ``.jsonl``, or one answer in a
+    ``.json.zst``; when it was received is not known then, and 1.
+    """
+    if path.suffix == ".jsonl":
+        yield from ((1, line) for line in path.read_bytes().splitlines())
+        return
+    if path.name.endswith(".json.zst"):
+        with path.open("rb") as packed:
+            yield 1, zstandard.ZstdDecompressor().stream_reader(packed).read()
+        return
     text = zstandard.ZstdDecompressor().stream_reader(path.open("rb"), closefd=True)
     with text:
         for line in text.read().splitlines():
