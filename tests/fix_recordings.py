@@ -71,3 +71,17 @@ def frames(path: Path) -> Iterator[tuple[int, bytes]]:
             stamp, _, frame = line.partition(b" ")
             seconds, _, fraction = stamp.decode().partition(".")
             yield int(seconds) * 1_000_000 + int(fraction.ljust(6, "0")[:6]), frame
+
+
+def real_text(name: str) -> str:
+    """Return the text of a file below RECORDINGS_DIR, unpacked where it is packed."""
+    (path,) = recorded(name)
+    content = path.read_bytes()
+    if path.suffix == ".zst":
+        content = zstandard.ZstdDecompressor().decompressobj().decompress(content)
+    return content.decode()
+
+
+def real_lines(name: str) -> list[str]:
+    """Return the messages of a file of single ones below RECORDINGS_DIR."""
+    return real_text(name).splitlines()
