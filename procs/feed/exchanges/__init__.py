@@ -7,6 +7,7 @@ be had by REST, the class is ``Paged`` too, where candles can, ``Historic``, whe
 that is traded can, ``Catalogued``; one with settings of its own is ``Configured``.
 """
 
+import datetime
 import importlib
 import pkgutil
 import re
@@ -26,6 +27,9 @@ ID_MAX = (1 << 63) - 2
 """Postgres keeps the end of a range of ids as the last one + 1."""
 _parts = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _object = msgspec.json.Decoder(dict[str, Any]).decode
+_array = msgspec.json.Decoder(list[Any]).decode
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_MICROSECOND = datetime.timedelta(microseconds=1)
 _has_exponent = re.compile(
     r"(?:0|[1-9][0-9]{0,63})(?:\.[0-9]{1,64})?[eE][+-]?[0-9]{1,9}", re.ASCII
 ).fullmatch
@@ -270,14 +274,18 @@ def doubtful(symbol: str | None, trade_id: object, ts_recv: int, frame: bytes) -
 
 
 def page(
-    body: bytes, symbol: str, id_field: str, ts_recv: int, read: Callable[[bytes], TradeEvent]
+    body: bytes,
+    symbol: str,
+    id_field: str | int,
+    ts_recv: int,
+    read: Callable[[bytes], TradeEvent],
 ) -> tuple[TradeEvent, ...]:
-    """Return what ``read`` makes of each object of a JSON list.
+    """Return what ``read`` makes of each object, or each array, of a JSON list.
 
-    One that it cannot decode is quarantined by its ``id_field``.
+    One that it cannot decode is quarantined by its ``id_field``, a name or a place in the array.
 
     Raises:
-        BadFrame: it is no list of objects, or one has not even an id.
+        BadFrame: it is no list of such, or one has not even an id.
     """
     found: list[TradeEvent] = []
     try:
@@ -285,7 +293,7 @@ def page(
             try:
                 one = read(part)
             except msgspec.ValidationError:
-                one = doubtful(symbol, _object(part).get(id_field), ts_recv, part)
+                one = doubtful(symbol, _id_in(part, id_field), ts_recv, part)
             if isinstance(one, Trade) and not (
                 0 <= one.trade_id <= ID_MAX and 0 <= one.ts_event <= ID_MAX
             ):
@@ -294,6 +302,23 @@ def page(
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise BadFrame(f"not a page of trades: {str(error)[:120]}") from None
     return tuple(found)
+
+
+def _id_in(part: bytes, field: str | int) -> object:
+    if isinstance(field, str):
+        return _object(part).get(field)
+    items = _array(part)
+    return items[field] if field < len(items) else None
+
+
+def microseconds(moment: datetime.datetime) -> int:
+    """Return a moment, which knows its zone, as µs UTC."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def trimmed(text: str) -> str:
+    """Return a plain decimal without zeros at the end of its fraction."""
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def number(raw: msgspec.Raw | bytes) -> str:
@@ -329,4 +354,4 @@ def step(text: str | None) -> str | None:
         checked = check(text)
     except BadDecimal as bad:
         raise BadFrame(f"not a step: {bad.reason}") from None
-    return checked.rstrip("0").rstrip(".") if "." in checked else checked
+    return trimmed(checked)
