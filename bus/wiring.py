@@ -40,8 +40,14 @@ STREAM = Wire(
     5_000,
     "dropped for that subscriber; a newer value replaces what it missed",
 )
-BATCHES = Wire("pull", "PULL", "PUSH", 5_000, "not sent; the persister reads the journal instead")
-WANTED = Wire("pull", "PULL", "PUSH", 100, "not sent; the feed asks again by its timer")
+BATCHES = Wire(
+    "pull",
+    "PULL",
+    "PUSH",
+    5_000,
+    "not sent; the persister reads the journal instead, and asks again for candles",
+)
+WANTED = Wire("pull", "PULL", "PUSH", 100, "not sent; who wants it asks again by a timer")
 RECOVERED = Wire("pull", "PULL", "PUSH", 1_000, "not sent; the feed asks for it again")
 TAP = Wire(
     "tap",

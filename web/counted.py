@@ -50,12 +50,14 @@ COUNTERS: dict[str, dict[str, Row]] = {
         "duplicates": Row("already_stored", "Trades that Postgres had already."),
         "transactions": Row("transactions", "Transactions committed."),
         "database_lost": Row("database_lost", "Times that the database was lost."),
+        "candles": Row("history_stored_candles", "Candles of the exchanges' own that were stored."),
     },
     "backfiller": {
         "calls": Row("backfill_calls", "Pages of missing trades asked of an exchange."),
         "refused": Row("backfill_refused", "Pages that were refused, failed or could not be read."),
         "trades": Row("backfill_trades", "Missing trades that exchanges had."),
         "ranges": Row("backfill_ranges", "Ranges of missing trades that were asked for in full."),
+        "candles": Row("history_candles", "Candles of the exchanges' own that were had."),
     },
     "aggregator": {
         "trades": Row("aggregated_trades", "Trades taken into tickers, candles and averages."),

@@ -26,7 +26,9 @@ def main(process: Process) -> int:
         "out": out,
         "batches": sockets.Subscriber(context, run_dir, ["feed-*"], [b"batch."]),
         "heartbeats": sockets.Subscriber(context, run_dir, ["feed-*"], [b"heartbeat."]),
-        "corrected": sockets.Subscriber(context, run_dir, ["persister"], [b"corrected."]),
+        "corrected": sockets.Subscriber(
+            context, run_dir, ["persister"], [b"corrected.", b"history."]
+        ),
     }
     return actor.run(process, aggregator, inputs, {"out": out})
 

@@ -21,6 +21,7 @@ from bus.log import Log
 from bus.messages import (
     Average,
     CandleUpdate,
+    History,
     JournalRecord,
     Ticker,
     TradeBatch,
@@ -31,7 +32,7 @@ from bus.messages import (
 from market import candle
 from market.candle import Key
 from market.coalesce import Coalescer
-from procs.aggregator.memory import HOUR_S, Memory
+from procs.aggregator.memory import HOUR_S, MINUTE_S, Memory
 from procs.aggregator.snapshot import Loading, Snapshot
 
 PUBLISH_EVERY_US = 50_000
@@ -76,7 +77,7 @@ class Aggregator(Idle):
     # ---- in
 
     def on_message(self, source: str, frames: list[bytes], now: Instant) -> Sequence[Send]:
-        """Take a record, a heartbeat, a corrected candle, or a subscription."""
+        """Take a record, a heartbeat, a corrected candle, an exchange's own, or a subscription."""
         if source == "out":
             return self._subscribed(frames[0])
         if source == "corrected":
@@ -122,6 +123,8 @@ class Aggregator(Idle):
 
     def _corrected(self, update: object) -> list[Send]:
         """Pass on a candle that the persister corrected and that is older than the memory."""
+        if isinstance(update, History):
+            self._published(update)
         if not isinstance(update, CandleUpdate):
             return []
         memory = self._memories.get(update.exchange)
@@ -129,6 +132,14 @@ class Aggregator(Idle):
         if memory is None or key in memory.candles:
             return []
         return [self._publish(update)]
+
+    def _published(self, found: History) -> None:
+        """Take an exchange's own minutes, for the 24 hours of its tickers."""
+        memory = self._memories.get(found.exchange)
+        if memory is not None and found.interval_s == MINUTE_S:
+            memory.published(found.symbol, found.candles)
+            if found.symbol in memory.last:
+                self._changed.offer((found.exchange, found.symbol), None)
 
     # ---- out
 
@@ -238,6 +249,9 @@ class Aggregator(Idle):
         self._based = True
         self._health.state = "ready"
         self._health.last_error = None
+        for exchange, memory in self._memories.items():
+            if exchange in snapshot.memories:  # what came while it was read
+                snapshot.memories[exchange].before.join(memory.before)
         self._memories = dict(snapshot.memories)
         for exchange in {*snapshot.cursors, *self._followers}:
             self._follow(exchange, snapshot.cursors.get(exchange, (0, 0)))

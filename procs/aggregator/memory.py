@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from bus.messages import Candle, Ticker, Trade
+from bus.messages import Candle, HistoryCandle, Ticker, Trade
 from market import candle
 from market.candle import EMPTY, Key
 from market.decimals import plain, quotient
 from market.intervals import bucket
 from market.sequence import IdSet
+from procs.aggregator.before import Before
 from procs.aggregator.clock import MarketClock
 
 KEEP_US = 25 * 3600 * 1_000_000
@@ -33,6 +34,8 @@ class Window(NamedTuple):
     """All closed minutes of the window together."""
     before: Decimal | None
     """The last price at or before the window's beginning; None where the data begin later."""
+    published: bool
+    """Some of the minutes are the exchange's own, of which no turnover is known."""
 
 
 class Memory:
@@ -63,6 +66,7 @@ class Memory:
         self.last = dict(last)
         self._first_minutes = dict(first_minutes)
         self._ids = {key: IdSet(intervals) for key, intervals in seen.items()}
+        self.before = Before()
         self._windows: dict[str, Window] = {}
         self._open: set[Key] = set()
         self._minutes: dict[str, set[int]] = {}
@@ -97,6 +101,11 @@ class Memory:
         have = self.last.get(trade.symbol)
         if have is None or (trade.series, trade.trade_id) > (have.series, have.trade_id):
             self.last[trade.symbol] = trade
+
+    def published(self, symbol: str, candles: Iterable[HistoryCandle]) -> None:
+        """Take minutes that the exchange has published: they stand where there are none of ours."""
+        self.before.take(symbol, candles)
+        self._windows.pop(symbol, None)
 
     def _is_new(self, trade: Trade) -> bool:
         key = (trade.symbol, trade.series)
@@ -135,6 +144,7 @@ class Memory:
             self._open.discard(key)
             if key[1] == MINUTE_S:
                 self._minutes[key[0]].discard(key[2])
+        self.before.forget(oldest)
 
     def closed(self, key: Key, mono: int) -> bool:
         """Return whether a candle's interval has ended."""
@@ -185,7 +195,7 @@ class Memory:
             hour_avg=plain(candle.average(hour)) if hour.n else None,
             hour_count=hour.n,
             partial=self.is_partial(symbol, hour_start),
-            turnover_24h=plain(day.sum_pq) if whole else None,
+            turnover_24h=plain(day.sum_pq) if whole and not window.published else None,
         )
 
     def _window(self, symbol: str, minute: int) -> Window:
@@ -196,12 +206,18 @@ class Memory:
 
     def _make_window(self, symbol: str, minute: int) -> Window:
         begin = minute + MINUTE_S * 1_000_000 - DAY_US
+        own = {
+            ts_open: self.candles[symbol, MINUTE_S, ts_open]
+            for ts_open in self._minutes.get(symbol, ())
+        }
+        published = self.before.beside(symbol, own, self._first_minutes.get(symbol))
+        minutes = {**own, **published}
         total = EMPTY
-        earlier: list[int] = []
-        for ts_open in self._minutes.get(symbol, ()):
+        for ts_open, made in minutes.items():
             if begin <= ts_open < minute:
-                total = candle.add(total, self.candles[symbol, MINUTE_S, ts_open])
-            elif ts_open < begin:
-                earlier.append(ts_open)
-        before = self.candles[symbol, MINUTE_S, max(earlier)].close if earlier else None
-        return Window(minute, total, before)
+                total = candle.add(total, made)
+        earlier = max((ts_open for ts_open in minutes if ts_open < begin), default=None)
+        before = None if earlier is None else minutes[earlier].close
+        return Window(
+            minute, total, before, any(begin <= ts_open < minute for ts_open in published)
+        )

@@ -14,7 +14,7 @@ from bus.messages import Candle, Trade
 from market.candle import Key
 from market.intervals import STORED, bucket
 from procs.aggregator.memory import KEEP_US, Memory
-from store import candles, cursors, migrate, pool, trades
+from store import candles, cursors, history, migrate, pool, trades
 
 DAY_S = 86400
 
@@ -83,4 +83,6 @@ def read(connection: pool.Connection) -> Snapshot:
             trades.seen(connection, exchange),
             partial=False,
         )
+        for symbol, minutes in history.minutes_since(connection, exchange, begin).items():
+            memories[exchange].published(symbol, minutes)
     return Snapshot(positions, memories)

@@ -9,7 +9,7 @@ import zmq
 
 from bus import actor, sockets
 from bus.process import Process, data_folder, run, run_folder
-from bus.wiring import BATCHES, OUT
+from bus.wiring import BATCHES, OUT, WANTED
 from market import decimals
 from procs.persister.persister import Persister
 from store import migrate, pool, quarantine
@@ -50,7 +50,10 @@ def main(process: Process) -> int:
         "heartbeats": sockets.Subscriber(context, run_dir, ["feed-*"], [b"heartbeat."]),
         "status": sockets.Subscriber(context, run_dir, ["feed-*"], [b"status."]),
     }
-    outputs = {"out": sockets.bind(context, OUT, run_dir, process.program)}
+    outputs = {
+        "out": sockets.bind(context, OUT, run_dir, process.program),
+        "backfiller": sockets.connect(context, WANTED, run_dir, "backfiller"),
+    }
     return actor.run(process, persister, inputs, outputs)
 
 

@@ -63,7 +63,7 @@ class Ledger:
             self._missing = Missing(gaps.opened(connection, exchange))
         self._cursor = found
         self.epoch, self.seq = found or (0, 0)
-        self._newest = {
+        self.newest = {
             symbol: trade.ts_event for (name, symbol), trade in last.items() if name == exchange
         }
         """ts_event of the newest trade of each symbol, to know which candles have closed."""
@@ -144,7 +144,7 @@ class Ledger:
     def have(self) -> Seen:
         """Return what Postgres has, for the feed."""
         ids = [
-            SeenIds(symbol, series, found.intervals()[-INTERVALS_MAX:], self._newest.get(symbol))
+            SeenIds(symbol, series, found.intervals()[-INTERVALS_MAX:], self.newest.get(symbol))
             for (symbol, series), found in self._seen.items()
         ]
         return Seen(self.exchange, self.epoch, self.seq, ids)
@@ -155,10 +155,10 @@ class Ledger:
             raise Fenced(f"the cursor of {self.exchange} is {found}, not {self._cursor}")
 
     def _corrected(self, merged: Sequence[Merged], new: Sequence[Trade]) -> list[CandleUpdate]:
-        before = dict(self._newest)
+        before = dict(self.newest)
         for trade in new:
-            if trade.ts_event > self._newest.get(trade.symbol, 0):
-                self._newest[trade.symbol] = trade.ts_event
+            if trade.ts_event > self.newest.get(trade.symbol, 0):
+                self.newest[trade.symbol] = trade.ts_event
         return [
             candle.update(self.exchange, (symbol, interval_s, ts_open), total, closed=True)
             for symbol, interval_s, ts_open, total in merged

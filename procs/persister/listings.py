@@ -28,6 +28,10 @@ class Listings:
                     )
                     self._told[row.exchange, row.symbol] = row
 
+    def listed(self) -> list[tuple[str, str]]:
+        """Return each (exchange, symbol) that the exchange lists."""
+        return [key for key, row in self._told.items() if row.listed]
+
     def changed(self) -> list[Listed]:
         """Return what is not written yet."""
         return [row for key, row in self._told.items() if self._written.get(key) != row]

@@ -4,7 +4,8 @@ It never ends because the database is away: it says in its heartbeat what it wai
 what the bus brings (the journal has it all) and goes on where the cursor stands. After a commit it
 publishes its position, which lets the feed trim, and the closed candles that a late trade changed.
 What the feeds say of their symbols is written beside that, after the trades, and only when it has
-changed.
+changed; so are the candles of the time before the trades, which the exchanges themselves publish
+and the backfiller is asked for.
 """
 
 from collections import Counter
@@ -19,7 +20,8 @@ from bus.errors import SchemaNewer, SettingError, WrongDatabaseKind
 from bus.follow import Follower, journals, tell
 from bus.heartbeat import Health
 from bus.log import Log
-from bus.messages import JournalRecord, Stored, TradeBatch, decode_record, encode
+from bus.messages import History, JournalRecord, Stored, TradeBatch, decode, encode
+from procs.persister.history import Histories
 from procs.persister.ledger import Ledger
 from procs.persister.listings import Listings
 from store import quarantine
@@ -31,7 +33,8 @@ RETRY_US = 1_000_000
 POSITIONS_EVERY_US = 1_000_000
 SEEN_EVERY_US = 10_000_000
 """So often are the feeds told what Postgres has: one whose journal was lost learns it here."""
-LISTINGS_RETRY_US = 10_000_000
+BESIDE_RETRY_US = 10_000_000
+HISTORY_EVERY_US = 1_000_000
 PRUNE_EVERY_US = 600_000_000
 
 
@@ -66,6 +69,9 @@ class Persister(Idle):
         self._sizes: Counter[str] = Counter()
         self._listings = Listings()
         self._listings_at = 0
+        self._histories = Histories()
+        self._history_at = 0
+        self._history_retry_at = 0
         self._retry_at = 0
         self._next_positions = 0
         self._next_seen = 0
@@ -73,14 +79,18 @@ class Persister(Idle):
         health.state = "waiting: database"
 
     def on_message(self, source: str, frames: list[bytes], now: Instant) -> Sequence[Send]:
-        """Take a batch, a feed's heartbeat that says where its journal ends, or its status."""
+        """Take a batch, candles, a feed's status, or its heartbeat that says how far it is."""
         if source == "heartbeats":
             tell(self._followers, frames[1])
             return ()
         if source == "status":
             self._listings.take(frames[1])
             return ()
-        record = decode_record(frames[0])
+        record = decode(frames[0])
+        if isinstance(record, History):
+            self._histories.take(record)
+            return ()
+        assert isinstance(record, JournalRecord), f"not for a persister: {type(record).__name__}"
         follower = self._followers.get(record.exchange)
         if follower is not None and follower.take(record):
             self._add(record)
@@ -115,6 +125,8 @@ class Persister(Idle):
             self._next_positions = now.mono + POSITIONS_EVERY_US
             self._find_journals(now)
             sends += [self._position(ledger) for ledger in self._ledgers.values()]
+            for exchange, ledger in self._ledgers.items():
+                self._histories.stored(exchange, ledger.newest)
         if now.mono >= self._next_seen and self._connection is not None:
             self._next_seen = now.mono + SEEN_EVERY_US
             sends += [
@@ -123,26 +135,59 @@ class Persister(Idle):
             ]
         if now.mono >= self._listings_at and self._listings.changed():
             self._write_listings(now)
+        sends += self._history(now)
         if now.mono >= self._next_prune and self._connection is not None:
             self._next_prune = now.mono + PRUNE_EVERY_US
             self._guarded(now, lambda: self._prune(self._database()))
         return sends
 
     def _write_listings(self, now: Instant) -> None:
-        """Try it; what only this table has against it is no reason to let go of the database."""
+        done = self._beside(self._listings.write, "listings.not_written", now)
+        if not done and self._connection is not None:
+            self._listings_at = now.mono + BESIDE_RETRY_US
+
+    def _history(self, now: Instant) -> list[Send]:
+        """Write what came of the exchanges' own candles, ask for more: trades come first."""
+        if self._connection is None or self.busy():
+            return []
+        sends: list[Send] = []
+
+        def write(connection: Connection) -> None:
+            found = self._histories.write(connection)
+            if found is not None:
+                topic = topics.history(found.exchange, found.symbol)
+                sends.append(Send("out", topic, encode(found)))
+                self._health.counters["candles"] += len(found.candles)
+
+        if self._histories.unwritten and now.mono >= self._history_retry_at:
+            if not self._beside(write, "history.not_written", now):
+                self._history_retry_at = now.mono + BESIDE_RETRY_US
+        elif now.mono < self._history_at:
+            return []
+        self._history_at = now.mono + HISTORY_EVERY_US
+        listed = self._listings.listed()
+        wanted = self._histories.due(listed, now.wall, now.mono)
+        return sends + [Send("backfiller", b"", encode(one)) for one in wanted]
+
+    def _beside(self, write: Callable[[Connection], object], event: str, now: Instant) -> bool:
+        """Write something beside the trades; return whether the database took it.
+
+        What only its table has against it is no reason to let go of the database.
+        """
         connection = self._connection
         if connection is None:
-            return
+            return False
         try:
-            self._listings.write(connection)
+            write(connection)
         except psycopg.Error as error:
             if connection.closed:
                 self._lost(error, now)
             elif not is_waitable(error):
                 raise
             else:
-                self._listings_at = now.mono + LISTINGS_RETRY_US
-                self._log.warning("listings.not_written", reason=" ".join(str(error).split())[:200])
+                self._log.warning(event, reason=" ".join(str(error).split())[:200])
+            return False
+        return True
 
     def _store_groups(self, now: Instant, at_least: int) -> Sequence[Send]:
         sends: list[Send] = []
@@ -205,6 +250,7 @@ class Persister(Idle):
         self._log.info("database.ready")
         self._health.state = "ready"
         self._health.last_error = None
+        self._guarded(now, lambda: self._histories.read(self._database()))
         self._find_journals(now)
 
     def _find_journals(self, now: Instant) -> None:
@@ -220,6 +266,7 @@ class Persister(Idle):
             self._followers[exchange] = follower
         follower.reset(ledger.epoch, ledger.seq)
         self._ledgers[exchange] = ledger
+        self._histories.begin(exchange, ledger.newest)
         self._health.positions[exchange] = (ledger.epoch, ledger.seq)
 
     def _guarded(self, now: Instant, work: Callable[[], object]) -> None:
@@ -245,6 +292,7 @@ class Persister(Idle):
             self._connection = None
         self._ledgers.clear()
         self._listings.forget()
+        self._histories.forget()
         self._groups.clear()
         self._sizes.clear()
         self._health.queue = 0

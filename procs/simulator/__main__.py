@@ -25,11 +25,11 @@ from bus.wiring import OUT
 from procs.simulator import app, faults, recording, server, state
 from procs.simulator.connection import Source
 from procs.simulator.exchanges import exchanges
-from procs.simulator.market import SeededMarket
 from procs.simulator.playback import Playback
 from procs.simulator.protocol import Exchanges
 from procs.simulator.pump import SeededSource
 from procs.simulator.schedule import Schedule
+from procs.simulator.stepped import invented
 
 RATE_MAX = 1_000_000
 
@@ -115,7 +115,7 @@ def seeded(process: Process, arguments: argparse.Namespace, known: Exchanges) ->
     markets = {}
     for name in feeds.keys() & known.keys():
         listings = [known[name].listing(symbol) for symbol in feeds[name]]
-        markets[name] = SeededMarket(kept.seed, listings, schedule, wall)
+        markets[name] = invented(known[name], kept.seed, listings, schedule, wall)
     if not schedule.trading:
         process.log.warning("simulator.paused", advice="POST /resume")
     return SeededSource(kept.seed, markets, schedule, names, wall, save)

@@ -11,11 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from starlette.responses import Response
 from starlette.websockets import WebSocket
 
-from procs.simulator.faults import Faults
+from procs.simulator.faults import Faults, Switch
 from procs.simulator.market import Market
-from procs.simulator.protocol import Exchange, Render, Session
+from procs.simulator.protocol import Denied, Exchange, Gathering, Render, Session
 from procs.simulator.wire import Wire, frame, of, unframed
 
 POLICY_VIOLATION = 1008
@@ -28,24 +29,33 @@ class Client:
         exchange: whose protocol it speaks.
         session: its conversation.
         wire: its socket.
-        faults: what is done to it.
+        switch: says what is done to it.
     """
 
-    def __init__(self, exchange: Exchange, session: Session, wire: Wire, faults: Faults) -> None:
+    def __init__(self, exchange: Exchange, session: Session, wire: Wire, switch: Switch) -> None:
         self.exchange = exchange
         self.session = session
         self.wire = wire
-        self.faults = faults
+        self.gathering: Gathering | None = None
+        """Who makes one frame of several trades' that are due together; None: nobody."""
         self.cursor = 0
         """Position (see ``market``) up to which it has been served."""
         self.slots: tuple[tuple[Render, ...], ...] = ()
         """What makes its frames, by a symbol's turn. Belongs to the source."""
+        self._switch = switch
         self._since = time.monotonic()
         self._beat_at = self._since + 1.0
-        ends = [s for s in (faults.disconnect, exchange.lifetime_s) if s]
-        self._cut_at = self._since + min(ends) if ends else float("inf")
-        self._held: list[tuple[int, int, str]] = []
+        lifetime_s = exchange.lifetime_s
+        self._cut_at = float("inf") if lifetime_s is None else self._since + lifetime_s
+        self._held: list[tuple[int, int, str, bool]] = []
+        """(due, number, frame, whether the connection ends in the middle of it)."""
         self._holds = 0
+        self._torn = False
+
+    @property
+    def faults(self) -> Faults:
+        """What is done to it now."""
+        return self._switch.faults
 
     @property
     def subscribed(self) -> bool:
@@ -63,18 +73,24 @@ class Client:
 
     def ready(self) -> bool:
         """True when it can be served now. Cuts it when its time has come."""
-        now = time.monotonic()
-        if now >= self._cut_at and self.wire.open:
+        now, faults = time.monotonic(), self.faults
+        age_s = now - self._since
+        over = now >= self._cut_at or (faults.disconnect and age_s >= faults.disconnect)
+        if over and self.wire.open:
             self.wire.cut()
-        return self.wire.ready and not self.faults.silent(now - self._since)
+        return self.wire.ready and not faults.silent(age_s)
 
     def hold(self, framed: str, number: int, due: int) -> None:
         """Take a frame due at ``due`` (µs): the fate of its trade's ``number`` decides."""
         fate = self.faults.fate(number)
+        if self.gathering is not None:
+            due += -due % self.gathering.gathers_us
         if fate.garbage is not None:
             self._hold(due, frame(fate.garbage).decode("latin-1"))
         if fate.spoil is not None:
             framed = self._spoilt(framed, fate.spoil)
+        if fate.cut:
+            self._hold(due, framed[: max(1, len(framed) // 2)], torn=True)
         for _ in range(fate.copies):
             self._hold(due + fate.delay_us, framed)
 
@@ -86,16 +102,28 @@ class Client:
             text = self.exchange.shifted(text, spoil)
         return frame(text).decode("latin-1")
 
-    def _hold(self, due: int, framed: str) -> None:
+    def _hold(self, due: int, framed: str, *, torn: bool = False) -> None:
         self._holds += 1
-        heapq.heappush(self._held, (due, self._holds, framed))
+        heapq.heappush(self._held, (due, self._holds, framed, torn))
 
     def release(self, now: int) -> list[str]:
         """Return the held frames whose time has come, in the order of their times."""
         out = []
         while self._held and self._held[0][0] <= now:
-            out.append(heapq.heappop(self._held)[2])
+            _, _, framed, torn = heapq.heappop(self._held)
+            out.append(framed)
+            if torn:
+                self._torn = True
+                self._held.clear()
+        if out and self.gathering is not None:
+            return self.gathering.gathered(out)
         return out
+
+    def send(self, framed: list[str]) -> None:
+        """Send these frames; after one that was torn the connection is closed."""
+        self.wire.write("".join(framed).encode("latin-1"))
+        if self._torn:
+            self.wire.end()
 
     def beat(self) -> None:
         """Send what the exchange sends once a second, when the second is over."""
@@ -112,6 +140,9 @@ class Client:
 
 class Source(Protocol):
     """Where trades come from."""
+
+    seed: int
+    """Of the faults."""
 
     @property
     def markets(self) -> Mapping[str, Market]:
@@ -157,17 +188,21 @@ async def drained(source: Source, done: Callable[[Client], bool], within_s: floa
 
 
 async def converse(
-    websocket: WebSocket, exchange: Exchange, source: Source, faults: Faults
+    websocket: WebSocket, exchange: Exchange, market: Market, source: Source, switch: Switch
 ) -> None:
     """Serve one connection until it ends. An address that the exchange does not have is refused."""
-    market = source.markets[exchange.name]
     query = websocket.scope["query_string"].decode("latin-1")
-    session = exchange.session(websocket.path_params["path"], query, market)
+    try:
+        session = exchange.session(websocket.path_params["path"], query, market)
+    except Denied as denied:
+        answer = Response(denied.body, denied.status, media_type="application/json")
+        await websocket.send_denial_response(answer)
+        return
     if session is None:
         await websocket.close(POLICY_VIOLATION)
         return
     await websocket.accept()
-    client = Client(exchange, session, of(websocket.scope), faults)
+    client = Client(exchange, session, of(websocket.scope), switch)
     client.cursor = market.position()
     source.clients.add(client)
     source.subscribed(client)

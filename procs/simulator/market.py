@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 
 from bus.messages import Side
 from procs.simulator.listing import Listing
+from procs.simulator.numbering import Numbering
 from procs.simulator.schedule import Schedule
 from procs.simulator.truth import HISTORY_S, Bar, Truth
 
@@ -24,9 +25,10 @@ class Execution(NamedTuple):
     ts_event: int
     """µs UTC, as exact as the exchange says it."""
     price: str
-    size: str
-    side: Side
-    """The taker's."""
+    size: str | None
+    """None where the exchange does not tell it."""
+    side: Side | None
+    """The taker's; None where the exchange does not tell it."""
 
 
 class Market(Protocol):
@@ -50,6 +52,9 @@ class Market(Protocol):
 
     def bars(self, native: str, interval_s: int, start: int, end: int) -> Iterator[Bar]:
         """Yield the begun candles that open in [``start``, ``end``) (µs UTC), oldest first."""
+
+    def answer(self) -> str | None:
+        """Return a recorded answer to whoever asks for the newest; None: make one up."""
 
 
 def lookup(market: Market, name: str) -> Listing | None:
@@ -77,6 +82,8 @@ class SeededMarket:
         self.listings = {listing.native: listing for listing in listings}
         per_symbol = schedule.rate_milli / 1000 / max(1, len(schedule.symbols))
         self.truths = {listing.native: Truth(seed, listing, per_symbol) for listing in listings}
+        self.numberings: dict[str, Numbering] = {}
+        """Of the symbols whose ids are told otherwise than they are."""
         self._schedule = schedule
         self._clock = clock
 
@@ -113,3 +120,7 @@ class SeededMarket:
         now = self._clock()
         oldest = now - HISTORY_S.get(interval_s, HISTORY_S[60]) * 1_000_000
         return self.truths[native].bars(interval_s, max(start, oldest), min(end, now + 1))
+
+    def answer(self) -> str | None:
+        """Return nothing: there is no recorded answer."""
+        return None

@@ -4,7 +4,8 @@ Playing begins a moment after the first client has subscribed, so that one that 
 one by one misses nothing. At speed ``max`` it goes as fast as the clients read, and waits while
 there is none; at a number it goes that much faster than it was recorded. Nothing is dropped: a
 client whose buffer is full holds everything up. After the last frame connections stay open. Server
-time is the time of the playback.
+time is the time of the playback. Of an exchange that is asked, the first question is the first
+subscription, and at speed ``max`` each further one is told the next answer.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from procs.simulator.connection import Client, drained
 from procs.simulator.listing import Listing
 from procs.simulator.market import Clock, Execution
+from procs.simulator.protocol import Polled
 from procs.simulator.recording import Recorded, fold, frames
 from procs.simulator.truth import Bar, key_of
 from procs.simulator.wire import frame
@@ -46,6 +48,9 @@ class RecordedMarket:
         self._anchor = time.monotonic()
         self._speed = speed
         self._shift: int | None = 0 if clock is None else None
+        self.questions = 0
+        """How often the newest was asked for."""
+        self._newest = "[]"
         self._ids: dict[str, list[int]] = {native: [] for native in recorded.listings}
         self._trades: dict[str, dict[int, Execution]] = {native: {} for native in recorded.listings}
 
@@ -88,8 +93,10 @@ class RecordedMarket:
         return self.played
 
     def execute(self, native: str, trade: Execution) -> None:
-        """A trade has been played. The first of one id counts."""
+        """A trade has been played. The first of one id counts; those without are numbered."""
         trades = self._trades[native]
+        if trade.trade_id == 0:
+            trade = trade._replace(trade_id=len(trades) + 1)
         if trade.trade_id not in trades:
             trades[trade.trade_id] = trade
             insort(self._ids[native], trade.trade_id)
@@ -110,6 +117,16 @@ class RecordedMarket:
         trades = list(self.executions(native, 0, 1 << 62))
         return iter(fold(trades, self.listings[native], interval_s, start, end))
 
+    def show(self, text: str) -> None:
+        """This frame has been played."""
+        self.played += 1
+        self._newest = text
+
+    def answer(self) -> str:
+        """Return the last frame played; before the first an empty list."""
+        self.questions += 1
+        return self._newest
+
 
 class Playback:
     """Plays the recordings of one exchange.
@@ -124,6 +141,7 @@ class Playback:
     def __init__(
         self, recorded: Recorded, speed: float | None, seed: int, clock: Clock | None
     ) -> None:
+        self.seed = seed
         self.exchange = recorded.exchange
         self.market = RecordedMarket(recorded, speed, clock)
         self.markets = {recorded.exchange.name: self.market}
@@ -134,17 +152,24 @@ class Playback:
         self._frames = frames(recorded.paths)
         self._next = next(self._frames, None)
         self._paced = speed is not None
+        self._polled = isinstance(recorded.exchange, Polled)
         self._key = key_of(seed, "fault", recorded.exchange.name)
         self._start_at: float | None = None
         self._started = False
 
     def subscribed(self, client: Client) -> None:
         """Its subscriptions have changed: with the first one the playback is about to start."""
-        if client.subscribed and self._start_at is None:
+        if client.subscribed:
+            self._wanted()
+
+    def _wanted(self) -> None:
+        if self._start_at is None:
             self._start_at = time.monotonic() + SETTLED_AFTER_S
 
     def _start(self) -> None:
         """Start when it is time to."""
+        if self._polled and self.market.questions:
+            self._wanted()
         if self._start_at is not None and time.monotonic() >= self._start_at:
             self._started = True
             self.market.start()
@@ -167,8 +192,10 @@ class Playback:
     def _pause_s(self) -> float:
         if self._next is None or not self._started or not self.trading:
             return WAIT_MAX_S if not any(c.holding for c in self.clients) else WAKE_S
-        if not self._paced:
+        if not self._paced and not self._polled:
             return 0.0 if self._listening() else WAKE_S
+        if not self._paced:
+            return WAKE_S
         due_s = (self._next[0] - self.market.recorded_now()) / 1e6 / self.market.pace
         return min(max(due_s, WAKE_S), WAIT_MAX_S)
 
@@ -180,11 +207,14 @@ class Playback:
     def _play(self) -> None:
         """Play what is due, at most ``FRAMES_PER_WAKE``."""
         wanting = [client for client in self.clients if client.subscribed]
-        if not all(client.ready() for client in wanting) or not (wanting or self._paced):
+        at_once = FRAMES_PER_WAKE
+        if self._polled and not self._paced:
+            at_once = min(at_once, self.market.questions - self.market.played)
+        elif not all(client.ready() for client in wanting) or not (wanting or self._paced):
             return
         out: dict[Client, list[bytes]] = {client: [] for client in wanting}
         until = self.market.recorded_now() if self._paced else None
-        for _ in range(FRAMES_PER_WAKE):
+        for _ in range(at_once):
             if self._next is None or (until is not None and self._next[0] > until):
                 break
             self._play_one(*self._next, out)
@@ -199,18 +229,18 @@ class Playback:
     def _play_one(self, ts: int, text: str, out: dict[Client, list[bytes]]) -> None:
         if self.market.shift:
             text = self.exchange.shifted(text, self.market.shift)
-        trade = self.exchange.recorded_trade(text)
-        if trade is not None:
+        trades = self.exchange.recorded_trades(text)
+        for trade in trades:
             self.market.execute(*trade)
-        stream = self.exchange.recorded_stream(text)
-        self.market.played += 1
+        streams = self.exchange.recorded_streams(text)
+        self.market.show(text)
         self.market.reached(ts)
         for client, parts in out.items():
-            if stream not in client.session.streams:
+            if client.session.streams.isdisjoint(streams):
                 continue
             framed = frame(client.session.as_sent(text))
             self.counters["frames"] += 1
-            if client.faults.touch_frames and trade is not None:
+            if client.faults.touch_frames and trades:
                 number = self._key + self.market.played
                 client.hold(framed.decode("latin-1"), number, self._real_now())
             else:
@@ -219,7 +249,7 @@ class Playback:
     def _release(self, client: Client) -> None:
         held = client.release(self._real_now())
         if held:
-            client.wire.write("".join(held).encode("latin-1"))
+            client.send(held)
 
     def _real_now(self) -> int:
         return time.monotonic_ns() // 1000

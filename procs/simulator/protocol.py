@@ -1,11 +1,13 @@
 """The seam between the simulator and one exchange's protocol (``exchanges/<name>.py``).
 
 A ``Session`` is one WebSocket connection's side of the conversation: client text in, server text
-out, and the streams subscribed to. Generic code never names an exchange.
+out, and the streams subscribed to. What not every exchange has is a protocol of its own:
+``Numbered`` ids, ``Gathering`` of several trades in a frame, ``Polled`` instead of a WebSocket.
+Generic code never names an exchange.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 from starlette.routing import BaseRoute
 
@@ -15,6 +17,20 @@ from procs.simulator.truth import Truth
 
 Render = Callable[[int, int], str]
 """(trade id, its time in µs UTC) → the frame, header and text, as ``wire.framed`` has it."""
+
+
+class Denied(Exception):
+    """The exchange refuses a connection during its handshake.
+
+    Args:
+        status: of HTTP.
+        body: JSON.
+    """
+
+    def __init__(self, status: int, body: str) -> None:
+        super().__init__(f"{status} {body}")
+        self.status = status
+        self.body = body
 
 
 class Session(Protocol):
@@ -52,16 +68,22 @@ class Exchange(Protocol):
         """Return what the exchange would say of a symbol such as ``ETH-USDT``."""
 
     def session(self, path: str, query: str, market: Market) -> Session | None:
-        """Return the conversation at an address below ``/<name>/``; None: no such address."""
+        """Return the conversation at an address below ``/<name>/``; None: no such address.
+
+        Raises:
+            Denied: the exchange does not talk to this client.
+        """
 
     def routes(self, market: Market) -> list[BaseRoute]:
         """Return the REST routes, with their paths below ``/<name>``."""
 
-    def recorded_stream(self, text: str) -> str | None:
-        """Return the stream that a recorded frame belongs to; None: it is not played."""
+    def recorded_streams(self, text: str) -> Collection[str]:
+        """Return the streams that a recorded frame belongs to; none: it is not played."""
 
-    def recorded_trade(self, text: str) -> tuple[str, Execution] | None:
-        """Return (native symbol, trade) of a recorded frame; None: no trade.
+    def recorded_trades(self, text: str) -> Sequence[tuple[str, Execution]]:
+        """Return (native symbol, trade) of each trade in a recorded frame.
+
+        Where the exchange has no ids, all have id 0.
 
         Raises:
             ValueError: a trade that cannot be read.
@@ -75,6 +97,36 @@ class Exchange(Protocol):
 
     def symbol_of(self, native: str) -> str | None:
         """Return ``BASE-QUOTE`` for the exchange's own spelling; None: not understood."""
+
+
+@runtime_checkable
+class Numbered(Exchange, Protocol):
+    """An exchange whose frames carry trade ids."""
+
+    def renumbered(self, text: str, trade_id: int) -> str:
+        """Return a trade's frame with another id."""
+
+
+@runtime_checkable
+class Gathering(Exchange, Protocol):
+    """An exchange that sends the trades of a while in one frame."""
+
+    gathers_us: int
+    """Length of such a while."""
+
+    def gathered(self, frames: Sequence[str]) -> list[str]:
+        """Return fewer frames with the same trades in the same order.
+
+        Each is as ``wire.framed`` has it; those that are no trade's stay as they are.
+        """
+
+
+@runtime_checkable
+class Polled(Exchange, Protocol):
+    """An exchange without a WebSocket: it is asked, and tells the newest of each symbol."""
+
+    updates_every_us: int
+    """How often there is something newer, per symbol."""
 
 
 Exchanges = Mapping[str, Exchange]

@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from procs.simulator.connection import Client, drained
 from procs.simulator.market import Clock, SeededMarket
-from procs.simulator.protocol import Render
+from procs.simulator.protocol import Gathering, Numbered, Render
 from procs.simulator.schedule import BILLION, Schedule, Stretch
+from procs.simulator.told import retold
 from procs.simulator.truth import key_of
 
 TICKS_PER_WAKE = 2_000
@@ -42,6 +43,7 @@ class SeededSource:
         clock: Clock,
         save: Callable[[Schedule], None],
     ) -> None:
+        self.seed = seed
         self.markets = markets
         self.clients: set[Client] = set()
         self.counters: Counter[str] = Counter()
@@ -62,10 +64,16 @@ class SeededSource:
     def subscribed(self, client: Client) -> None:
         """Its subscriptions have changed: find what makes its frames."""
         market = self.markets[client.exchange.name]
+        exchange = client.exchange
         makers = {
             listing.name: client.session.renderers(native, market.truths[native])
             for native, listing in market.listings.items()
         }
+        if isinstance(exchange, Numbered):
+            for native, numbering in market.numberings.items():
+                name = market.listings[native].name
+                makers[name] = tuple(retold(render, numbering, exchange) for render in makers[name])
+        client.gathering = exchange if isinstance(exchange, Gathering) else None
         client.slots = tuple(makers.get(symbol, ()) for symbol in self._symbols)
         self._somebody.set()
 
@@ -98,7 +106,7 @@ class SeededSource:
             stop = min(ticks, client.cursor + TICKS_PER_WAKE)
             out: list[str] = []
             for stretch in self._schedule.stretches(client.cursor, stop):
-                if client.faults.touch_frames:
+                if client.faults.touch_frames or client.gathering is not None:
                     self._hold(stretch, client)
                 else:
                     self._render(stretch, client.slots, out)
@@ -106,7 +114,7 @@ class SeededSource:
             client.cursor = stop
             if out:
                 self.counters["frames"] += len(out)
-                client.wire.write("".join(out).encode("latin-1"))
+                client.send(out)
         else:
             client.cursor = ticks
         client.beat()

@@ -110,13 +110,11 @@ def _scan_one(exchange: Exchange, paths: list[Path]) -> Recorded:
     first_ts, trades = 0, 0
     for ts, text in frames(paths):
         first_ts = first_ts or ts
-        found = exchange.recorded_trade(text)
-        if found is None:
-            continue
-        native, trade = found
-        trades += 1
-        price, size = decimals.get(native, (1, 1))
-        decimals[native] = max(price, places(trade.price)), max(size, places(trade.size))
+        for native, trade in exchange.recorded_trades(text):
+            trades += 1
+            price, size = decimals.get(native, (1, 1))
+            price = max(price, places(trade.price))
+            decimals[native] = price, max(size, places(trade.size or ""))
     if not trades:
         raise SettingError(
             "--recording",
@@ -148,7 +146,7 @@ def fold(
         if not start <= ts_open < end:
             continue
         price = int(Decimal(trade.price) * listing.price_unit)
-        size = int(Decimal(trade.size) * listing.size_unit)
+        size = int(Decimal(trade.size or 0) * listing.size_unit)
         bar = bars.get(ts_open)
         if bar is None:
             bars[ts_open] = Bar(ts_open, price, price, price, price, size, 1)

@@ -74,6 +74,10 @@ class Wire(WebSocketsSansIOProtocol):
         if self.open:
             self.transport.write(frames)
 
+    def end(self) -> None:
+        """Close the connection without a close frame, once all that was written is out."""
+        self.transport.close()
+
     def cut(self) -> None:
         """End the connection without a word, as a broken network does."""
         self.transport.abort()

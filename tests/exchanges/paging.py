@@ -20,8 +20,7 @@ class Pages:
         listings = {one.native: one for one in map(exchange.listing, symbols)}
         market = RecordedMarket(recording.Recorded(exchange, (), 0, listings, 0), None, None)
         for frame in frames:
-            trade = exchange.recorded_trade(frame)
-            if trade is not None:
+            for trade in exchange.recorded_trades(frame):
                 market.execute(*trade)
         self._app = Starlette(routes=exchange.routes(market))
 

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from bus.errors import BadFrame
 from bus.messages import History, HistoryCandle, decode, encode
 from market.decimals import check
 from procs.feed import exchanges
@@ -68,7 +69,7 @@ def test_a_damaged_answer_is_bad_or_has_only_candles_that_may_be_true(name: str)
     for damaged in (*garbage.damaged(body), *garbage.mistyped(body)):
         try:
             found = exchange.parse_candles("X-Y", 60, damaged)
-        except exchanges.BadFrame:
+        except BadFrame:
             wrong += 1
             continue
         assert all(map(believable, found)), damaged

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bus.messages import FeedStatus, SymbolStatus, encode
-from procs.persister.persister import LISTINGS_RETRY_US
+from procs.persister.persister import BESIDE_RETRY_US
 from store import pool
 from tests.procs.fix_persister import same
 from tests.procs.journalling import Journalling
@@ -118,5 +118,5 @@ def test_a_locked_table_delays_no_trade(
         assert one.health.state == "ready"
         assert one.health.counters["database_lost"] == 0
     assert rows(connection) == []
-    one.live(1, LISTINGS_RETRY_US)
+    one.live(1, BESIDE_RETRY_US)
     assert rows(connection) == WRITTEN

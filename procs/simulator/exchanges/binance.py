@@ -37,6 +37,7 @@ _QUOTES = ("FDUSD", "USDT", "USDC", "TUSD", "BUSD", "BTC", "ETH", "BNB", "EUR", 
 _COMBINED = '{"stream":"'
 _TIMES = re.compile(r'"([ET])":([0-9]{13})\b')
 _PRICE = re.compile(r'"p":"[^"]*"')
+_ID = re.compile(r'"t":[0-9]+')
 _EVENT = re.compile(r'"e":"([A-Za-z0-9]+)".*?"s":"([A-Z0-9]+)"')
 
 
@@ -67,25 +68,24 @@ class Exchange:
         """Return the REST routes."""
         return rest.routes(market)
 
-    def recorded_stream(self, text: str) -> str | None:
+    def recorded_streams(self, text: str) -> tuple[str, ...]:
         """Return the stream's name; what has none (a REST snapshot) is not played."""
         if text.startswith(_COMBINED):
-            return text[len(_COMBINED) : text.index('"', len(_COMBINED))]
+            return (text[len(_COMBINED) : text.index('"', len(_COMBINED))],)
         found = _EVENT.search(text)
-        return f"{found[2].lower()}@{found[1]}" if found else None
+        return (f"{found[2].lower()}@{found[1]}",) if found else ()
 
-    def recorded_trade(self, text: str) -> tuple[str, Execution] | None:
+    def recorded_trades(self, text: str) -> tuple[tuple[str, Execution], ...]:
         """Return (``BTCUSDT``, trade). A record whose ``X`` is not MARKET (futures) is no trade."""
         if '"e":"trade"' not in text:
-            return None
+            return ()
         found: dict[str, Any] = msgspec.json.decode(text)
         fields = found.get("data", found)
         if fields.get("X", "MARKET") != "MARKET":
-            return None
+            return ()
         side: Side = "sell" if fields["m"] else "buy"
-        return fields["s"], Execution(
-            fields["t"], fields["T"] * 1000, fields["p"], fields["q"], side
-        )
+        trade = Execution(fields["t"], fields["T"] * 1000, fields["p"], fields["q"], side)
+        return ((fields["s"], trade),)
 
     def shifted(self, text: str, shift_us: int) -> str:
         """Return a recorded frame with event and trade time moved by whole milliseconds."""
@@ -95,6 +95,10 @@ class Exchange:
     def repriced(self, text: str, price: str) -> str:
         """Return a trade's frame with another price."""
         return _PRICE.sub(f'"p":"{price}"', text)
+
+    def renumbered(self, text: str, trade_id: int) -> str:
+        """Return a trade's frame with another id."""
+        return _ID.sub(f'"t":{trade_id}', text)
 
     def symbol_of(self, native: str) -> str | None:
         """Return ``BTC-USDT`` for ``BTCUSDT``."""

@@ -18,6 +18,7 @@ import msgspec
 from starlette.routing import BaseRoute
 
 from bus.messages import Side
+from procs.simulator.days import Days
 from procs.simulator.listing import Grid, Listing, price_decimals, price_level
 from procs.simulator.market import Execution, Market
 from procs.simulator.protocol import Render
@@ -32,6 +33,7 @@ _SIZE_DECIMALS = {"DOGE": 1, "SHIB": 1, "XRP": 6}
 _STREAM_OF = {"match": "matches", "last_match": "matches", "ticker": "ticker"}
 _RECORDED = re.compile(r'"type":"(match|last_match|ticker)".*?"product_id":"([^"]+)"')
 _PRICE = re.compile(r'"price":"[^"]*"')
+_ID = re.compile(r'"trade_id":[0-9]+')
 _TIME = re.compile(r'"time":"([^"]+)"')
 _MAKER = {True: "sell", False: "buy"}
 """The maker's side, by whether the taker buys."""
@@ -59,20 +61,21 @@ class Exchange:
         """Return the REST routes."""
         return rest.routes(market)
 
-    def recorded_stream(self, text: str) -> str | None:
+    def recorded_streams(self, text: str) -> tuple[str, ...]:
         """Return ``matches:BTC-USD`` or ``ticker:BTC-USD``; other frames are not played."""
         found = _RECORDED.search(text)
-        return f"{_STREAM_OF[found[1]]}:{found[2]}" if found else None
+        return (f"{_STREAM_OF[found[1]]}:{found[2]}",) if found else ()
 
-    def recorded_trade(self, text: str) -> tuple[str, Execution] | None:
+    def recorded_trades(self, text: str) -> tuple[tuple[str, Execution], ...]:
         """Return the product and the trade of a recorded ``match`` or ``last_match``."""
         if not text.startswith(('{"type":"match"', '{"type":"last_match"')):
-            return None
+            return ()
         fields: dict[str, Any] = msgspec.json.decode(text)
         side: Side = "buy" if fields["side"] == "sell" else "sell"
-        return fields["product_id"], Execution(
+        trade = Execution(
             fields["trade_id"], parse_iso(fields["time"]), fields["price"], fields["size"], side
         )
+        return ((fields["product_id"], trade),)
 
     def shifted(self, text: str, shift_us: int) -> str:
         """Return a recorded frame with its ``time`` moved."""
@@ -81,6 +84,10 @@ class Exchange:
     def repriced(self, text: str, price: str) -> str:
         """Return a trade's frame with another price."""
         return _PRICE.sub(f'"price":"{price}"', text)
+
+    def renumbered(self, text: str, trade_id: int) -> str:
+        """Return a trade's frame with another id."""
+        return _ID.sub(f'"trade_id":{trade_id}', text)
 
     def symbol_of(self, native: str) -> str | None:
         """Return the product id: it is the symbol."""
@@ -92,7 +99,7 @@ class Session:
 
     def __init__(self, market: Market) -> None:
         self._market = market
-        self._days = _Days(market)
+        self._days = Days(market)
         self.streams: set[str] = set()
 
     def receive(self, text: str, position: int) -> list[str]:
@@ -266,34 +273,6 @@ def _ticker(listing: Listing, trade: Execution, day: tuple[str, str, str, str]) 
         f'"side":"{trade.side}","time":"{iso(trade.ts_event)}","trade_id":{trade.trade_id},'
         f'"last_size":"{trade.size}"}}'
     )
-
-
-class _Days:
-    """The last 24 hours of each product, as texts, calculated once a minute."""
-
-    def __init__(self, market: Market) -> None:
-        self._market = market
-        self._found: dict[str, tuple[int, tuple[str, str, str, str]]] = {}
-
-    def texts(self, product: str, now: int) -> tuple[str, str, str, str]:
-        """Return (open, volume, low, high)."""
-        minute = now // 60_000_000
-        known = self._found.get(product)
-        if known is None or known[0] != minute:
-            known = self._found[product] = minute, self._calculate(product, minute * 60_000_000)
-        return known[1]
-
-    def _calculate(self, product: str, end: int) -> tuple[str, str, str, str]:
-        listing = self._market.listings[product]
-        bars = list(self._market.bars(product, 3600, end - 86_400_000_000, end))
-        if not bars:
-            return "0", "0", "0", "0"
-        return (
-            listing.price_text(bars[0].open),
-            listing.size_text(sum(bar.volume for bar in bars)),
-            listing.price_text(min(bar.low for bar in bars)),
-            listing.price_text(max(bar.high for bar in bars)),
-        )
 
 
 def _error(message: str, reason: str) -> str:

@@ -148,11 +148,12 @@ def _limit(request: Request) -> int:
 
 
 def _trade(trade: Execution) -> dict[str, object]:
+    worth = Decimal(trade.price) * Decimal(trade.size or 0)
     return {
         "id": trade.trade_id,
         "price": trade.price,
         "qty": trade.size,
-        "quoteQty": _eight(int(Decimal(trade.price) * Decimal(trade.size) * 10**8)),
+        "quoteQty": _eight(int(worth * 10**8)),
         "time": trade.ts_event // 1000,
         "isBuyerMaker": trade.side == "sell",
         "isBestMatch": True,

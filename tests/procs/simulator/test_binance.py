@@ -207,16 +207,14 @@ def test_a_wrong_rest_request_is_refused_with_binance_code(
 
 def test_recorded_frames_are_understood_and_take_either_form() -> None:
     exchange = Exchange()
-    assert exchange.recorded_stream(RECORDED) == "btcusdt@trade"
-    assert exchange.recorded_trade(RECORDED) == (
-        "BTCUSDT",
-        (3735683259, 1723161255342000, "61837.63000000", "0.02000000", "sell"),
-    )
+    assert exchange.recorded_streams(RECORDED) == ("btcusdt@trade",)
+    trade = (3735683259, 1723161255342000, "61837.63000000", "0.02000000", "sell")
+    assert exchange.recorded_trades(RECORDED) == (("BTCUSDT", trade),)
     bare = json.dumps(json.loads(RECORDED)["data"], separators=(",", ":"))
-    assert exchange.recorded_stream(bare) == "btcusdt@trade"
+    assert exchange.recorded_streams(bare) == ("btcusdt@trade",)
     insurance = bare.replace('"M":true', '"X":"INSURANCE_FUND"')
-    assert exchange.recorded_trade(insurance) is None
+    assert exchange.recorded_trades(insurance) == ()
     shifted = exchange.shifted(RECORDED, 5_000)
     assert json.loads(shifted)["data"]["T"] == 1723161255347
     assert json.loads(shifted)["data"]["t"] == 3735683259
-    assert exchange.recorded_stream('{"lastUpdateId":5,"bids":[]}') is None
+    assert exchange.recorded_streams('{"lastUpdateId":5,"bids":[]}') == ()
