@@ -223,7 +223,7 @@ class Exchange:
 
     def candles_url(self, base: str, symbol: str, interval_s: int, start: int, end: int) -> str:
         """Return the address of a pair's candles after a time, as far back as there are some."""
-        query = f"interval={interval_s // 60}&since={start // 1_000_000 - 1}"
+        query = f"interval={interval_s // 60}&since={max(0, start // 1_000_000 - 1)}"
         return f"{base}/0/public/OHLC?pair={_spelled(symbol)}&{query}"
 
     def parse_candles(self, symbol: str, interval_s: int, body: bytes) -> list[HistoryCandle]:
