@@ -240,7 +240,10 @@ class CandleUpdate(msgspec.Struct, frozen=True, array_like=True, tag="candle"):
     sum_pq: str
     vwap: str | None
     partial: bool
-    """True when trades are known to be missing here: the interval began before the data did."""
+    """True when trades are known to be missing here.
+
+    The interval began before the data did, or a gap that reaches into it is not filled.
+    """
     epoch: int = 0
     seq: int = 0
 

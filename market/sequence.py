@@ -32,6 +32,11 @@ class IdSet:
         return list(zip(self._lows, self._highs, strict=True))
 
     @property
+    def touched(self) -> bool:
+        """True when something has changed since ``take_touched``."""
+        return bool(self._touched)
+
+    @property
     def first(self) -> int | None:
         """The smallest id, or None when there is none."""
         return self._lows[0] if self._lows else None
@@ -80,20 +85,20 @@ class IdSet:
 
     def remove_range(self, low: int, high: int) -> None:
         """Forget all ids from ``low`` to ``high``, both included."""
-        kept: list[tuple[int, int]] = []
-        for start, stop in self.intervals():
-            if stop < low or start > high:
-                kept.append((start, stop))
-                continue
-            self._touched[start] = None
-            kept += [(start, low - 1)] if start < low else []
-            kept += [(high + 1, stop)] if stop > high else []
-        for start, stop in kept:
-            at = bisect_right(self._lows, start) - 1
-            if at < 0 or (self._lows[at], self._highs[at]) != (start, stop):
-                self._touched[start] = stop
-        self._lows = [start for start, _ in kept]
-        self._highs = [stop for _, stop in kept]
+        lows, highs = self._lows, self._highs
+        begin, end = bisect_right(highs, low - 1), bisect_right(lows, high)
+        if begin >= end:
+            return
+        kept = []
+        if lows[begin] < low:
+            kept.append((lows[begin], low - 1))
+        if highs[end - 1] > high:
+            kept.append((high + 1, highs[end - 1]))
+        for gone in lows[begin:end]:
+            self._touched[gone] = None
+        self._touched.update(kept)
+        lows[begin:end] = [start for start, _ in kept]
+        highs[begin:end] = [stop for _, stop in kept]
 
     def gaps(self) -> list[tuple[int, int]]:
         """Return the missing ids between the intervals, as intervals."""
@@ -112,6 +117,12 @@ class IdSet:
             at += 1
         return [*found, (low, high)] if low <= high else found
 
+    def within(self, low: int, high: int) -> list[tuple[int, int]]:
+        """Return the ids from ``low`` to ``high`` that are here, as intervals."""
+        begin, end = bisect_right(self._highs, low - 1), bisect_right(self._lows, high)
+        parts = zip(self._lows[begin:end], self._highs[begin:end], strict=True)
+        return [(max(low, start), min(high, stop)) for start, stop in parts]
+
     def take_touched(self) -> dict[int, int | None]:
         """Return and forget what changed: the new high of each touched low, None where it is gone.
 
@@ -119,3 +130,13 @@ class IdSet:
         """
         touched, self._touched = self._touched, {}
         return touched
+
+    def touch_again(self, touched: dict[int, int | None]) -> None:
+        """Take back what ``take_touched`` gave and was not stored; what came since is newer."""
+        self._touched = touched | self._touched
+
+    def forget_new(self, number: int) -> None:
+        """Forget an id that was added and has never been stored, as if it had not been added."""
+        self.remove_range(number, number)
+        # It began no stored interval: without this a full disk would fill the memory.
+        self._touched.pop(number, None)

@@ -1,8 +1,8 @@
 """Candles as they rest in Postgres, merged by the monoid's own operation.
 
-``merge``, ``since``, ``last_trades`` and ``known_since`` are for the processes that store and fold;
-the functions that take a pool answer the web, as those of ``candle_rows`` do. Times are integer µs
-UTC, numbers exact Decimals.
+The functions that take a connection are for the processes that store and fold; those that take a
+pool answer the web, as those of ``candle_rows`` do. Times are integer µs UTC, numbers exact
+Decimals.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -112,6 +112,50 @@ def since(
     )
     for row in rows:
         yield row[0], row[1], row[2], of_row(row[3:])
+
+
+def of_keys(
+    connection: Connection, exchange: str, keys: Sequence[Key]
+) -> Iterator[tuple[str, int, int, Candle]]:
+    """Yield (symbol, interval_s, ts_open, candle) of those of the keys that there are."""
+    rows = connection.execute(
+        """
+        SELECT symbol, interval_s, (extract(epoch FROM ts_open) * 1000000)::bigint,
+               n, open, open_key[1], open_key[2], high, low, close, close_key[1], close_key[2],
+               volume, sum_p, sum_pq
+        FROM unnest(%s::text[], %s::int[], %s::timestamptz[]) AS key (symbol, interval_s, ts_open)
+        JOIN candle USING (symbol, interval_s, ts_open)
+        WHERE exchange = %s
+        """,
+        [
+            [symbol for symbol, _, _ in keys],
+            [interval_s for _, interval_s, _ in keys],
+            [text(ts_open) for _, _, ts_open in keys],
+            exchange,
+        ],
+    )
+    for row in rows:
+        yield row[0], row[1], row[2], of_row(row[3:])
+
+
+def hour_ends(connection: Connection, exchange: str, ts: int) -> dict[tuple[str, int], int]:
+    """Return ``ts_event`` of the trade that closed each hour, by (symbol, begin of the hour).
+
+    Of hours that begin at ``ts`` or later; one whose trade is pruned is left out.
+    """
+    rows = connection.execute(
+        """
+        SELECT hour.symbol, (extract(epoch FROM hour.ts_open) * 1000000)::bigint,
+               (extract(epoch FROM trade.ts_event) * 1000000)::bigint
+        FROM candle_symbol
+        JOIN candle AS hour USING (exchange, symbol)
+        JOIN trade ON trade.exchange = hour.exchange AND trade.symbol = hour.symbol
+                  AND trade.series = hour.close_key[1] AND trade.trade_id = hour.close_key[2]
+        WHERE hour.exchange = %s AND hour.interval_s = 3600 AND hour.ts_open >= %s::timestamptz
+        """,
+        [exchange, text(ts)],
+    )
+    return {(symbol, hour): ts_event for symbol, hour, ts_event in rows}
 
 
 def newest_minutes(connection: Connection) -> dict[str, int]:

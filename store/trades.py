@@ -32,6 +32,31 @@ def seen(connection: Connection, exchange: str) -> dict[tuple[str, int], Interva
     return found
 
 
+def newest(connection: Connection, exchange: str, limit: int) -> dict[str, list[Trade]]:
+    """Return the ``limit`` last trades of each symbol that are not pruned yet, in rising order."""
+    rows = connection.execute(
+        """
+        SELECT part.symbol, trade_id, (extract(epoch FROM ts_event) * 1000000)::bigint,
+               (extract(epoch FROM ts_recv) * 1000000)::bigint, price::text, size::text, side,
+               part.series
+        FROM (SELECT symbol, max(series) AS series FROM trade_seen
+              WHERE exchange = %(exchange)s GROUP BY symbol) AS part
+        CROSS JOIN LATERAL (
+            SELECT trade_id, ts_event, ts_recv, price, size, side FROM trade
+            WHERE trade.exchange = %(exchange)s AND trade.symbol = part.symbol
+              AND trade.series = part.series
+            ORDER BY trade_id DESC LIMIT %(limit)s
+        ) AS last
+        ORDER BY part.symbol, trade_id
+        """,
+        {"exchange": exchange, "limit": limit},
+    )
+    found: dict[str, list[Trade]] = {}
+    for row in rows:
+        found.setdefault(row[0], []).append(Trade(*row))
+    return found
+
+
 def mark_seen(
     connection: Connection,
     exchange: str,

@@ -14,6 +14,7 @@ pytest_plugins = [
     "tests.fix_disk",
     "tests.fix_recordings",
     "tests.e2e.fix_stack",
+    "tests.procs.fix_aggregator",
     "tests.procs.fix_connection",
     "tests.procs.fix_persister",
     "tests.web.fix_api",

@@ -50,6 +50,13 @@ COUNTERS: dict[str, dict[str, Row]] = {
         "duplicates": Row("already_stored", "Trades that Postgres had already."),
         "transactions": Row("transactions", "Transactions committed."),
         "database_lost": Row("database_lost", "Times that the database was lost."),
+        "poisonous": Row(
+            "poisonous", "Trades and other records that the database refuses for good."
+        ),
+        "pruned": Row("pruned_trades", "Trades deleted because they were older than is kept."),
+        "gaps_reopened": Row(
+            "gaps_reopened", "Gaps opened because trades were missing that nothing explained."
+        ),
         "candles": Row("history_stored_candles", "Candles of the exchanges' own that were stored."),
     },
     "backfiller": {
@@ -62,6 +69,11 @@ COUNTERS: dict[str, dict[str, Row]] = {
     "aggregator": {
         "trades": Row("aggregated_trades", "Trades taken into tickers, candles and averages."),
         "published": Row("published", "Tickers, candles and averages published."),
+        "self_check_runs": Row("self_checks", "Comparisons of closed candles with Postgres."),
+        "self_check_candles": Row("self_check_candles", "Candles that were compared by them."),
+        "self_check_differences": Row(
+            "self_check_differences", "Candles that were another in Postgres. Always 0."
+        ),
     },
     "tap": {
         "trades": Row("tap_trades", "Trades published on the tap, while anybody wants trades."),
@@ -111,6 +123,7 @@ HISTOGRAMS: dict[str, Row] = {
 LEFT_OUT = {
     "connections": "a gauge for people; `tickwire_connections` has it by kind",
     "streams_closed": "subtracted from those opened in `tickwire_connections`",
+    "self_check_differing": "how many differed at the last check; the sum of all is a metric",
     "trades_decoded": "depends on who looks",
     "quotes_unreadable": "a client's own fault, and harmless",
     "frames": "the simulator's: no part of an installation",

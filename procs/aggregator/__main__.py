@@ -1,5 +1,7 @@
 """Program ``aggregator``: wires the feeds' batches, the journals and the XPUB stream together."""
 
+from functools import partial
+
 import zmq
 
 from bus import actor, sockets
@@ -7,6 +9,7 @@ from bus.process import Process, data_folder, run, run_folder
 from bus.wiring import STREAM
 from market import decimals
 from procs.aggregator.aggregator import Aggregator
+from procs.aggregator.reading import Reading
 from procs.aggregator.snapshot import Loading
 
 
@@ -20,7 +23,9 @@ def main(process: Process) -> int:
     def load() -> Loading:
         return Loading(settings.dsn, process.program, simulated=settings.simulated)
 
-    aggregator = Aggregator(data_folder(settings, "journal"), load, process.health, process.log)
+    ask = partial(Reading, settings.dsn, process.program)
+    journal_dir = data_folder(settings, "journal")
+    aggregator = Aggregator(journal_dir, load, ask, process.health, process.log)
     out = sockets.bind(context, STREAM, run_dir, process.program)
     inputs: dict[str, sockets.Socket | sockets.Subscriber] = {
         "out": out,

@@ -7,8 +7,9 @@ which a browser can tell whether it has missed something.
 """
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import assert_never
 
 import msgspec
 
@@ -21,8 +22,11 @@ from bus.log import Log
 from bus.messages import (
     Average,
     CandleUpdate,
+    GapOpened,
+    GapUnfillable,
     History,
     JournalRecord,
+    QuarantineBatch,
     Ticker,
     TradeBatch,
     decode,
@@ -33,6 +37,7 @@ from market import candle
 from market.candle import Key
 from market.coalesce import Coalescer
 from procs.aggregator.memory import HOUR_S, MINUTE_S, Memory
+from procs.aggregator.selfcheck import Asking, SelfCheck
 from procs.aggregator.snapshot import Loading, Snapshot
 
 PUBLISH_EVERY_US = 50_000
@@ -48,12 +53,18 @@ class Aggregator(Idle):
     Args:
         journal_dir: where the journals are; a new one is found within a second.
         load: begins to read a snapshot of Postgres.
+        ask: begins to read what the self-check compares with.
         health: what the process says of itself.
         log: for life cycle and trouble.
     """
 
     def __init__(
-        self, journal_dir: Path, load: Callable[[], Loading], health: Health, log: Log
+        self,
+        journal_dir: Path,
+        load: Callable[[], Loading],
+        ask: Asking,
+        health: Health,
+        log: Log,
     ) -> None:
         self._journal_dir = journal_dir
         self._load = load
@@ -66,6 +77,9 @@ class Aggregator(Idle):
         self._changed: Coalescer[tuple[str, str], None] = Coalescer(PUBLISH_EVERY_US)
         self._dirty: dict[tuple[str, str], set[Key]] = {}
         self._held = Held()
+        self._check = SelfCheck(ask, health, log)
+        self._differing: dict[str, set[Key]] = {}
+        """Candles to be published again once they are as Postgres has them."""
         self._loading: Loading | None = load()
         self._based = False
         """True once a snapshot of Postgres is the base."""
@@ -104,16 +118,27 @@ class Aggregator(Idle):
     def _apply(self, record: JournalRecord, now: Instant) -> None:
         assert record.seq is not None
         self._health.positions[record.exchange] = (record.epoch, record.seq)
-        if not isinstance(record, TradeBatch):
-            return
         memory = self._memories[record.exchange]
-        for key in memory.fold(record.trades, now.mono):
-            where = (record.exchange, key[0])
+        if isinstance(record, TradeBatch):
+            keys = memory.fold(record.trades, now.mono, latest_only=record.latest_only)
+            self._check.folded(record.exchange, keys)
+            self._mark(record.exchange, keys)
+            self._health.counters["trades"] += len(record.trades)
+            if record.trades:
+                self._health.lag_us = now.wall - record.trades[-1].ts_recv
+        elif isinstance(record, QuarantineBatch):
+            self._mark(record.exchange, memory.pass_over(record.items))
+        elif isinstance(record, GapOpened | GapUnfillable):
+            self._mark(record.exchange, memory.lack(record.gaps))
+        else:
+            assert_never(record)
+
+    def _mark(self, exchange: str, keys: Iterable[Key]) -> None:
+        """Let these candles, and the tickers of their symbols, be published."""
+        for key in keys:
+            where = (exchange, key[0])
             self._dirty.setdefault(where, set()).add(key)
             self._changed.offer(where, None)
-        self._health.counters["trades"] += len(record.trades)
-        if record.trades:
-            self._health.lag_us = now.wall - record.trades[-1].ts_recv
 
     def _subscribed(self, frame: bytes) -> list[Send]:
         """Send what stands under the topics of a new subscription."""
@@ -178,12 +203,11 @@ class Aggregator(Idle):
         if made is None:
             return []
         symbol, interval_s, ts_open = key
-        partial = memory.is_partial(symbol, ts_open)
+        partial = memory.is_partial(symbol, interval_s, ts_open)
         update = candle.update(memory.exchange, key, made, closed=closed, partial=partial)
         sends = [self._publish(update)]
         if interval_s == HOUR_S:
-            last = memory.last.get(symbol)  # its trade may have been pruned
-            last_ts = last.ts_event if last else ts_open
+            last_ts = memory.last_ts(symbol, ts_open)
             average = candle.hour_average(
                 memory.exchange, symbol, ts_open, made, last_ts, partial=partial
             )
@@ -224,6 +248,10 @@ class Aggregator(Idle):
                     self._follow(exchange, (0, 0))
         if self.busy():
             return ()
+        if self._based:
+            self._differing = self._check.on_tick(now, self._followers, self._memories)
+            if self._differing:
+                self._begin_anew()
         sends: list[Send] = []
         for memory in self._memories.values():
             if memory.new_hour(now.mono):
@@ -255,10 +283,10 @@ class Aggregator(Idle):
         self._memories = dict(snapshot.memories)
         for exchange in {*snapshot.cursors, *self._followers}:
             self._follow(exchange, snapshot.cursors.get(exchange, (0, 0)))
+        self._check.abandon()
         for exchange, memory in self._memories.items():
-            for key in memory.candles:
-                if not memory.closed(key, 0):
-                    self._dirty.setdefault((exchange, key[0]), set()).add(key)
+            self._mark(exchange, (key for key in memory.candles if not memory.closed(key, 0)))
+            self._mark(exchange, self._differing.pop(exchange, ()))
             for symbol in memory.last:
                 self._changed.offer((exchange, symbol), None)
 
@@ -270,6 +298,11 @@ class Aggregator(Idle):
         follower.reset(*position)
         if exchange not in self._memories:
             self._memories[exchange] = Memory(exchange, {}, {}, {}, {}, partial=not self._based)
+
+    def _begin_anew(self) -> None:
+        """Read all from Postgres again; until that is here, what is known goes on."""
+        self._based = False
+        self._loading = self._load()
 
     def _rebuild(self, exchange: str, now: Instant) -> None:
         """The journal went on without us: begin again from Postgres.

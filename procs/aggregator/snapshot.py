@@ -1,4 +1,4 @@
-"""The aggregator's base from Postgres: candles, last trades, seen ids, and their cursor.
+"""The aggregator's base from Postgres: candles, last trades, ids seen and missing, their cursor.
 
 Everything comes from one REPEATABLE READ snapshot, so that folding the journal from that cursor on
 gives exactly what Postgres will have. It is read in a helper thread: the live view goes on while
@@ -10,11 +10,11 @@ import threading
 import psycopg
 
 from bus.errors import TickwireError
-from bus.messages import Candle, Trade
+from bus.messages import Candle
 from market.candle import Key
 from market.intervals import STORED, bucket
-from procs.aggregator.memory import KEEP_US, Memory
-from store import candles, cursors, history, migrate, pool, trades
+from procs.aggregator.memory import KEEP_US, RECENT, Memory
+from store import candles, cursors, gaps, history, migrate, pool, trades
 
 DAY_S = 86400
 
@@ -60,9 +60,6 @@ class Loading:
 def read(connection: pool.Connection) -> Snapshot:
     """Return the snapshot that the connection's transaction sees."""
     positions = cursors.read(connection, "persister")
-    last: dict[str, dict[str, Trade]] = {}
-    for (exchange, symbol), trade in candles.last_trades(connection).items():
-        last.setdefault(exchange, {})[symbol] = trade
     first: dict[str, dict[str, int]] = {}
     for (exchange, symbol), ts_open in candles.known_since(connection).items():
         first.setdefault(exchange, {})[symbol] = ts_open
@@ -78,10 +75,12 @@ def read(connection: pool.Connection) -> Snapshot:
         memories[exchange] = Memory(
             exchange,
             held,
-            last.get(exchange, {}),
+            trades.newest(connection, exchange, RECENT),
             first.get(exchange, {}),
             trades.seen(connection, exchange),
             partial=False,
+            hour_ends=candles.hour_ends(connection, exchange, begin),
+            gaps=gaps.missing(connection, exchange),
         )
         for symbol, minutes in history.minutes_since(connection, exchange, begin).items():
             memories[exchange].published(symbol, minutes)

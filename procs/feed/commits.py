@@ -28,11 +28,15 @@ from bus.messages import (
 )
 from market.sequence import IdSet
 from procs.feed.cap import given_up, missing
+from procs.feed.exchanges import Ids
 from procs.feed.holes import JUMP_MAX, Frontier, Holes, Key
+from procs.feed.numbering import Numbering
 
 NOTE_STORED_EVERY_US = 10_000_000
 ANEW_US = 1_000_000
 """A trade that is so much later than the newest has a higher id than that."""
+SERIES_IDS_MAX = 100_000
+"""So many ids before a new series' first one are fetched at most: a hundred calls."""
 CAP_GRACE_US = 10_000_000
 """Nothing is given up so soon after the start: the persister has not said yet how far it is."""
 
@@ -46,7 +50,8 @@ class Commits:
         health: what the process says of itself.
         log: for what a person must know.
         keep_us: how long a stored record stays in the journal.
-        gapless: ids are consecutive, so that any missing one is a gap.
+        ids: what the exchange's ids are good for. Where there are none, the journal numbers them.
+        series: of the symbols whose ids the exchange has begun anew.
     """
 
     def __init__(
@@ -57,20 +62,32 @@ class Commits:
         log: Log,
         *,
         keep_us: int,
-        gapless: bool,
+        ids: Ids,
+        series: Mapping[str, int] | None = None,
     ) -> None:
         self._exchange = exchange
         self._journal = journal
         self._health = health
         self._log = log
         self._keep_us = keep_us
-        self.gapless = gapless
-        self.holes = Holes()
-        """What is missing, for ``gaps`` to look after."""
+        self.gapless = ids == "consecutive"
+        """Any id that is missing is a gap."""
+        self._latest_only = ids == "latest"
+        self.series = dict(series or {})
+        """Of the symbols whose ids the exchange has begun anew; 0 of all others."""
         self.newest_at: dict[Key, int] = {}
         """``ts_event`` of the newest trade of each (symbol, series), as far as it is known."""
-        self.ids = {key: IdSet(found) for key, found in journal.seen().items()}
+        stored = {key: IdSet(found) for key, found in journal.seen().items()}
+        self.ids = {key: ids for key, ids in stored.items() if key[1] >= 0}
+        self._numbering = Numbering(journal.born_s, self.ids) if ids == "none" else None
         self.frontiers = {key: Frontier(ids) for key, ids in self.ids.items()}
+        gone = {(symbol, ~series): ids for (symbol, series), ids in stored.items() if series < 0}
+        self.holes = Holes(gone)
+        """What is missing, for ``gaps`` to look after."""
+        self.resumed: set[Key] = set()
+        """Those that were not subscribed for a while: their next trade is where they go on."""
+        self.passed_by: list[Gap] = []
+        """What an exchange has executed while it was not asked, too much to be fetched."""
         self._symbol_seqs = journal.symbol_seqs()
         self._stored_seq = self._stored_noted = journal.stored_seq()
         self._stored_note_at = 0
@@ -98,7 +115,12 @@ class Commits:
         if ts_event is None:
             return True
         frontier = self.frontiers[key]
-        passed = frontier.passed(trade_id)
+        if series and frontier.last is None:
+            self._begin_series(key, trade_id, now)
+        if self.resumed and key in self.resumed:
+            passed = self._resume(key, frontier, trade_id)
+        else:
+            passed = frontier.passed(trade_id)
         if passed is not None and self.gapless:
             self.holes.jumped(key, *passed, self.newest_at.get(key), now.mono)
         if trade_id == frontier.last:
@@ -106,6 +128,42 @@ class Commits:
         else:
             self.holes.late(key, trade_id, ids, now.mono)
         return True
+
+    def advance(self, trade: Trade) -> bool:
+        """Count the time of an update as seen, and all before it; False if one that late was."""
+        return self.ids.setdefault((trade.symbol, trade.series), IdSet()).advance(trade.trade_id)
+
+    def _begin_series(self, key: Key, trade_id: int, now: Instant) -> None:
+        """Note as missing what was quarantined until the series was raised, as far as it can be.
+
+        An id that the series before has too is not asked for: what REST has may be the old trade.
+        """
+        first, last = max(1, trade_id - SERIES_IDS_MAX), trade_id - 1
+        if not self.gapless or first > last:
+            return
+        before = self.ids.get((key[0], key[1] - 1), IdSet())
+        unknown = before.missing(first, last)
+        for low, high in unknown:
+            self.holes.jumped(key, low, high, None, now.mono)
+        for low, high in IdSet(unknown).missing(first, last):
+            self.holes.give_up(key, low, high)
+
+    def _resume(self, key: Key, frontier: Frontier, trade_id: int) -> tuple[int, int] | None:
+        """Go on after a pause of our own: what is a few calls away is fetched, more is not."""
+        self.resumed.discard(key)
+        passed = frontier.follow(trade_id)
+        if passed is None or passed[1] - passed[0] < JUMP_MAX:
+            return passed
+        missing = self.ids[key].missing(*passed)
+        self.passed_by += [Gap(key[0], low, high, key[1]) for low, high in missing]
+        return None
+
+    def of_another_series(self, trade: Trade) -> bool:
+        """Return whether a fetched trade may be one of the series before, which had its id too."""
+        gone = self.holes.gone.get((trade.symbol, trade.series))
+        if not trade.series or gone is None or trade.trade_id not in gone:
+            return False
+        return trade.trade_id in self.ids.get((trade.symbol, trade.series - 1), ())
 
     def began_anew(self, trade: Trade) -> bool:
         """Return whether an id is one that an exchange gives which has begun its ids anew.
@@ -132,9 +190,13 @@ class Commits:
             self.frontiers[key] = Frontier(ids)
         return bool(news)
 
+    def key_of(self, symbol: str) -> Key:
+        """Return the symbol with its present series."""
+        return symbol, self.series.get(symbol, 0)
+
     def newest(self, symbol: str) -> int | None:
-        """Return how far the ids of a symbol's first series have come."""
-        frontier = self.frontiers.get((symbol, 0))
+        """Return how far the ids of a symbol's present series have come."""
+        frontier = self.frontiers.get(self.key_of(symbol))
         return frontier.last if frontier else None
 
     # ---- records
@@ -148,20 +210,23 @@ class Commits:
     ) -> Sequence[Send]:
         """Journal what came in one wake, as one commit, and return what publishes it.
 
-        ``counts`` says how many of the trades each symbol has.
+        ``counts`` says how many of the trades each symbol has. Trades without ids get theirs here.
         """
         records: list[JournalRecord] = []
         first = seq = self._journal.last_seq + 1
         epoch = self._journal.epoch
         if trades:
             previous = {symbol: self._symbol_seqs.get(symbol) for symbol in counts}
-            records.append(TradeBatch(self._exchange, epoch, seq, trades, previous))
+            numbered = self._numbering.number(trades, counts) if self._numbering else trades
+            records.append(
+                TradeBatch(self._exchange, epoch, seq, numbered, previous, self._latest_only)
+            )
             seq += 1
         if items:
             records.append(QuarantineBatch(self._exchange, epoch, seq, items))
         bodies = [encode(record) for record in records]
         if not self._append(bodies, dict.fromkeys(counts, first), now):
-            return self._not_stored(records, now)
+            return self._not_stored(trades, items, counts, now)
         self._health.counters["trades"] += len(trades)
         self._health.counters["batches"] += len(records)
         return self._both(bodies)
@@ -184,7 +249,9 @@ class Commits:
 
     def _append(self, bodies: Sequence[bytes], symbol_seqs: dict[str, int], now: Instant) -> bool:
         """Append to the journal; on a full disk make room and try once more."""
-        seen = {key: touched for key, ids in self.ids.items() if (touched := ids.take_touched())}
+        gone = {(symbol, ~series): ids for (symbol, series), ids in self.holes.gone.items()}
+        changed = {key: ids for key, ids in (self.ids | gone).items() if ids.touched}
+        seen = {key: ids.take_touched() for key, ids in changed.items()}
         for attempt in range(2):
             try:
                 self._journal.append(bodies, now.wall, seen, symbol_seqs)
@@ -195,6 +262,8 @@ class Commits:
                 self.journal_ok = False
                 if attempt == 0 and self._make_room():
                     continue
+                for key, ids in changed.items():
+                    ids.touch_again(seen[key])
                 return False
             break
         if not self.journal_ok:
@@ -212,28 +281,36 @@ class Commits:
         except JournalFull:
             return False
 
-    def _not_stored(self, records: Sequence[JournalRecord], now: Instant) -> list[Send]:
-        """Publish the trades without a position, and forget their ids: they can come again."""
+    def _not_stored(
+        self,
+        trades: list[Trade],
+        items: list[Quarantined],
+        counts: Mapping[str, int],
+        now: Instant,
+    ) -> list[Send]:
+        """Publish the trades without a position, and forget their ids: they can come again.
+
+        Those that were to be numbered go out without a number, as they came. They are lost.
+        """
         sends = []
-        for record in records:
-            if isinstance(record, TradeBatch):
-                for trade in record.trades:
-                    self._forget((trade.symbol, trade.series), trade.trade_id, now)
-                loose = TradeBatch(record.exchange, record.epoch, None, record.trades, {})
-                sends.append(Send("out", topics.batch(self._exchange), encode(loose)))
-                self._health.counters["not_stored"] += len(record.trades)
-            elif isinstance(record, QuarantineBatch):
-                for item in record.items:
-                    if item.symbol is not None and item.trade_id is not None:
-                        self._forget((item.symbol, item.series), item.trade_id, now)
-        # The file still holds the intervals from before these trades, as memory does now.
-        for ids in self.ids.values():
-            ids.take_touched()
+        if self._numbering is not None:
+            self._numbering.take_back(counts)
+        else:
+            for trade in trades:
+                self._forget((trade.symbol, trade.series), trade.trade_id, now)
+        for item in items:
+            if item.symbol is not None and item.trade_id is not None:
+                self._forget((item.symbol, item.series), item.trade_id, now)
+        if trades:
+            epoch, latest_only = self._journal.epoch, self._latest_only
+            loose = TradeBatch(self._exchange, epoch, None, trades, {}, latest_only)
+            sends.append(Send("out", topics.batch(self._exchange), encode(loose)))
+            self._health.counters["not_stored"] += len(trades)
         return sends
 
     def _forget(self, key: Key, trade_id: int, now: Instant) -> None:
         """Count an id as missing that was seen and could not be journalled."""
-        self.ids[key].remove_range(trade_id, trade_id)
+        self.ids[key].forget_new(trade_id)
         if self.gapless:
             self.holes.jumped(key, trade_id, trade_id, self.newest_at.get(key), now.mono)
 
@@ -277,6 +354,9 @@ class Commits:
         """At the cap: give up the oldest records, after journalling what is lost with them."""
         oldest = self._journal.oldest()
         trades, gaps = given_up(oldest, self._stored_seq)
+        if not self.gapless:  # nobody has them any more: no gap of them could ever be filled
+            self._dropped(trades)
+            trades, gaps = {}, {}
         for key, ids in trades.items():
             for low, high in ids.intervals():
                 self.ids[key].remove_range(low, high)
@@ -299,14 +379,18 @@ class Commits:
             # To fetch them while Postgres is away would only push out others.
             for gap in lost:
                 self.holes.open(gap, None, now.mono, hold_until=self._journal.last_seq)
-            dropped = sum(len(ids) for ids in trades.values())
-            self._health.counters["dropped_at_cap"] += dropped
             self._health.counters["gaps_opened"] += len(lost)
-            self._log.error("journal.cap", dropped=dropped)
+            self._dropped(trades)
             sends = told
         if oldest:
             self._journal.drop(oldest[-1].seq)
         return sends
+
+    def _dropped(self, trades: Mapping[Key, IdSet]) -> None:
+        dropped = sum(len(ids) for ids in trades.values())
+        self._health.counters["dropped_at_cap"] += dropped
+        if dropped:
+            self._log.error("journal.cap", dropped=dropped)
 
     def close(self) -> None:
         """Close the journal."""

@@ -12,14 +12,14 @@ again, *half-open* while a connection has not yet brought data, *closed* once it
 
 import random
 from collections.abc import Sequence
-from typing import Literal
 
 from bus.actor import Instant
 from bus.log import Log
 from market.backoff import Backoff
 from procs.feed.attempt import Attempt
-from procs.feed.exchanges import Exchange
+from procs.feed.exchanges import Streamed
 from procs.feed.line import Line, OnMessage
+from procs.feed.link import Circuit, LinkState
 
 ATTEMPT_US_MAX = 60_000_000
 """An attempt that takes longer, name server and slow answers included, is abandoned."""
@@ -27,8 +27,6 @@ LIFETIME_MARGIN_S = 600.0
 """The hand-over begins so long before the exchange's own cut."""
 OVERLAP_US = 2_000_000
 """The old connection is kept so long after the new one has brought data."""
-
-State = Literal["connecting", "connected", "reconnecting"]
 
 
 class Connection:
@@ -43,7 +41,7 @@ class Connection:
     """
 
     def __init__(
-        self, exchange: Exchange, websocket_url: str, rest_url: str, on_message: OnMessage, log: Log
+        self, exchange: Streamed, websocket_url: str, rest_url: str, on_message: OnMessage, log: Log
     ) -> None:
         self._exchange = exchange
         self._addresses = (websocket_url, rest_url)
@@ -56,7 +54,7 @@ class Connection:
         self._retry_at = 0
         self._handover_at = 0
         self._said: str | None = None
-        self.state: State = "connecting"
+        self.state: LinkState = "connecting"
         self.since = 0
         self.reason: str | None = None
         self.next_try: int | None = None
@@ -73,7 +71,7 @@ class Connection:
         return self._lines
 
     @property
-    def circuit(self) -> Literal["closed", "open", "half-open"]:
+    def circuit(self) -> Circuit:
         """The label of the present state."""
         if any(line.has_data for line in self._lines):
             return "closed"
@@ -84,9 +82,9 @@ class Connection:
         """Messages skipped so far for their size."""
         return self._oversized_before + sum(line.oversized for line in self._lines)
 
-    def send(self, texts: list[str]) -> None:
-        """Send requests on the newest socket, if there is one."""
-        for text in texts:
+    def resubscribe(self, symbol: str) -> None:
+        """Have one symbol's stream started anew, on the newest socket, if there is one."""
+        for text in self._exchange.resubscribe(symbol):
             if self._lines:
                 self._lines[-1].send(text)
 
@@ -159,7 +157,7 @@ class Connection:
             self.clock_known = True
         elif not self.clock_known:
             self.clock_offset_us = now.wall - now.mono
-            if attempt.socket is not None:
+            if attempt.socket is not None and attempt.clock_error is not None:
                 self._log.warning("feed.clock_unknown", reason=attempt.clock_error)
         if attempt.socket is None:
             if not self._lines:

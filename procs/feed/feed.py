@@ -6,7 +6,9 @@ It never waits for anybody.
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from msgspec.structs import replace
 
 from bus import topics
 from bus.actor import Idle, Instant, Reader, Send
@@ -15,6 +17,7 @@ from bus.heartbeat import Health
 from bus.journal import JournalWriter
 from bus.log import Log
 from bus.messages import (
+    Day,
     FeedStatus,
     Quarantined,
     Recovered,
@@ -25,9 +28,18 @@ from bus.messages import (
     encode,
 )
 from procs.feed.commits import Commits
-from procs.feed.connection import Connection
-from procs.feed.exchanges import ID_MAX, Beat, Closing, Exchange, Refused, quarantined
+from procs.feed.exchanges import (
+    ID_MAX,
+    Beat,
+    Closing,
+    DayFigures,
+    Event,
+    Exchange,
+    Refused,
+    quarantined,
+)
 from procs.feed.gaps import Gaps
+from procs.feed.link import Link
 from procs.feed.listing import Listings
 from procs.feed.watch import SymbolWatch
 
@@ -52,6 +64,7 @@ class Feed(Idle):
         stale_after_us: age after which a price may be called stale.
         keep_us: how long a stored record stays in the journal.
         keep_bad_frames: takes the last bad frames, once a second, when there are new ones.
+        series: the setting ``SERIES``, of all exchanges.
     """
 
     def __init__(
@@ -65,25 +78,35 @@ class Feed(Idle):
         stale_after_us: int,
         keep_us: int,
         keep_bad_frames: Callable[[Iterable[str]], None],
+        series: Mapping[tuple[str, str], int] | None = None,
     ) -> None:
         self._exchange = exchange
         self._gapless = exchange.ids == "consecutive"
+        self._series = {
+            symbol: number
+            for (name, symbol), number in (series or {}).items()
+            if name == exchange.name and number
+        }
         self._commits = Commits(
             exchange.name,
             journal,
             health,
             log,
             keep_us=keep_us,
-            gapless=self._gapless,
+            ids=exchange.ids,
+            series=self._series,
         )
-        self._gaps = Gaps(exchange.name, self._commits, health, log)
+        takes = {"consecutive": self._trade, "latest": self._update, "none": self._unnumbered}
+        self._take = takes[exchange.ids]
+        self._gaps = Gaps(exchange.name, self._commits, health, log, series)
         self._health = health
         self._log = log
         self._stale_after_us = stale_after_us
         self._keep_bad_frames = keep_bad_frames
-        self.connection: Connection | None = None
+        self.connection: Link | None = None
         self.listings: Listings | None = None
         self._watches = {symbol: SymbolWatch(symbol) for symbol in symbols}
+        self._days: dict[str, Day] = {}
         self._trades: list[Trade] = []
         self._quarantined: list[Quarantined] = []
         self._bad_frames: deque[str] = deque(maxlen=BAD_FRAMES_KEPT)
@@ -104,15 +127,17 @@ class Feed(Idle):
             self._bad(str(bad), frame, now)
             return False
         data = False
-        for event in events:
+        for event in map(self._in_series, events) if self._series else events:
             if isinstance(event, Trade):
                 data = True
-                self._trade(event, frame, now)
+                self._take(event, frame, now)
             elif isinstance(event, Beat):
                 data = True
                 self._beat(event, now)
             elif isinstance(event, Quarantined):
                 self._quarantine(event, now)
+            elif isinstance(event, DayFigures):
+                self._days[event.symbol] = event.day
             elif isinstance(event, Closing) and self.connection is not None:
                 self.connection.replace(event.reason)
             elif isinstance(event, Refused):
@@ -121,27 +146,53 @@ class Feed(Idle):
                 self._refused = self._health.last_error = event.reason
         return data
 
+    def _in_series(self, event: Event) -> Event:
+        """Return an event with its symbol's series."""
+        if isinstance(event, Trade | Quarantined) and event.symbol in self._series:
+            return replace(event, series=self._series[event.symbol])
+        return event
+
     def _trade(self, trade: Trade, frame: bytes, now: Instant) -> None:
         if not 0 <= trade.trade_id <= ID_MAX:
             self._bad("a trade id out of range", frame, now)
             return
         if not self._plausible(trade.ts_event, now):
-            # A number of thousands of digits is not written out: Python refuses to.
-            shown = f"{trade.ts_event} µs" if abs(trade.ts_event) < 1 << 63 else "beyond 64 bits"
-            reason = f"an implausible time: {shown}"
-            item = quarantined(trade.symbol, trade.trade_id, now.wall, reason, frame)
-            self._quarantine(item, now)
+            self._implausible(trade, trade.trade_id, frame, now)
             return
         if self._commits.began_anew(trade):
             # Its id stays free: it may be that of another trade, which is still to come.
             reason = f"{ANEW}: {trade.trade_id}"
-            self._quarantine(quarantined(trade.symbol, None, now.wall, reason, frame), now)
+            item = quarantined(trade.symbol, None, now.wall, reason, frame)
+            self._quarantine(replace(item, series=trade.series), now)
             self._gaps.began_anew(trade.symbol, trade.trade_id)
             return
         if self._commits.see(trade.symbol, trade.series, trade.trade_id, trade.ts_event, now):
             self._trades.append(trade)
         else:
-            self._duplicate(trade.symbol)
+            self._duplicate(trade.symbol, trade.trade_id)
+
+    def _update(self, trade: Trade, frame: bytes, now: Instant) -> None:
+        """Take a trade whose id is its time of update: only one later than all before is news."""
+        if not self._plausible(trade.ts_event, now):
+            self._implausible(trade, None, frame, now)  # with its id no real one would be news
+        elif not 0 <= trade.trade_id <= ID_MAX:
+            self._bad("a time of update out of range", frame, now)
+        elif self._commits.advance(trade):
+            self._trades.append(trade)
+
+    def _unnumbered(self, trade: Trade, frame: bytes, now: Instant) -> None:
+        """Take a trade that has no id; it gets a number when it is committed."""
+        if self._plausible(trade.ts_event, now):
+            self._trades.append(trade)
+        else:
+            self._implausible(trade, None, frame, now)
+
+    def _implausible(self, trade: Trade, trade_id: int | None, frame: bytes, now: Instant) -> None:
+        # A number of thousands of digits is not written out: Python refuses to.
+        shown = f"{trade.ts_event} µs" if abs(trade.ts_event) < 1 << 63 else "beyond 64 bits"
+        reason = f"an implausible time: {shown}"
+        item = quarantined(trade.symbol, trade_id, now.wall, reason, frame)
+        self._quarantine(replace(item, series=trade.series), now)
 
     def _plausible(self, ts_event: int, now: Instant, past_us: int = DAY_US) -> bool:
         """Return whether a time is about the exchange's own, as it last told us."""
@@ -156,23 +207,25 @@ class Feed(Idle):
             and 0 <= trade_id <= ID_MAX
             and not self._commits.see(symbol, item.series, trade_id, None, now)
         ):
-            self._duplicate(symbol)
+            self._duplicate(symbol, trade_id)
             return
         self._quarantined.append(item)
         self._health.counters["quarantined"] += 1
         if symbol in self._watches:
             self._watches[symbol].quarantined += 1
+            self._watches[symbol].streamed(-1 if trade_id is None else trade_id)
 
-    def _duplicate(self, symbol: str) -> None:
+    def _duplicate(self, symbol: str, trade_id: int) -> None:
         self._health.counters["duplicates"] += 1
         watch = self._watches.get(symbol)
         if watch is not None:
             watch.duplicates += 1
+            watch.streamed(trade_id)
 
     def _beat(self, beat: Beat, now: Instant) -> None:
         watch = self._watches.get(beat.symbol)
         if watch is not None:
-            watch.beat(self._commits.newest(beat.symbol), beat.last_trade_id, now.mono)
+            watch.beat(beat.last_trade_id, now.mono)
         self._gaps.beat(beat.symbol, beat.last_trade_id, now)
 
     def _bad(self, reason: str, frame: bytes, now: Instant) -> None:
@@ -187,7 +240,7 @@ class Feed(Idle):
         if isinstance(message, Stored):
             self._commits.stored(message)
         elif isinstance(message, Seen) and message.exchange == self._exchange.name:
-            self._gaps.seen(message, now)
+            return self._gaps.seen(message, now)
         elif isinstance(message, Recovered) and message.exchange == self._exchange.name:
             return self._recovered(message, now)
         return ()
@@ -195,16 +248,21 @@ class Feed(Idle):
     def _recovered(self, message: Recovered, now: Instant) -> Sequence[Send]:
         """Commit what was fetched like what came by itself; what came meanwhile is no duplicate."""
         symbol, series = message.symbol, message.series
+        if (symbol, series) != self._commits.key_of(symbol):
+            return ()  # it was asked for before the series was raised
         trades: list[Trade] = []
         items: list[Quarantined] = []
         for trade in message.trades:
             if trade.symbol != symbol or not 0 <= trade.trade_id <= ID_MAX:
                 continue
+            if series and self._commits.of_another_series(trade):
+                continue
             if not self._plausible(trade.ts_event, now, past_us=RECOVERED_US):
                 if self._commits.see(symbol, series, trade.trade_id, None, now):
                     reason = f"an implausible time: {trade.ts_event} µs"
                     frame = repr(trade).encode()
-                    items.append(quarantined(symbol, trade.trade_id, now.wall, reason, frame))
+                    item = quarantined(symbol, trade.trade_id, now.wall, reason, frame)
+                    items.append(replace(item, series=series))
             elif self._commits.see(symbol, series, trade.trade_id, trade.ts_event, now):
                 trades.append(trade)
         items += [
@@ -234,7 +292,9 @@ class Feed(Idle):
             if watch is not None:  # that they came does not depend on the disk
                 watch.traded(count, now.wall, now.mono)
         for symbol, trade in {trade.symbol: trade for trade in trades}.items():
-            self._watches[symbol].lagged(trade.ts_recv - trade.ts_event)
+            watch = self._watches[symbol]
+            watch.lagged(trade.ts_recv - trade.ts_event)
+            watch.streamed(trade.trade_id)
         return self._commits.commit(trades, items, counts, now)
 
     # ---- time
@@ -281,7 +341,7 @@ class Feed(Idle):
             if watch.should_resubscribe(now.mono, self._stale_after_us):
                 self._log.warning("feed.resubscribe", symbol=watch.symbol)
                 self._health.counters["resubscribes"] += 1
-                self.connection.send(self._exchange.resubscribe(watch.symbol))
+                self.connection.resubscribe(watch.symbol)
 
     def _complain(self, complaint: str | None) -> None:
         """Say what is not listed when that changes; a full disk is the greater trouble."""
@@ -302,6 +362,8 @@ class Feed(Idle):
             )
             for watch in self._watches.values()
         ]
+        if self._days:
+            symbols = [replace(one, day=self._days.get(one.symbol)) for one in symbols]
         return FeedStatus(
             exchange=self._exchange.name,
             state=line.state if line else "idle",

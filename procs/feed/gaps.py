@@ -7,7 +7,7 @@ and their trades come in like all others.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -24,16 +24,21 @@ from bus.messages import (
     SymbolStatus,
     encode,
 )
+from market.sequence import IdSet
 from procs.feed.commits import Commits
-from procs.feed.holes import JUMP_MAX
+from procs.feed.holes import JUMP_MAX, Key
 
 REASON = "ids are missing"
 JUMP = "an id far ahead that no other one confirms"
+LOST_THERE = "the database does not have them any more"
+UNWANTED = "not asked for: it stood by, or the exchange has begun its ids anew since"
 DOUBT_US = 10_000_000
 """So long one id far ahead waits for another that confirms it."""
 RECORD_GAPS = 1_000
 """Gaps in one journal record."""
 LOOK_EVERY_US = 200_000
+OFTEN_GAPS = 1_000
+"""For each so many open gaps one look is left out."""
 
 
 class Gaps:
@@ -44,59 +49,137 @@ class Gaps:
         commits: the ids seen, and the journal.
         health: what the process says of itself.
         log: for what a person must know.
+        series: the setting ``SERIES``, of all exchanges.
     """
 
-    def __init__(self, exchange: str, commits: Commits, health: Health, log: Log) -> None:
+    def __init__(
+        self,
+        exchange: str,
+        commits: Commits,
+        health: Health,
+        log: Log,
+        series: Mapping[tuple[str, str], int] | None = None,
+    ) -> None:
         self._exchange = exchange
         self._commits = commits
         self._holes = commits.holes
         self._health = health
         self._log = log
+        self._series = dict(series or {})
         self._filled: Counter[str] = Counter()
         self._unfillable: Counter[str] = Counter()
-        self._promised: dict[str, int] = {}
+        self._promised: dict[Key, int] = {}
         self._anew: set[str] = set()
-        self._jumped: set[tuple[str, int]] = set()
+        self._jumped: set[Key] = set()
         """The (symbol, series) for whose id far ahead a gap stands open."""
-        self._look_at = 0
-        self._doubted: dict[tuple[str, int], tuple[int, int]] = {}
+        self._due_at = self._look_at = 0
+        self._doubted: dict[Key, tuple[int, int]] = {}
+        self._suspected: dict[Key, tuple[IdSet, int]] = {}
+        """What we had and Postgres had not, and how far the journal was then."""
+        self._ended: list[Gap] = []
+        """What is missing of series that have ended."""
         self._begun = False
 
     def beat(self, symbol: str, newest: int, now: Instant) -> None:
         """Take the exchange's word that ``newest`` is the id of its newest trade."""
+        key = self._commits.key_of(symbol)
         ours = self._commits.newest(symbol)
         if ours is None or not self._commits.gapless or newest - ours > JUMP_MAX:
             return
-        if newest <= max(ours, self._promised.get(symbol, 0)):
-            return
-        first = max(ours, self._promised.get(symbol, 0)) + 1
-        self._promised[symbol] = newest
-        since = self._commits.newest_at.get((symbol, 0))
-        self._holes.jumped((symbol, 0), first, newest, since, now.mono)
+        known = max(ours, self._promised.get(key, 0))
+        if newest > known:
+            self._promised[key] = newest
+            since = self._commits.newest_at.get(key)
+            self._holes.jumped(key, known + 1, newest, since, now.mono)
 
-    def seen(self, message: Seen, now: Instant) -> None:
-        """Take what Postgres has: after a lost journal that is more than we know of."""
+    def seen(self, message: Seen, now: Instant) -> Sequence[Send]:
+        """Take what Postgres has: more than we know of, or less."""
+        sends: list[Send] = []
         for one in message.ids:
             key = (one.symbol, one.series)
             if one.newest is not None:
                 self._commits.newest_at.setdefault(key, one.newest)
             if self._commits.know(key, one.intervals):
                 self._look(key, now)
+            if key == self._commits.key_of(one.symbol) and one.intervals:
+                sends += self._compare(key, IdSet(one.intervals), message, now)
+        for gap in message.gaps:
+            key = (gap.symbol, gap.series)
+            if key == self._commits.key_of(gap.symbol) and key in self._commits.ids:
+                self._holes.reopen(gap, self._commits.ids[key], now.mono)
+        return sends
 
-    def _look(self, key: tuple[str, int], now: Instant) -> None:
-        """Note every hole between ids that were seen."""
+    def _compare(self, key: Key, theirs: IdSet, message: Seen, now: Instant) -> Sequence[Send]:
+        """Count as missing what we have had and Postgres, though it is as far as we were, has not.
+
+        That is so where it was set back to an older state, or has passed over a damaged record.
+        What lies before its first id is not compared: there it may not know of all it has.
+        """
+        first, ours = theirs.first, self._commits.ids[key]
+        epoch, seq = self._health.positions[self._exchange]
+        if first is None or not self._commits.gapless or message.epoch != epoch:
+            return ()
+        suspected, at_seq = self._suspected.pop(key, (IdSet(), 0))
+        less = [
+            part
+            for low, high in ours.within(first, ours.last or first)
+            for part in theirs.missing(low, high)
+        ]
+        self._suspected[key] = (IdSet(less), seq)
+        if message.seq < at_seq:
+            return ()
+        return self._lost_there(
+            key, [part for low, high in less for part in suspected.within(low, high)], now
+        )
+
+    def _lost_there(
+        self, key: Key, parts: Sequence[tuple[int, int]], now: Instant
+    ) -> Sequence[Send]:
+        """Journal as a gap what we had and Postgres has lost; on a full disk it stays as it was."""
+        if not parts:
+            return ()
+        ids = self._commits.ids[key]
+        for low, high in parts:
+            ids.remove_range(low, high)
+        gaps = [Gap(key[0], low, high, key[1]) for low, high in parts]
+        told = self._journal(gaps, LOST_THERE, now)
+        if told is None:
+            for low, high in parts:
+                ids.add_range(low, high)
+            return ()
+        self._log.warning("gap.lost_there", symbol=key[0], ids=sum(map(_size, gaps)))
+        for gap in gaps:
+            self._holes.open(gap, None, now.mono)
+        return told
+
+    def _look(self, key: Key, now: Instant) -> None:
+        """Note every hole between ids that were seen; those of a series that has ended are lost."""
         if not self._commits.gapless:
             return
+        missing = self._commits.ids[key].gaps()
+        if key != self._commits.key_of(key[0]):
+            # By these ids REST would bring other trades, those of the present series.
+            parts = self._holes.unknown(key, missing)
+            self._ended += [Gap(key[0], first, last, key[1]) for first, last in parts]
+            return
         since, end = self._commits.newest_at.get(key), self._commits.frontiers[key].last
-        for first, last in self._commits.ids[key].gaps():
+        for first, last in missing:
             if end is not None and last < end:
                 self._holes.jumped(key, first, last, since, now.mono)
 
     def began_anew(self, symbol: str, trade_id: int) -> None:
-        """Say once that an exchange gives ids that it gave before."""
-        if symbol not in self._anew:
-            self._anew.add(symbol)
-            self._log.error("ids.anew", symbol=symbol, trade_id=trade_id)
+        """Say once that an exchange gives ids that it gave before, and what to do about it."""
+        if symbol in self._anew:
+            return
+        self._anew.add(symbol)
+        _, series = self._commits.key_of(symbol)
+        wanted = {**self._series, (self._exchange, symbol): series + 1}
+        line = ",".join(
+            f"{exchange}:{name}={number}" for (exchange, name), number in wanted.items()
+        )
+        advice = f"write SERIES={line} into .env and restart"
+        self._log.error("ids.anew", symbol=symbol, trade_id=trade_id, advice=advice)
+        self._health.last_error = f"{symbol} has ids that were given before; {advice}"
 
     def absent(self, message: Recovered) -> None:
         """Take the exchange's word that it has no trade there."""
@@ -110,23 +193,53 @@ class Gaps:
             self._begun = True
             for key in self._commits.ids:
                 self._look(key, now)
-        if not self._commits.journal_ok or now.mono < self._look_at:
+        if not self._commits.journal_ok or now.mono < self._due_at:
             return ()
-        self._look_at = now.mono + LOOK_EVERY_US
+        self._due_at = now.mono + LOOK_EVERY_US
         ids = self._commits.ids
         sends: list[Send] = []
         due = self._holes.due(ids, now.mono)
         if due:
             sends += self._open(due, now)
+        sends += self._unwanted(now)
+        sends += self._doubt(now)
+        if now.mono >= self._look_at:
+            # With very many open gaps looking at all of them takes long: it is done less often.
+            self._look_at = now.mono + LOOK_EVERY_US * (len(self._holes) // OFTEN_GAPS)
+            sends += self._look_after(now)
+        return sends
+
+    def _look_after(self, now: Instant) -> Sequence[Send]:
+        """See which gaps are filled or cannot be; ask for the others."""
+        ids = self._commits.ids
         for gap in self._holes.filled(ids):
             self._filled[gap.symbol] += 1
             self._health.counters["gaps_filled"] += 1
-        sends += self._doubt(now)
-        sends += self._give_up(now)
+        sends = [*self._give_up(now)]
         wanted = self._holes.wanted(ids, self._commits.stored_seq, now.mono)
         if wanted:
             sends.append(Send("backfiller", b"", encode(GapsWanted(self._exchange, wanted))))
         return sends
+
+    def _unwanted(self, now: Instant) -> Sequence[Send]:
+        """Journal gaps that nobody is to fill: of the time on standby, and of series that ended."""
+        gaps = [*self._commits.passed_by, *self._ended]
+        told = self._journal(gaps, UNWANTED, now) if gaps else None
+        if told is None:
+            return ()
+        self._commits.passed_by, self._ended = [], []
+        for gap in gaps:
+            self._holes.give_up((gap.symbol, gap.series), gap.first_id, gap.last_id)
+        said = self._said_unfillable(gaps, now)
+        if said is None:  # the disk is full from here on: at the next start they are found again
+            for gap in gaps:
+                self._holes.gone[gap.symbol, gap.series].remove_range(gap.first_id, gap.last_id)
+        return told + (said or [])
+
+    def _said_unfillable(self, gaps: list[Gap], now: Instant) -> list[Send] | None:
+        return self._commits.journal(
+            lambda name, epoch, seq: GapUnfillable(name, epoch, seq, gaps), now
+        )
 
     def _doubt(self, now: Instant) -> Sequence[Send]:
         """Say of an id far ahead that nothing has confirmed that what is before it is not there.
@@ -178,9 +291,7 @@ class Gaps:
         lost: list[Gap] = self._holes.unfillable(self._commits.ids)
         if not lost:
             return ()
-        told = self._commits.journal(
-            lambda name, epoch, seq: GapUnfillable(name, epoch, seq, lost), now
-        )
+        told = self._said_unfillable(lost, now)
         if told is None:
             self._holes.take_back(lost, now.mono)
             return ()
@@ -194,7 +305,7 @@ class Gaps:
 
     def counted(self) -> dict[str, tuple[int, int]]:
         """Return (open gaps, missing ids) of each symbol that has some; a jump is one gap."""
-        found = self._holes.count(self._commits.ids)
+        found = self._holes.count()
         for symbol, _ in self._jumped:
             gaps, missing = found.get(symbol, (0, 0))
             found[symbol] = (gaps + 1, missing)
@@ -210,3 +321,7 @@ class Gaps:
             gaps_filled=self._filled[status.symbol],
             gaps_unfillable=self._unfillable[status.symbol],
         )
+
+
+def _size(gap: Gap) -> int:
+    return gap.last_id - gap.first_id + 1

@@ -8,8 +8,9 @@ fills its gap whichever way it came. All times are µs of the clock that only go
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import zip_longest
+from operator import itemgetter
 
 from bus.messages import Gap, Wanted
 from market.sequence import IdSet
@@ -28,8 +29,6 @@ WANTED_MAX = 100
 """Ranges that are asked for at once."""
 APART_MAX = 1_000
 """Open gaps that are kept apart; beyond it those that ripen together are one."""
-
-
 JUMP_MAX = 10_000
 """An id that is further ahead is not followed before another one near it confirms it."""
 
@@ -70,10 +69,14 @@ class Frontier:
         if step > JUMP_MAX and not near:
             self.doubtful = trade_id
             return None
-        first, self.last = self.last + 1, trade_id
+        return self.follow(trade_id)
+
+    def follow(self, trade_id: int) -> tuple[int, int] | None:
+        """Go on to an id, however far ahead; return the ids that were passed over."""
+        first, self.last = (self.last or trade_id) + 1, max(self.last or 0, trade_id)
         if self.doubtful is not None and self.doubtful <= trade_id + JUMP_MAX:
             self.doubtful = None
-        return first, trade_id - 1
+        return (first, trade_id - 1) if first < trade_id else None
 
 
 @dataclass
@@ -96,16 +99,27 @@ class _Open:
     """Not asked for before Postgres has stored the journal up to here."""
     absent: int = 0
     """How often the exchange has said that it has none of what is missing."""
+    missing: list[tuple[int, int]] = field(default_factory=list)
+    """What of it was missing when ``filled`` looked last."""
 
 
 class Holes:
-    """The missing ids of one exchange."""
+    """The missing ids of one exchange.
 
-    def __init__(self) -> None:
+    Args:
+        gone: ids that are not asked for any more. They rest in the journal.
+    """
+
+    def __init__(self, gone: dict[Key, IdSet] | None = None) -> None:
+        self.gone = gone if gone is not None else {}
         self._jumps: dict[Key, list[_Jump]] = {}
-        self._open: dict[Gap, _Open] = {}
-        self._unfillable: dict[Key, IdSet] = {}
+        self._open: dict[Key, dict[Gap, _Open]] = {}
+        self._open_ids: dict[Key, IdSet] = {}
         self._looked: dict[Key, int] = {}
+
+    def __len__(self) -> int:
+        """Return how many gaps are open."""
+        return sum(map(len, self._open.values()))
 
     def jumped(self, key: Key, first: int, last: int, since: int | None, at: int) -> None:
         """Note that ids ``first`` to ``last`` were passed over; they may still come by themselves.
@@ -131,79 +145,97 @@ class Holes:
                 self._jumps[key] = waiting
             else:
                 del self._jumps[key]
-            known = self._known(key)
+            taken = IdSet()
             parts: list[tuple[int, int, int | None]] = []
             for jump in ripe:
                 for low, high in ids[key].missing(jump.first, jump.last):
-                    for first, last in known.missing(low, high):
-                        known.add_range(first, last)
+                    for first, last in self.unknown(key, taken.missing(low, high)):
+                        taken.add_range(first, last)
                         parts.append((first, last, jump.since))
-            if parts and len(self._open) + len(parts) > APART_MAX:
+            if parts and len(self) + len(parts) > APART_MAX:
                 first, last = min(one[0] for one in parts), max(one[1] for one in parts)
-                parts = [(first, last, parts[0][2])]
+                parts = [
+                    (low, high, parts[0][2]) for low, high in self.unknown(key, [(first, last)])
+                ]
             found += [(Gap(key[0], one[0], one[1], key[1]), one[2]) for one in parts]
         return found
 
+    def unknown(self, key: Key, parts: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Return what of these ids is in no open gap and has not been given up."""
+        for known in (self._open_ids.get(key), self.gone.get(key)):
+            if known is not None:
+                parts = [one for low, high in parts for one in known.missing(low, high)]
+        return list(parts)
+
     def late(self, key: Key, trade_id: int, ids: IdSet, now: int) -> None:
         """Take an id that is behind the newest: where it comes from, others may come after all."""
-        gone = self._unfillable.get(key)
+        gone = self.gone.get(key)
         if gone is None or trade_id not in gone or now - self._looked.get(key, 0) < ASK_AGAIN_US:
             return
         self._looked[key] = now
-        del self._unfillable[key]
-        for first, last in gone.intervals():
+        for first, last in gone.within(trade_id - JUMP_MAX, trade_id + JUMP_MAX):
+            gone.remove_range(first, last)
             for low, high in ids.missing(first, last):
                 self._jumps.setdefault(key, []).append(_Jump(low, high, None, now))
 
-    def _known(self, key: Key) -> IdSet:
-        """Return the ids of one key that are in an open gap or cannot be had."""
-        known = IdSet(self._unfillable[key].intervals() if key in self._unfillable else ())
-        for gap in self._open:
-            if (gap.symbol, gap.series) == key:
-                known.add_range(gap.first_id, gap.last_id)
-        return known
-
     def open(self, gap: Gap, since: int | None, now: int, *, hold_until: int = 0) -> None:
         """Ask for a gap that was journalled; not before Postgres has stored ``hold_until``."""
-        self._open[gap] = _Open(since, now, hold_until)
+        key = (gap.symbol, gap.series)
+        missing = [(gap.first_id, gap.last_id)]
+        self._open.setdefault(key, {})[gap] = _Open(since, now, hold_until, missing=missing)
+        self._open_ids.setdefault(key, IdSet()).add_range(gap.first_id, gap.last_id)
+
+    def reopen(self, gap: Gap, ids: IdSet, now: int) -> None:
+        """Look after what is missing of a gap that somebody else knows to be open."""
+        key = (gap.symbol, gap.series)
+        for low, high in self.unknown(key, ids.missing(gap.first_id, gap.last_id)):
+            self.open(Gap(gap.symbol, low, high, gap.series), None, now)
+
+    def _close(self, gap: Gap) -> None:
+        key = (gap.symbol, gap.series)
+        del self._open[key][gap]
+        self._open_ids[key].remove_range(gap.first_id, gap.last_id)
 
     def filled(self, ids: Mapping[Key, IdSet]) -> list[Gap]:
         """Return and forget the open gaps of which nothing is missing any more."""
-        whole = [
-            gap
-            for gap in self._open
-            if not ids[gap.symbol, gap.series].missing(gap.first_id, gap.last_id)
-        ]
+        whole = []
+        for key, mine in self._open.items():
+            seen = ids[key]
+            for gap, state in mine.items():
+                state.missing = seen.missing(gap.first_id, gap.last_id)
+                if not state.missing:
+                    whole.append(gap)
         for gap in whole:
-            del self._open[gap]
+            self._close(gap)
         return whole
 
     def absent(self, key: Key, ranges: Iterable[tuple[int, int]], ids: Mapping[Key, IdSet]) -> None:
         """Take the exchange's word that it has no trade in these ranges of ids."""
         said = IdSet(ranges)
-        for gap, state in self._open.items():
-            if (gap.symbol, gap.series) != key:
-                continue
+        for gap, state in self._open.get(key, {}).items():
             missing = ids[key].missing(gap.first_id, gap.last_id)
             if all(not said.missing(low, high) for low, high in missing):
                 state.absent += 1
 
+    def give_up(self, key: Key, first: int, last: int) -> None:
+        """Ask for these ids no more, whoever finds them missing."""
+        self.gone.setdefault(key, IdSet()).add_range(first, last)
+
     def take_back(self, gaps: Iterable[Gap], now: int) -> None:
         """Go on with gaps that could not be given up, as that could not be journalled."""
         for gap in gaps:
-            self._unfillable[gap.symbol, gap.series].remove_range(gap.first_id, gap.last_id)
+            self.gone[gap.symbol, gap.series].remove_range(gap.first_id, gap.last_id)
             self.open(gap, None, now + ASK_AGAIN_US)
 
     def unfillable(self, ids: Mapping[Key, IdSet]) -> list[Gap]:
         """Return and forget what the exchange has said often enough that it does not have."""
         lost = []
-        for gap in [gap for gap, state in self._open.items() if state.absent >= ABSENT_TIMES]:
-            key = (gap.symbol, gap.series)
-            del self._open[gap]
-            gone = self._unfillable.setdefault(key, IdSet())
-            for first, last in ids[key].missing(gap.first_id, gap.last_id):
-                gone.add_range(first, last)
-                lost.append(Gap(gap.symbol, first, last, gap.series))
+        for key, mine in self._open.items():
+            for gap in [gap for gap, state in mine.items() if state.absent >= ABSENT_TIMES]:
+                self._close(gap)
+                for first, last in ids[key].missing(gap.first_id, gap.last_id):
+                    self.give_up(key, first, last)
+                    lost.append(Gap(gap.symbol, first, last, gap.series))
         return lost
 
     def wanted(self, ids: Mapping[Key, IdSet], stored_seq: int, now: int) -> list[Wanted]:
@@ -211,38 +243,39 @@ class Holes:
 
         The symbols take turns, so that one with many gaps leaves room for the others.
         """
-        asked: dict[Key, list[tuple[Wanted, list[_Open]]]] = {}
-        ready = [
-            (gap, state)
-            for gap, state in self._open.items()
-            if now >= state.ask_at and stored_seq >= state.hold_until
-        ]
-        for gap, state in sorted(ready, key=lambda one: one[0].first_id):
-            key = (gap.symbol, gap.series)
-            missing = ids[key].missing(gap.first_id, gap.last_id)
-            if not missing:
-                continue
-            first, last = missing[0][0], missing[-1][1]
-            mine = asked.setdefault(key, [])
-            if mine and first - mine[-1][0].last_id <= TOGETHER_IDS:
-                before, states = mine[-1]
-                both = Wanted(gap.symbol, before.first_id, last, gap.series, before.since)
-                mine[-1] = (both, [*states, state])
-            else:
-                mine.append((Wanted(gap.symbol, first, last, gap.series, state.since), [state]))
-        turns = zip_longest(*(reversed(mine) for mine in asked.values()))
+        asked: list[list[tuple[Wanted, list[_Open]]]] = []
+        for key, open_ones in self._open.items():
+            ready = [
+                (gap.first_id, gap, state)
+                for gap, state in open_ones.items()
+                if now >= state.ask_at and stored_seq >= state.hold_until
+            ]
+            mine: list[tuple[Wanted, list[_Open]]] = []
+            for _, gap, state in sorted(ready, key=itemgetter(0)):
+                missing = ids[key].missing(gap.first_id, gap.last_id)
+                if not missing:
+                    continue
+                first, last = missing[0][0], missing[-1][1]
+                if mine and first - mine[-1][0].last_id <= TOGETHER_IDS:
+                    before, states = mine[-1]
+                    both = Wanted(gap.symbol, before.first_id, last, gap.series, before.since)
+                    mine[-1] = (both, [*states, state])
+                else:
+                    mine.append((Wanted(gap.symbol, first, last, gap.series, state.since), [state]))
+            asked.append(mine)
+        turns = zip_longest(*(reversed(mine) for mine in asked))
         chosen = [one for turn in turns for one in turn if one is not None][:WANTED_MAX]
         for _, states in chosen:
             for state in states:
                 state.ask_at = now + ASK_AGAIN_US * 4**state.absent
         return [wanted for wanted, _ in chosen]
 
-    def count(self, ids: Mapping[Key, IdSet]) -> dict[str, tuple[int, int]]:
-        """Return (open gaps, missing ids) of each symbol that has some."""
+    def count(self) -> dict[str, tuple[int, int]]:
+        """Return (open gaps, missing ids) of each symbol that has some, as ``filled`` found it."""
         found: dict[str, tuple[int, int]] = {}
-        for gap in self._open:
-            parts = ids[gap.symbol, gap.series].missing(gap.first_id, gap.last_id)
-            gaps, missing = found.get(gap.symbol, (0, 0))
-            size = sum(high - low + 1 for low, high in parts)
-            found[gap.symbol] = (gaps + 1, missing + size)
+        for (symbol, _), mine in self._open.items():
+            if mine:
+                gaps, missing = found.get(symbol, (0, 0))
+                size = sum(high - low + 1 for state in mine.values() for low, high in state.missing)
+                found[symbol] = (gaps + len(mine), missing + size)
         return found

@@ -19,15 +19,13 @@ from bus.errors import BadFrame
 from bus.log import Log
 from bus.messages import SymbolStatus
 from market.backoff import Backoff
-from procs.feed.attempt import sentence
-from procs.feed.exchanges import Exchange, Listing
-from procs.feed.rest import get
+from procs.feed.exchanges import Listed, Listing, headers_of
+from procs.feed.refusal import FORBIDDEN, FORBIDDEN_S, refusal, sentence
+from procs.feed.rest import STUCK_US, get
 
 PAUSE_S = 0.2
 ANSWER_BYTES_MAX = 1 << 20
 """An answer that is larger has failed."""
-STUCK_US = 60_000_000
-"""A round without an answer for so long (name servers have no time-out) is abandoned."""
 RENEW_US = 86_400_000_000
 RETRY_US_MIN = 60_000_000
 RETRY_BASE_S = 120.0
@@ -49,7 +47,7 @@ class Answer(NamedTuple):
 class Round:
     """One question for each of some symbols, in a thread of its own. ``done`` is set last."""
 
-    def __init__(self, exchange: Exchange, rest_url: str, symbols: Sequence[str]) -> None:
+    def __init__(self, exchange: Listed, rest_url: str, symbols: Sequence[str]) -> None:
         self.answers: deque[Answer] = deque()
         self.done = threading.Event()
         self._exchange = exchange
@@ -76,9 +74,12 @@ class Round:
         status, asked_off_s = 200, 0.0
         try:
             url = self._exchange.listing_url(self._rest_url, symbol)
-            status, body, asked_off_s = get(url, ANSWER_BYTES_MAX)
+            status, body, asked_off_s = get(url, ANSWER_BYTES_MAX, headers_of(self._exchange))
             return Answer(symbol, self._exchange.parse_listing(status, body))
         except BadFrame as bad:
+            if status in FORBIDDEN:
+                asked_off_s = max(asked_off_s, FORBIDDEN_S)
+                return Answer(symbol, None, refusal(status), asked_off_s, ends_round=True)
             return Answer(symbol, None, str(bad), asked_off_s, ends_round=status != 200)
         except Exception as error:  # whatever a network can bring: the question has failed
             return Answer(symbol, None, sentence(error), asked_off_s, ends_round=True)
@@ -94,7 +95,7 @@ class Listings:
         log: one WARNING for each symbol that is not listed, and for each new kind of failure.
     """
 
-    def __init__(self, exchange: Exchange, rest_url: str, symbols: Sequence[str], log: Log) -> None:
+    def __init__(self, exchange: Listed, rest_url: str, symbols: Sequence[str], log: Log) -> None:
         self._exchange = exchange
         self._rest_url = rest_url
         self._symbols = tuple(symbols)

@@ -63,6 +63,8 @@ class SymbolWatch:
         self._lags: deque[int] = deque(maxlen=LAGS_KEPT)
         self.last_recv: int | None = None
         self._heard = NEVER
+        self._streamed = -1
+        """The newest id that came by the stream: what was fetched shows no live stream."""
         self._rate = 0.0
         self._counted = 0
         self._behind_since: int | None = None
@@ -79,9 +81,13 @@ class SymbolWatch:
         """A trade was received so long after it happened."""
         self._lags.append(lag_us)
 
-    def beat(self, ours: int | None, theirs: int, mono: int) -> None:
-        """The exchange says that ``theirs`` is its newest trade id; ``ours`` is the newest seen."""
-        if ours is not None and ours >= theirs:
+    def streamed(self, trade_id: int) -> None:
+        """The stream brought a trade, be it one that was had before."""
+        self._streamed = max(self._streamed, trade_id)
+
+    def beat(self, theirs: int, mono: int) -> None:
+        """The exchange says that ``theirs`` is its newest trade id."""
+        if self._streamed >= theirs:
             self._behind_since = None
         elif self._behind_since is None:
             self._behind_since = mono

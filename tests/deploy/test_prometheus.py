@@ -31,7 +31,8 @@ def promtool(*arguments: str | Path) -> None:
 
 def test_alerts_ask_only_for_metrics_that_there_are() -> None:
     table = ProgramTable(NOW, [ProgramState("feed-binance", "RUNNING", 1, NOW, 0, "")])
-    found = scrape(beat("feed-binance"), beat("persister"), web("web-1"), status(), ticker(), table)
+    beats = [beat(name) for name in ("feed-binance", "persister", "aggregator")]
+    found = scrape(*beats, web("web-1"), status(), ticker(), table)
     asked = names_in(ALERTS)
     assert len(asked) > 10
     assert asked - found.names == set()

@@ -1,6 +1,6 @@
 """A feed on a real journal, and the frames that Coinbase would send it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,10 +13,12 @@ from bus.messages import (
     FeedStatus,
     JournalRecord,
     QuarantineBatch,
+    Trade,
     TradeBatch,
     decode,
     decode_record,
 )
+from procs.feed.exchanges import Exchange as AnyExchange
 from procs.feed.exchanges.coinbase import Exchange
 from procs.feed.feed import Feed
 
@@ -40,7 +42,15 @@ def match(
 class Feeding:
     """One life of a feed on a folder."""
 
-    def __init__(self, folder: Path, *, cap_bytes: int = 1 << 30, keep_us: int = 0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        cap_bytes: int = 1 << 30,
+        keep_us: int = 0,
+        other: AnyExchange | None = None,
+        series: Mapping[tuple[str, str], int] | None = None,
+    ) -> None:
         self.folder = folder
         self.health = Health("feed-coinbase")
         self.journal = JournalWriter(
@@ -49,7 +59,7 @@ class Feeding:
         self.bad_frames: list[str] = []
         self.exchange = Exchange(SYMBOLS)
         self.feed = Feed(
-            self.exchange,
+            other or self.exchange,
             SYMBOLS,
             self.journal,
             self.health,
@@ -57,6 +67,7 @@ class Feeding:
             stale_after_us=15_000_000,
             keep_us=keep_us,
             keep_bad_frames=self._keep,
+            series=series,
         )
         self.now = Instant(START, 1_000_000)
 
@@ -88,8 +99,12 @@ class Feeding:
 
     def ids(self) -> list[int]:
         """Return the ids of the trades in the journal, in order."""
+        return [trade.trade_id for trade in self.trades()]
+
+    def trades(self) -> list[Trade]:
+        """Return the trades in the journal, in order."""
         return [
-            trade.trade_id
+            trade
             for record in self.recorded()
             if isinstance(record, TradeBatch)
             for trade in record.trades

@@ -1,6 +1,7 @@
 """A persister and an aggregator on real journals and a real Postgres, without their sockets."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 
 from bus.actor import Instant, Send
@@ -8,11 +9,16 @@ from bus.heartbeat import Health
 from bus.log import Log
 from bus.messages import Average, CandleUpdate, Ticker, decode
 from procs.aggregator.aggregator import RETRY_US, Aggregator
+from procs.aggregator.reading import Question, Reading
+from procs.aggregator.selfcheck import CHECK_EVERY_US
 from procs.aggregator.snapshot import Loading
 from procs.persister.__main__ import open_database
 from procs.persister.persister import Persister
+from procs.persister.pruning import Limits, Pruning
 from store import pool, quarantine
 from tests.eventually import eventually
+
+KEEP_ALL = Limits(100 * 365 * 86_400, quarantine.ROWS_MAX, 100 * 365)
 
 
 class Clock:
@@ -35,14 +41,21 @@ class Persisting:
         journal_dir: Path,
         dsn: str,
         clock: Clock,
-        prune: Callable[[pool.Connection], int] = quarantine.prune,
+        keep: Limits = KEEP_ALL,
     ) -> None:
         self.health = Health("persister")
         self.clock = clock
         self.dsn = dsn
         self.connections: list[pool.Connection] = []
         log = Log("persister")
-        self.actor = Persister(journal_dir, self._open, self.health, log, prune)
+        self.prunings: list[Pruning] = []
+        self._keep = keep
+        self.actor = Persister(journal_dir, self._open, self.health, log, self._prune)
+
+    def _prune(self) -> Pruning:
+        connect = partial(pool.connect, self.dsn, program="pruning")
+        self.prunings.append(Pruning(connect, self._keep))
+        return self.prunings[-1]
 
     def _open(self) -> pool.Connection:
         self.connections.append(open_database(self.dsn, "persister", simulated=False))
@@ -75,6 +88,9 @@ class Persisting:
 
     def die(self) -> None:
         """End without a word: what is not committed is gone."""
+        for run in self.prunings:
+            run.stop()
+            assert run.done.wait(10)
         for connection in self.connections:
             connection.close()
 
@@ -89,16 +105,22 @@ class Aggregating:
         self.published: list[Ticker | CandleUpdate | Average] = []
         self.newest: dict[tuple[str, str, int, int], CandleUpdate] = {}
 
-        self._dsn = dsn
-        self.actor = Aggregator(journal_dir, self._load, self.health, Log("aggregator"))
+        self.dsn = dsn
+        self.readings: list[Reading] = []
+        log = Log("aggregator")
+        self.actor = Aggregator(journal_dir, self._load, self._ask, self.health, log)
 
     def _load(self) -> Loading:
-        self.loadings.append(Loading(self._dsn, "aggregator", simulated=False))
+        self.loadings.append(Loading(self.dsn, "aggregator", simulated=False))
         return self.loadings[-1]
+
+    def _ask(self, questions: Mapping[str, Question]) -> Reading:
+        self.readings.append(Reading(self.dsn, "aggregator", questions))
+        return self.readings[-1]
 
     def use(self, dsn: str) -> None:
         """Read the next snapshots from there, until one has become the base."""
-        self._dsn = dsn
+        self.dsn = dsn
         for _ in range(10):
             assert self.loadings[-1].done.wait(10)
             self.live(1, RETRY_US)
@@ -137,6 +159,22 @@ class Aggregating:
                 found += self.note(self.actor.on_wake(now))
             found += self.note(self.actor.on_tick(now))
         return found
+
+    def checked(self) -> list[Ticker | CandleUpdate | Average]:
+        """Let it look at its candles once; return what it published meanwhile."""
+        asked = len(self.readings)
+        found = self.live(1, CHECK_EVERY_US)
+        assert len(self.readings) == asked + 1
+        assert self.readings[-1].done.wait(10)
+        return found + self.live(2)
+
+    def end(self) -> None:
+        """Wait for its threads."""
+        for reading in self.readings:
+            reading.enough.set()
+        threads: list[Loading | Reading] = [*self.loadings, *self.readings]
+        for thread in threads:
+            assert thread.done.wait(10)
 
     def based(self) -> "Aggregating":
         """Wait until its snapshot is read and taken."""

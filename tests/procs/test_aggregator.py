@@ -1,20 +1,29 @@
 """The aggregator on real journals and a real Postgres, without its sockets."""
 
-from collections.abc import Callable, Iterator
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
 from bus.actor import Send
 from bus.heartbeat import Health
-from bus.messages import Average, CandleUpdate, Ticker, Trade, TradeBatch, decode, encode
+from bus.messages import (
+    Average,
+    CandleUpdate,
+    Gap,
+    GapOpened,
+    Ticker,
+    Trade,
+    TradeBatch,
+    decode,
+    encode,
+)
 from market import candle
 from procs.aggregator.aggregator import PATIENCE_US
 from procs.aggregator.snapshot import Snapshot
 from store import pool
+from tests.procs.fix_aggregator import Start
 from tests.procs.journalling import Journalling
-from tests.procs.living import Aggregating, Clock, Persisting
+from tests.procs.living import Aggregating, Persisting
 from tests.store import folding
 from tests.store.folding import START, random_trades
 
@@ -23,40 +32,6 @@ pytestmark = pytest.mark.usefixtures("exact_decimals")
 MINUTE_US = 60_000_000
 HOUR_US = 3_600_000_000
 NOWHERE = "host=127.0.0.1 port=1 dbname=nothing"
-Start = Callable[..., Aggregating]
-
-
-@pytest.fixture
-def record(tmp_path: Path) -> Iterator[Journalling]:
-    made = Journalling(tmp_path)
-    yield made
-    made.writer.close()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def persisting(tmp_path: Path, database: str, clock: Clock) -> Iterator[Persisting]:
-    made = Persisting(tmp_path, database, clock)
-    yield made
-    made.die()
-
-
-@pytest.fixture
-def start(tmp_path: Path, database: str, clock: Clock) -> Iterator[Start]:
-    made: list[Aggregating] = []
-
-    def begin(dsn: str = database) -> Aggregating:
-        made.append(Aggregating(tmp_path, dsn, clock))
-        return made[-1]
-
-    yield begin
-    for one in made:
-        for loading in one.loadings:
-            assert loading.done.wait(10)
 
 
 def trade(trade_id: int, ts: int, price: str = "10", symbol: str = "ETH-USDT") -> Trade:
@@ -170,13 +145,13 @@ def test_every_closed_candle_is_announced_closed_and_equals_the_recomputation(
 
 
 def test_a_rebuild_from_postgres_and_the_journal_is_the_fold_of_all(
-    record: Journalling, start: Start, persisting: Persisting
+    record: Journalling, start: Start, storing: Persisting
 ) -> None:
     trades = random_trades(2, 1200, 1)
     for number in range(20):
         record.append(trades[number * 30 : number * 30 + 30])
-    persisting.live()
-    assert persisting.health.counters["stored"] == 600
+    storing.live()
+    assert storing.health.counters["stored"] == 600
     for number in range(20, 30):
         record.append(trades[number * 30 : number * 30 + 30])
     one = start().based()
@@ -195,15 +170,15 @@ def test_a_rebuild_from_postgres_and_the_journal_is_the_fold_of_all(
             if ts + interval_s * 1_000_000 > newest - newest % MINUTE_US - 25 * HOUR_US
         }
     assert memory.last["ETH-USDT"] == trades[-1]
-    assert not memory.is_partial("ETH-USDT", newest // HOUR_US * HOUR_US)
+    assert not memory.is_partial("ETH-USDT", 3600, newest // HOUR_US * HOUR_US)
 
 
 def test_trades_of_a_new_epoch_that_were_counted_before_are_not_counted_again(
-    record: Journalling, start: Start, persisting: Persisting
+    record: Journalling, start: Start, storing: Persisting
 ) -> None:
     trades = random_trades(3, 90, 1)
     record.append(trades[:60])
-    persisting.live()
+    storing.live()
     one = start().based()
     record.begin_again()
     for part in (trades[30:70], trades[65:]):
@@ -216,12 +191,12 @@ def test_trades_of_a_new_epoch_that_were_counted_before_are_not_counted_again(
 
 
 def test_without_postgres_it_begins_with_the_journal_marked_partial_and_adds_the_base_later(
-    record: Journalling, start: Start, persisting: Persisting, database: str
+    record: Journalling, start: Start, storing: Persisting, database: str
 ) -> None:
     trades = [trade(number, number * 10 * MINUTE_US, str(number + 1)) for number in range(30)]
     for one_trade in trades[:15]:
         record.append([one_trade])
-    persisting.live()
+    storing.live()
     record.writer.trim(10, 1 << 62)
     one = start(NOWHERE)
     assert one.loadings[0].done.wait(10)
@@ -246,7 +221,7 @@ def test_without_postgres_it_begins_with_the_journal_marked_partial_and_adds_the
 
 
 def test_a_journal_trimmed_behind_its_back_is_rebuilt_from_postgres(
-    record: Journalling, start: Start, persisting: Persisting
+    record: Journalling, start: Start, storing: Persisting
 ) -> None:
     trades = random_trades(4, 200, 1)
     one = start().based()
@@ -255,7 +230,7 @@ def test_a_journal_trimmed_behind_its_back_is_rebuilt_from_postgres(
     one.live()
     record.append(trades[20:100])
     record.append(trades[100:150])
-    persisting.live()
+    storing.live()
     record.writer.trim(2, 1 << 62)
     one.take(record.append(trades[150:]))
     one.live()
@@ -271,11 +246,11 @@ def test_a_journal_trimmed_behind_its_back_is_rebuilt_from_postgres(
 
 
 def test_while_the_persisters_position_is_trimmed_away_postgres_is_not_asked_all_the_time(
-    record: Journalling, start: Start, persisting: Persisting
+    record: Journalling, start: Start, storing: Persisting
 ) -> None:
     trades = random_trades(5, 60, 1)
     record.append(trades[:20])
-    persisting.live()
+    storing.live()
     for number in range(20, 60, 10):
         record.append(trades[number : number + 10])
     record.writer.trim(3, 1 << 62)  # as at the cap, before Postgres had them
@@ -332,18 +307,18 @@ def test_who_subscribes_gets_what_stands_there(record: Journalling, start: Start
 
 
 def test_a_corrected_candle_older_than_the_memory_is_passed_on_and_a_known_one_is_not(
-    record: Journalling, start: Start, persisting: Persisting
+    record: Journalling, start: Start, storing: Persisting
 ) -> None:
     one = start().based()
     one.take(record.append([trade(1, 0), trade(2, 72 * HOUR_US)]))
     one.live()
-    persisting.live()
+    storing.live()
     late = [trade(3, 5), trade(4, 71 * HOUR_US)]
     body = record.append(late)
     one.take(body)
     one.live()
-    persisting.take(body)
-    corrected = [send for send in persisting.live() if send.topic.startswith(b"corrected.")]
+    storing.take(body)
+    corrected = [send for send in storing.live() if send.topic.startswith(b"corrected.")]
     passed = []
     for send in corrected:
         sends = one.actor.on_message("corrected", [send.topic, send.payload], one.clock.now)
@@ -381,3 +356,44 @@ def test_the_snapshot_does_not_come_from_a_database_of_the_other_kind(
     one.live(2)
     assert one.loadings[0].snapshot is None
     assert "simulated" in (one.health.last_error or "")
+
+
+def test_a_closed_candle_over_a_gap_is_published_as_partial_and_whole_once_it_is_filled(
+    record: Journalling, start: Start, storing: Persisting
+) -> None:
+    one = start().based()
+    first, key = ("binance", "ETH-USDT", 60, START), ("binance", "ETH-USDT", 60, START + MINUTE_US)
+    parts = [trade(1, 0), trade(2, MINUTE_US), trade(5, MINUTE_US + 9)]
+    later = [trade(6, 3 * MINUTE_US), trade(7, 3 * MINUTE_US)]  # two: one alone is not believed
+    one.take(record.append(parts + later))
+    one.live(3)
+    assert (one.newest[key].partial, one.newest[first].partial) == (False, True)
+    gap = [Gap("ETH-USDT", 3, 4)]
+    one.take(record.add(lambda epoch, seq: GapOpened("binance", epoch, seq, gap, "a test")))
+    one.live(2)
+    assert (one.newest[key].partial, one.newest[key].closed, one.newest[key].n) == (True, True, 2)
+    record.append([trade(4, MINUTE_US + 8)])
+    storing.live()
+    other = start().based()  # it has the gap from Postgres
+    for each in (one, other):
+        each.live(2)
+        assert each.actor._memories["binance"].is_partial("ETH-USDT", 60, START + MINUTE_US)
+    body = record.append([trade(3, MINUTE_US + 7)])
+    for each in (one, other):
+        each.take(body)
+        each.live(2)
+        assert (each.newest[key].partial, each.newest[key].n) == (False, 4)
+
+
+def test_after_a_restart_a_past_hours_average_still_has_its_own_last_trades_time(
+    record: Journalling, start: Start, storing: Persisting
+) -> None:
+    record.append([trade(1, 0), trade(3, HOUR_US - 5), trade(4, 3 * HOUR_US)])
+    storing.live()
+    one = start().based()
+    one.take(record.append([trade(2, 7)]))
+    one.live(3)
+    (average,) = [
+        each for each in one.published if isinstance(each, Average) and each.hour_start == START
+    ]
+    assert (average.count, average.last_ts) == (3, START + HOUR_US - 5)

@@ -55,6 +55,30 @@ def test_it_equals_the_recomputation_however_the_trades_come(seed: int) -> None:
     assert memory.last["ETH-USDT"] == trades[-1]
 
 
+def test_of_times_of_update_only_a_later_one_is_counted() -> None:
+    known = Memory("coingecko", {}, {}, {}, {("ETH-USDT", 0): [(0, 4)]}, partial=False)
+    trades = [trade(number, number, size=None) for number in (5, 3, 5, 9, 7, 4, 12)]
+    known.fold(trades[:4], mono=1, latest_only=True)
+    known.fold(trades[4:], mono=1, latest_only=True)
+    minute = known.candles["ETH-USDT", 60, START // MINUTE_US * MINUTE_US]
+    assert (minute.n, minute.open_key, minute.close_key) == (3, (0, 5), (0, 12))
+    assert minute.volume == minute.sum_pq == Decimal(0)
+    assert known.last["ETH-USDT"] == trades[-1]
+
+
+def test_a_trade_without_a_number_is_shown_until_the_next_one_that_has_one() -> None:
+    memory = empty()
+    numbered = msgspec.structs.replace(trade(5, 10), series=7)
+    memory.fold([numbered], mono=1)
+    memory.glimpse(trade(0, 9))
+    assert memory.last["ETH-USDT"] == numbered
+    loose = trade(0, 11, price="12")
+    memory.glimpse(loose)
+    assert memory.last["ETH-USDT"] == loose
+    memory.fold([msgspec.structs.replace(trade(6, 11), series=7)], mono=1)
+    assert memory.last["ETH-USDT"].trade_id == 6
+
+
 def test_what_is_older_than_25_hours_is_forgotten_and_never_begun_again() -> None:
     trades = random_trades(4, 3000, 5)
     memory = empty()
@@ -129,7 +153,7 @@ def test_a_minute_that_came_in_one_batch_with_the_next_one_closes_too() -> None:
 def test_after_a_restart_in_a_quiet_market_candles_still_close() -> None:
     before = empty()
     before.fold([trade(1, 10_000_000)], mono=1)
-    memory = Memory("binance", before.candles, before.last, {}, {}, partial=False)
+    memory = Memory("binance", before.candles, before.recent, {}, {}, partial=False)
     assert memory.take_closed(7_000_000) == []
     assert memory.take_closed(7_000_000 + 49_000_000) == []
     assert ("ETH-USDT", 60, START) in memory.take_closed(7_000_000 + 51_000_000)
@@ -213,19 +237,19 @@ def test_the_interval_in_which_the_data_begin_is_partial_and_the_next_is_whole()
     memory = empty()
     memory.fold([trade(1, HOUR_US + 30), trade(2, HOUR_US + MINUTE_US), trade(3, 2 * HOUR_US)], 1)
     first = START + HOUR_US
-    assert memory.is_partial("ETH-USDT", first)
-    assert memory.is_partial("ETH-USDT", START)  # the day
-    assert not memory.is_partial("ETH-USDT", first + MINUTE_US)
-    assert not memory.is_partial("ETH-USDT", first + HOUR_US)
+    assert memory.is_partial("ETH-USDT", 60, first)
+    assert memory.is_partial("ETH-USDT", 86400, START)
+    assert not memory.is_partial("ETH-USDT", 60, first + MINUTE_US)
+    assert not memory.is_partial("ETH-USDT", 3600, first + HOUR_US)
     known = Memory("binance", {}, {}, {"ETH-USDT": START - DAY_US}, {}, partial=False)
     known.fold([trade(1, HOUR_US + 30)], 1)
-    assert not known.is_partial("ETH-USDT", first)
+    assert not known.is_partial("ETH-USDT", 60, first)
 
 
 def test_without_postgres_everything_is_partial() -> None:
     memory = empty(partial=True)
     memory.fold([trade(1, 0), trade(2, 5 * HOUR_US)], 1)
-    assert memory.is_partial("ETH-USDT", START + 5 * HOUR_US)
+    assert memory.is_partial("ETH-USDT", 3600, START + 5 * HOUR_US)
     assert memory.ticker("ETH-USDT", 1).partial
 
 
@@ -254,3 +278,40 @@ def test_a_trade_from_tomorrow_closes_nothing() -> None:
     memory.fold([trade(4, 2_000_000)], 1)
     assert memory.take_closed(2) == []
     assert memory.ticker("ETH-USDT", 2).hour_start == START
+
+
+def test_each_hour_has_the_time_of_its_own_last_trade() -> None:
+    memory = empty()
+    memory.fold([trade(1, 5), trade(2, 9), trade(4, HOUR_US + 7), trade(5, HOUR_US + 8)], 1)
+    assert memory.last_ts("ETH-USDT", START) == START + 9
+    memory.fold([trade(3, 8)], 1)
+    assert memory.last_ts("ETH-USDT", START) == START + 8
+    assert memory.last_ts("ETH-USDT", START + HOUR_US) == START + HOUR_US + 8
+
+
+def test_of_an_hour_whose_last_trade_is_pruned_its_minute_is_told() -> None:
+    before = empty()
+    before.fold([trade(1, 5), trade(2, MINUTE_US + 9), trade(3, HOUR_US)], 1)
+    ends = {("ETH-USDT", START): START + MINUTE_US + 9, ("OTHER", START): 1}
+    for known, found in ((ends, START + MINUTE_US + 9), ({}, START + MINUTE_US)):
+        memory = Memory(
+            "binance", before.candles, before.recent, {}, {}, partial=False, hour_ends=known
+        )
+        assert memory.last_ts("ETH-USDT", START) == found
+    memory.fold([trade(4, 2 * MINUTE_US + 3)], 1)
+    assert memory.last_ts("ETH-USDT", START) == START + 2 * MINUTE_US + 3
+
+
+def test_the_last_trades_are_kept_in_order_however_they_come() -> None:
+    chance = Random(6)
+    for _ in range(50):
+        trades = [trade(number, number) for number in range(12)]
+        memory = empty()
+        coming = [*trades, *trades[6:]]
+        chance.shuffle(coming)
+        while coming:
+            memory.fold(coming[:3], 1)
+            for one in coming[:2]:
+                memory.glimpse(one)
+            del coming[:3]
+        assert list(memory.recent["ETH-USDT"]) == trades[-5:]

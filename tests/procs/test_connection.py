@@ -126,7 +126,7 @@ def test_nobody_listening_is_waited_for_with_one_attempt_at_a_time(drive: Drive)
         driving.push(31)
 
 
-def test_a_half_open_connection_is_found_within_ten_seconds(serve: Serve, drive: Drive) -> None:
+def test_f13_a_half_open_connection_is_found_within_ten_seconds(serve: Serve, drive: Drive) -> None:
     server = serve()
     driving = drive(server)
     line = line_of(driving)
@@ -172,10 +172,10 @@ def test_requests_go_out_on_the_open_socket_and_nowhere_without_one(
     server = serve()
     driving = drive(server)
     line = line_of(driving)
-    line.send(["lost"])
+    line.resubscribe("ETH-USD")
     peer = connected(driving, server)
     asked = COINBASE.resubscribe("BTC-USD")
-    line.send(asked)
+    line.resubscribe("BTC-USD")
     driving.until(lambda: peer.texts() == COINBASE.subscribe() + asked)
 
 

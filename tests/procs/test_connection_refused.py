@@ -4,13 +4,22 @@ import logging
 import socket
 import ssl
 import urllib.error
+import warnings
 from pathlib import Path
 
 import pytest
 import websocket
 
-from procs.feed.attempt import RETRY_AFTER_S_MAX, retry_after_s, sentence
 from procs.feed.connection import ATTEMPT_US_MAX
+from procs.feed.refusal import (
+    FORBIDDEN,
+    FORBIDDEN_S,
+    RETRY_AFTER_S_MAX,
+    retry_after_s,
+    sentence,
+)
+from procs.feed.rest import get
+from tests.procs.driving import Driving
 from tests.procs.exchange_server import http
 from tests.procs.fix_connection import (
     Drive,
@@ -23,7 +32,7 @@ from tests.procs.fix_connection import (
 pytestmark = pytest.mark.usefixtures("longest_waits")
 
 
-@pytest.mark.parametrize(("status", "after"), [("451 Unavailable", 120), ("429 Too Many", 77)])
+@pytest.mark.parametrize(("status", "after"), [("503 Down", 120), ("429 Too Many", 77)])
 def test_a_refusal_is_said_once_and_its_retry_after_is_honoured(
     serve: Serve, drive: Drive, caplog: pytest.LogCaptureFixture, status: str, after: int
 ) -> None:
@@ -40,10 +49,43 @@ def test_a_refusal_is_said_once_and_its_retry_after_is_honoured(
         assert server.asked == count
         driving.push(1)
     assert status[:3] in (line.reason or "")
-    warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
-    assert len(warnings) == 1
+    assert len([one for one in caplog.records if one.levelno == logging.WARNING]) == 1
     connected(driving, server)
     assert (line.state, line.reason) == ("connected", None)
+
+
+@pytest.mark.parametrize("status", ["451 Unavailable For Legal Reasons", "403 Forbidden"])
+def test_a_blocked_region_is_said_once_in_plain_words_and_asked_again_after_minutes(
+    serve: Serve, drive: Drive, caplog: pytest.LogCaptureFixture, status: str
+) -> None:
+    server = serve()
+    server.clock = http(status)
+    server.answers.extend([http(status)] * 3)
+    driving = drive(server)
+    line = line_of(driving)
+    for count in (1, 2, 3):
+        driving.until(lambda: line.attempt == count)  # noqa: B023
+        assert FORBIDDEN_S - 1 < wait_s(driving) <= FORBIDDEN_S
+        assert line.reason == FORBIDDEN[int(status[:3])]
+        driving.push(FORBIDDEN_S - 1)
+        for _ in range(5):
+            driving.once()
+        assert server.asked == count
+        driving.push(1)
+    assert len(server.rest_asked) == 3
+    assert len([one for one in caplog.records if one.levelno == logging.WARNING]) == 1
+    connected(driving, server)
+    assert (line.state, line.reason) == ("connected", None)
+
+
+def test_a_blocked_region_that_asks_for_longer_is_left_alone_for_longer(
+    serve: Serve, drive: Drive
+) -> None:
+    server = serve()
+    server.answers.append(http("451 Unavailable For Legal Reasons", "Retry-After: 3600"))
+    driving = drive(server)
+    driving.until(lambda: line_of(driving).attempt == 1)
+    assert 3599 < wait_s(driving) <= 3600
 
 
 @pytest.mark.parametrize(
@@ -129,15 +171,82 @@ def test_an_attempt_that_never_ends_is_abandoned_and_brings_no_second_socket(
     assert driving.most_sockets == 1
 
 
-def test_a_certificate_that_nobody_has_signed_is_refused(
+TRIES = 10
+
+
+def refused_each_time(driving: Driving) -> str:
+    """Drive through ten tries; return what is said of the last."""
+    line = line_of(driving)
+    for count in range(1, TRIES + 1):
+        driving.until(lambda: line.attempt == count)  # noqa: B023
+        assert line.state == "reconnecting"
+        driving.push(31)
+    assert driving.most_sockets == 0
+    return line.reason or ""
+
+
+def test_a28_a_certificate_that_nobody_has_signed_is_refused(
     serve: Serve, drive: Drive, certificate: tuple[Path, ssl.SSLContext]
 ) -> None:
     server = serve(certificate[1])
-    driving = drive(server)
-    line = line_of(driving)
-    driving.until(lambda: line.attempt == 1)
-    assert "certificate is not to be trusted" in (line.reason or "")
-    assert server.peers == []
+    assert "certificate is not to be trusted" in refused_each_time(drive(server))
+    assert (server.peers, server.asked, server.rest_asked) == ([], 0, [])
+
+
+def test_a28_a_certificate_of_another_name_is_refused(
+    serve: Serve,
+    drive: Drive,
+    certificate: tuple[Path, ssl.SSLContext],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WEBSOCKET_CLIENT_CA_BUNDLE", str(certificate[0]))
+    server = serve(certificate[1])
+    server.websocket_url = server.websocket_url.replace("127.0.0.1", "localhost")
+    assert "certificate is not to be trusted" in refused_each_time(drive(server))
+    assert (server.peers, server.asked) == ([], 0)
+
+
+def test_a28_an_exchange_without_tls_or_with_an_old_one_is_refused(
+    serve: Serve,
+    drive: Drive,
+    certificate: tuple[Path, ssl.SSLContext],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WEBSOCKET_CLIENT_CA_BUNDLE", str(certificate[0]))
+    monkeypatch.setattr("procs.feed.attempt.CONNECT_TIMEOUT_S", 0.1)  # it waits for our request
+    plain = serve()
+    plain.websocket_url = plain.websocket_url.replace("ws://", "wss://")
+    refused_each_time(drive(plain))
+    with warnings.catch_warnings():  # to offer it is what is warned of
+        warnings.simplefilter("ignore", DeprecationWarning)
+        certificate[1].minimum_version = ssl.TLSVersion.TLSv1
+        certificate[1].maximum_version = ssl.TLSVersion.TLSv1_1
+    old = serve(certificate[1])
+    refused_each_time(drive(old))
+    assert (plain.asked, old.asked) == (0, 0)
+
+
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary", "308 Permanent"])
+def test_a28_who_sends_us_to_a_place_without_tls_is_not_followed(
+    serve: Serve,
+    drive: Drive,
+    certificate: tuple[Path, ssl.SSLContext],
+    monkeypatch: pytest.MonkeyPatch,
+    status: str,
+) -> None:
+    monkeypatch.setenv("WEBSOCKET_CLIENT_CA_BUNDLE", str(certificate[0]))
+    rogue, server = serve(), serve(certificate[1])
+    server.answers.extend([http(status, f"Location: {rogue.websocket_url}")] * TRIES)
+    said = refused_each_time(drive(server))
+    assert said == "WebSocketException: Redirect limit exhausted"
+    assert (server.asked, rogue.asked, rogue.peers) == (TRIES, 0, [])
+    plain = serve()  # nor by REST
+    plain.rest["/rest/time"] = http(status, f"Location: {rogue.rest_url}/time")
+    driving = drive(plain)
+    connected(driving, plain)
+    assert not line_of(driving).clock_known
+    assert get(f"{plain.rest_url}/time", 1000).status == int(status[:3])
+    assert rogue.rest_asked == []
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ Each trade once, and nothing is published before it is recorded.
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ DAY_US = 86_400_000_000
 def feeding(tmp_path: Path) -> Iterator[Make]:
     made: list[Feeding] = []
 
-    def make(folder: Path = tmp_path, **options: int) -> Feeding:
+    def make(folder: Path = tmp_path, **options: Any) -> Feeding:
         made.append(Feeding(folder, **options))
         return made[-1]
 

@@ -110,7 +110,7 @@ def test_the_exchange_is_believed_when_it_has_said_often_enough_that_it_has_none
 def test_open_gaps_and_missing_ids_are_counted() -> None:
     ids = {KEY: IdSet([(1, 4), (9, 9), (11, 11)])}
     holes = opened(ids, (5, 8), (10, 10))
-    assert holes.count(ids) == {"BTC-USD": (2, 5)}
+    assert holes.count() == {"BTC-USD": (2, 5)}
 
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=60))

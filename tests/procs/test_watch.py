@@ -63,22 +63,24 @@ def test_without_a_connection_every_old_price_is_stale() -> None:
 def test_the_exchanges_own_word_that_we_miss_a_trade_is_believed_after_a_while() -> None:
     watch = SymbolWatch("BTC-USD")
     watch.traded(1, 0, 0)
-    watch.beat(10, 11, 20 * SECOND)
+    watch.streamed(10)
+    watch.beat(11, 20 * SECOND)
     assert not watch.should_resubscribe(20 * SECOND + BEHIND_US, STALE)
     assert watch.should_resubscribe(20 * SECOND + BEHIND_US + 1, STALE)
-    watch.beat(11, 11, 30 * SECOND)
+    watch.streamed(11)
+    watch.beat(11, 30 * SECOND)
     assert watch.status(40 * SECOND, STALE, connected=True).state == "quiet"
 
 
 def test_a_symbol_that_never_came_is_subscribed_anew_when_the_exchange_has_trades_of_it() -> None:
     watch = SymbolWatch("BTC-USD")
-    watch.beat(None, 5, 0)
+    watch.beat(5, 0)
     assert watch.should_resubscribe(BEHIND_US + 1, STALE)
 
 
 def test_a_subscription_is_renewed_at_most_once_a_minute() -> None:
     watch = SymbolWatch("BTC-USD")
     watch.traded(1, 0, 0)
-    watch.beat(1, 2, 0)
+    watch.beat(2, 0)
     asked = [second for second in range(300) if watch.should_resubscribe(second * SECOND, STALE)]
     assert asked == [15, 75, 135, 195, 255]

@@ -185,6 +185,35 @@ def test_last_trades_are_the_last_by_id_and_known_since_the_first_minute(
     assert ask(database, lambda pool: candles.oldest(pool, "binance", "NO-USD")) is None
 
 
+def test_candles_of_keys_are_those_of_the_keys_that_there_are(connection: Connection) -> None:
+    for exchange, symbol, seed in [("binance", "A-USD", 1), ("binance", "B-USD", 2), ("x", "A", 3)]:
+        store(connection, random_trades(seed, 40, 1, symbol), exchange)
+    everything = {
+        row[:3]: row[3] for row in candles.since(connection, "binance", 0, (60, 3600, 86400))
+    }
+    keys = sorted(everything)[::7]
+    wanted = [*keys, ("A-USD", 60, START - HOUR), ("A", 60, START), ("A-USD", 3600, START + 1)]
+    found = {row[:3]: row[3] for row in candles.of_keys(connection, "binance", wanted)}
+    assert found == {key: everything[key] for key in keys}
+    assert list(candles.of_keys(connection, "binance", [])) == []
+
+
+def test_an_hour_ends_with_the_trade_that_closed_it_unless_that_is_pruned(
+    connection: Connection,
+) -> None:
+    made = random_trades(13, 60, 1)
+    trades.copy(connection, "binance", made)
+    store(connection, made)
+    ends = {("ETH-USDT", opening(3600)(one.ts_event)): one.ts_event for one in made}
+    assert candles.hour_ends(connection, "binance", START) == ends
+    later = {key: ts for key, ts in ends.items() if key[1] >= START + 12 * HOUR}
+    assert candles.hour_ends(connection, "binance", START + 12 * HOUR) == later
+    connection.execute("DELETE FROM trade WHERE trade_id < %s", [made[30].trade_id])
+    kept = {(one.symbol, opening(3600)(one.ts_event)): one.ts_event for one in made[30:]}
+    assert candles.hour_ends(connection, "binance", START) == kept
+    assert candles.hour_ends(connection, "coinbase", START) == {}
+
+
 def test_last_ticks_have_the_trades_time_and_without_it_the_candles(
     connection: Connection,
 ) -> None:

@@ -145,3 +145,13 @@ def test_a_page_costs_as_many_rows_as_it_has_however_many_gaps_there_are(
     assert ask(database, two_pages) == list(range(20000, 19990, -1))
     eventually(lambda: read() >= 10, within=10)
     assert read() < 20
+
+
+def test_missing_is_what_is_open_or_cannot_be_filled(connection: Connection) -> None:
+    rows = [Gap("A-USD", number, number, number % 2) for number in range(4)]
+    gaps.open(connection, "binance", rows, "a test")
+    gaps.close(connection, "binance", rows[:1], "filled")
+    gaps.close(connection, "binance", rows[1:2], "unfillable")
+    found = gaps.missing(connection, "binance")
+    assert sorted(found, key=lambda gap: gap.first_id) == rows[1:]
+    assert gaps.missing(connection, "coinbase") == []

@@ -51,6 +51,20 @@ def test_same_id_is_refused_within_its_series_only(connection: Connection) -> No
     assert prices == [(Decimal(1),), (Decimal(2),), (Decimal(1),)]
 
 
+def test_the_last_trades_are_those_of_the_highest_ids_of_the_last_series(
+    connection: Connection,
+) -> None:
+    made = random_trades(5, 20, 1)
+    others = [
+        Trade("A-USD", number, START, START, "1", None, None, number % 2) for number in (1, 2)
+    ]
+    trades.copy(connection, "binance", [*made, *others])
+    trades.mark_seen(connection, "binance", {("ETH-USDT", 0): [(1, 5_000)]})
+    trades.mark_seen(connection, "binance", {("A-USD", 0): [(2, 2)], ("A-USD", 1): [(1, 1)]})
+    assert trades.newest(connection, "binance", 3) == {"ETH-USDT": made[-3:], "A-USD": others[:1]}
+    assert trades.newest(connection, "coinbase", 3) == {}
+
+
 def test_seen_ids_are_the_union_of_all_marks(connection: Connection) -> None:
     chance = Random(2)
     expected: dict[tuple[str, int], set[int]] = {}

@@ -27,7 +27,11 @@ SymbolName = Annotated[
 Epoch = Annotated[int, Meta(description="Identity of the stream that counts seq")]
 Seq = Annotated[int, Meta(description="Position in that stream, rising")]
 Partial = Annotated[
-    bool, Meta(description="True when trades are known to be missing: it began before the data did")
+    bool,
+    Meta(
+        description="True when trades are known to be missing:"
+        " it began before the data did, or has a gap"
+    ),
 ]
 Code = Annotated[str, Meta(description="For programs", examples=["RESOURCE_NOT_FOUND"])]
 Sentence = Annotated[str, Meta(description="For people: what was found, and what to do")]

@@ -19,7 +19,7 @@
  * @property {number} count Trades in it
  * @property {number} last_ts Its last trade: epoch ms, UTC
  * @property {boolean} partial True when trades are known to be missing: it began before the data
- *   did
+ *   did, or has a gap
  * @property {number} epoch Identity of the stream that counts seq
  * @property {number} seq Position in that stream, rising
  */
@@ -73,7 +73,7 @@
  * @property {number} revision
  * @property {string} [origin] What it is made of
  * @property {boolean} [partial] True when trades are known to be missing: it began before the data
- *   did
+ *   did, or has a gap
  * @property {string} symbol BASE-QUOTE in capitals
  * @property {string} exchange In lower case
  * @property {"1d" | "1h" | "1m"} interval
@@ -97,7 +97,7 @@
  * @property {number} revision
  * @property {string} [origin] What it is made of
  * @property {boolean} [partial] True when trades are known to be missing: it began before the data
- *   did
+ *   did, or has a gap
  */
 
 /**
@@ -325,7 +325,7 @@
  * @property {number | null} hour_avg Average trade price of this hour so far
  * @property {number} hour_count Trades in hour_avg
  * @property {boolean} partial True when trades are known to be missing: it began before the data
- *   did
+ *   did, or has a gap
  * @property {number} epoch Identity of the stream that counts seq
  * @property {number} seq Position in that stream, rising
  * @property {number} age_ms How long ago the price came, when this was sent
