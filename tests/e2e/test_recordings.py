@@ -62,8 +62,7 @@ def trades_in(paths: list[Path]) -> dict[str, Ids]:
     for path in paths:
         exchange = path.parent.name
         for ts_recv, frame in frames(path):
-            one = sample(exchange).read(frame)
-            if one is not None:
+            for one in sample(exchange).read(frame):
                 symbol, trade_id, ts_event, price, size, side = one
                 trade = Trade(symbol, trade_id, ts_event, ts_recv, price, size, side)
                 found.setdefault(exchange, {}).setdefault((symbol, trade_id), trade)
