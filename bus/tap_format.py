@@ -11,10 +11,17 @@ from typing import Any
 
 import msgspec
 
-from bus.messages import Average, CandleUpdate, FeedStatus, SymbolStatus, Ticker, Trade
-
-State = Ticker | CandleUpdate | Average | FeedStatus
-"""What stands under a topic until the next one comes."""
+from bus.held import State
+from bus.messages import (
+    Average,
+    CandleUpdate,
+    Consolidated,
+    FeedStatus,
+    PriceSource,
+    SymbolStatus,
+    Ticker,
+    Trade,
+)
 
 
 def _map_of(struct: type[msgspec.Struct], tag: str | None) -> type[msgspec.Struct]:
@@ -32,9 +39,10 @@ def _map_of(struct: type[msgspec.Struct], tag: str | None) -> type[msgspec.Struc
 
 TradeMap = _map_of(Trade, None)
 SymbolStatusMap = _map_of(SymbolStatus, None)
+PriceSourceMap = _map_of(PriceSource, None)
 MAPS: dict[type[msgspec.Struct], type[msgspec.Struct]] = {
     struct: _map_of(struct, str(struct.__struct_config__.tag))
-    for struct in (Ticker, CandleUpdate, Average, FeedStatus)
+    for struct in (Ticker, CandleUpdate, Average, Consolidated, FeedStatus)
 }
 
 
@@ -58,6 +66,9 @@ def encode_map(message: State) -> bytes:
     if isinstance(message, FeedStatus):
         listed = [SymbolStatusMap(*msgspec.structs.astuple(one)) for one in message.symbols]
         return _encoder.encode(MAPS[FeedStatus](*_with(message, "symbols", listed)))
+    if isinstance(message, Consolidated):
+        listed = [PriceSourceMap(*msgspec.structs.astuple(one)) for one in message.sources]
+        return _encoder.encode(MAPS[Consolidated](*_with(message, "sources", listed)))
     return _encoder.encode(MAPS[type(message)](*values))
 
 
