@@ -136,7 +136,7 @@ def seeded() -> Iterator[Seeded]:
                 schedule,
                 wall,
             )
-            for name in ("binance", "coinbase")
+            for name in known
         }
         source = SeededSource(seed, markets, schedule, SYMBOLS, wall, lambda changed: None)
         made = Simulation([source], known, faults)
