@@ -10,8 +10,7 @@ from typing import Any
 
 import msgspec
 
-from bus.messages import PriceSource, SymbolStatus, Trade
-from bus.tap_format import MAPS, PriceSourceMap, SymbolStatusMap, TradeMap, TradesMap
+from bus.tap_format import MAPS, PARTS, TradesMap
 from web.json_schema import REF, Schema, components, described, notes, prose
 from web.openapi import parameters
 from web.stream import Stream
@@ -46,19 +45,6 @@ PLACES: dict[str, dict[str, Any]] = {
 }
 """What stands in a topic's braces."""
 _SENT_AS = {"websocket": "web", "events": "events"}
-_LISTED: dict[str, tuple[str, Struct]] = {
-    "TradesMap": ("trades", TradeMap),
-    "ConsolidatedMap": ("sources", PriceSourceMap),
-    "FeedStatusMap": ("symbols", SymbolStatusMap),
-}
-"""The lists of the tap's messages, whose elements are maps as well."""
-_ELEMENTS: tuple[Struct, ...] = (
-    TradeMap,
-    SymbolStatusMap,
-    SymbolStatus,
-    PriceSourceMap,
-    PriceSource,
-)
 
 
 def document(streams: Sequence[Stream], version: str, *, web: str, tap: str) -> dict[str, Any]:
@@ -75,7 +61,7 @@ def document(streams: Sequence[Stream], version: str, *, web: str, tap: str) -> 
         "trade": TradesMap,
     }
     frames = [struct for stream in streams for struct in (*stream.sends, *stream.hears)]
-    types: list[Struct] = list(dict.fromkeys([*frames, *on_tap.values(), *_ELEMENTS]))
+    types: list[Struct] = list(dict.fromkeys([*frames, *on_tap.values(), *PARTS.values()]))
     schemas, named = components(types)
     names: dict[Struct, str] = {
         struct: schema["$ref"].rpartition("/")[2]
@@ -127,20 +113,12 @@ def _word(made: Struct) -> str:
 
 def _write_the_maps(named: dict[str, Schema], names: dict[Struct, str]) -> None:
     """Say of each map of the tap what is written of the message that it was made from."""
-    sources = {made: source for source, made in MAPS.items()}
-    sources |= {TradeMap: Trade, SymbolStatusMap: SymbolStatus, PriceSourceMap: PriceSource}
+    sources = {made: source for source, made in [*MAPS.items(), *PARTS.items()]}
     for made, source in sources.items():
         schema = named[names[made]]
         schema["description"] = described(source)
         for field, note in notes(source).items():
             schema["properties"][field].setdefault("description", note)
-    for struct, name in names.items():
-        if struct.__name__ in _LISTED:
-            field, element = _LISTED[struct.__name__]
-            ref = {"$ref": REF.format(name=names[element])}
-            named[name]["properties"][field] = {"type": "array", "items": ref}
-    for element in (SymbolStatus, PriceSource):
-        del named[names[element]]
 
 
 def _channel_of(stream: Stream, names: dict[Struct, str]) -> dict[str, Any]:

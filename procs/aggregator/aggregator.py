@@ -79,6 +79,8 @@ class Aggregator(Idle):
         self._followers: dict[str, Follower] = {}
         self._changed: Coalescer[tuple[str, str], None] = Coalescer(PUBLISH_EVERY_US)
         self._dirty: dict[tuple[str, str], set[Key]] = {}
+        self._partly: dict[str, set[Key]] = {}
+        """Candles that were published as partial: a base brings what they lacked."""
         self._held = Held()
         self._prices = Consolidating()
         self._check = SelfCheck(ask, health, log)
@@ -217,6 +219,8 @@ class Aggregator(Idle):
             return []
         symbol, interval_s, ts_open = key
         partial = memory.is_partial(symbol, interval_s, ts_open)
+        if partial:
+            self._partly.setdefault(memory.exchange, set()).add(key)
         update = candle.update(memory.exchange, key, made, closed=closed, partial=partial)
         sends = [self._publish(update)]
         if interval_s == HOUR_S:
@@ -303,6 +307,7 @@ class Aggregator(Idle):
         for exchange, memory in self._memories.items():
             self._mark(exchange, (key for key in memory.candles if not memory.closed(key, 0)))
             self._mark(exchange, self._differing.pop(exchange, ()))
+            self._mark(exchange, self._partly.pop(exchange, ()))
             for symbol in memory.last:
                 self._changed.offer((exchange, symbol), None)
 

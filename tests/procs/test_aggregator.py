@@ -207,11 +207,13 @@ def test_without_postgres_it_begins_with_the_journal_marked_partial_and_adds_the
     assert set(shown.values()) == {True}
     one.use(database)
     one.live(2)
+    memory = one.actor._memories["binance"]
+    for key, update in one.newest.items():  # what was said without the base is said again
+        assert candle.from_update(update) == memory.candles[key[1:]]
     for one_trade in trades[15:]:
         one.take(record.append([one_trade]))
     one.live(5)
     assert one.health.state == "ready"
-    memory = one.actor._memories["binance"]
     day = memory.candles["ETH-USDT", 86400, START]
     assert day == folding.fold(trades)
     update = one.newest["binance", "ETH-USDT", 60, trades[-1].ts_event]

@@ -9,6 +9,7 @@ from bus.actor import Instant, Send
 from bus.heartbeat import Health
 from bus.messages import (
     Consolidated,
+    Day,
     FeedStatus,
     GapOpened,
     Heartbeat,
@@ -184,9 +185,11 @@ def test_candles_averages_prices_and_the_feeds_state_are_maps_too() -> None:
         "epoch": 9,
         "seq": 4,
     }
+    day = Day(None, None, None, None, "7")
+    symbol = SymbolStatus("A-USD", "live", START, 3, True, "0.01", "0.5", day=day)
     status = FeedStatus(
         *("binance", "connected", "closed", START, 0, None, None, True),
-        [SymbolStatus("A-USD", "live", START, 3, True, "0.01", "0.5")],
+        [symbol],
     )
     (found,) = bus(tap, b"status.binance.", status)
     assert found[1]["type"] == "status"
@@ -201,7 +204,8 @@ def test_candles_averages_prices_and_the_feeds_state_are_maps_too() -> None:
             "size_step": "0.5",
             **dict.fromkeys(("duplicates", "quarantined"), 0),
             **dict.fromkeys(("gaps_open", "missing", "gaps_filled", "gaps_unfillable"), 0),
-            **dict.fromkeys(("lag_p50_us", "lag_p99_us")),
+            **dict.fromkeys(("lag_p50_us", "lag_p99_us", "nearest", "stands_in_for")),
+            "day": dict.fromkeys(("change", "change_pct", "high", "low")) | {"turnover": "7"},
         }
     ]
 
