@@ -9,7 +9,6 @@ symbol), ``Catalogued`` (all that is traded), ``Paged`` (missing trades), ``Hist
 One with settings of its own is ``Configured``.
 """
 
-import datetime
 import importlib
 import pkgutil
 import re
@@ -21,7 +20,7 @@ import msgspec
 
 from bus.errors import BadDecimal, BadFrame
 from bus.messages import Day, HistoryCandle, Quarantined, Trade, Wanted
-from market.decimals import FRACTION_DIGITS_MAX, WHOLE_DIGITS_MAX, check, plain
+from market.decimals import FRACTION_DIGITS_MAX, WHOLE_DIGITS_MAX, check, plain, trimmed
 
 FRAME_KEPT = 4096
 """Characters of a raw frame that are kept with a quarantined trade."""
@@ -30,10 +29,8 @@ ID_MAX = (1 << 63) - 2
 _parts = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _object = msgspec.json.Decoder(dict[str, Any]).decode
 _array = msgspec.json.Decoder(list[Any]).decode
-_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-_MICROSECOND = datetime.timedelta(microseconds=1)
-_has_exponent = re.compile(
-    r"(?:0|[1-9][0-9]{0,63})(?:\.[0-9]{1,64})?[eE][+-]?[0-9]{1,9}", re.ASCII
+_is_number = re.compile(
+    r"-?(?:0|[1-9][0-9]{0,63})(?:\.[0-9]{1,64})?(?:[eE][+-]?[0-9]{1,9})?", re.ASCII
 ).fullmatch
 
 
@@ -353,16 +350,6 @@ def _id_in(part: bytes, field: str | int) -> object:
     return items[field] if field < len(items) else None
 
 
-def microseconds(moment: datetime.datetime) -> int:
-    """Return a moment, which knows its zone, as µs UTC."""
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def trimmed(text: str) -> str:
-    """Return a plain decimal without zeros at the end of its fraction."""
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
 def number(raw: msgspec.Raw | bytes) -> str:
     """Return a price or size that stands in JSON as a number, as checked plain decimal text.
 
@@ -373,15 +360,23 @@ def number(raw: msgspec.Raw | bytes) -> str:
         BadDecimal: it is no JSON number, or one that ``market.decimals.check`` refuses.
     """
     text = bytes(raw).decode("ascii", "replace")
-    if "e" not in text and "E" not in text:
-        return check(text)
-    if not _has_exponent(text):
+    return check(text if "e" not in text and "E" not in text else plain(decimal_of(raw)))
+
+
+def decimal_of(raw: msgspec.Raw | bytes) -> Decimal:
+    """Return a JSON number of any sign that is less than 1e12, exactly.
+
+    Raises:
+        BadDecimal: it is no number, or so near to 0 or so far that nobody would write it out.
+    """
+    text = bytes(raw).decode("ascii", "replace")
+    if not _is_number(text):
         raise BadDecimal(f"not a plain decimal: {text[:48]!r}")
     value = Decimal(text)
     # Before it is written out: 1e999999999 would be a thousand million digits.
-    if not -FRACTION_DIGITS_MAX <= value.adjusted() < WHOLE_DIGITS_MAX:
+    if value and not -FRACTION_DIGITS_MAX <= value.adjusted() < WHOLE_DIGITS_MAX:
         raise BadDecimal(f"far out of bounds: {text!r}")
-    return check(plain(value))
+    return value if value else Decimal(0)
 
 
 def step(text: str | None) -> str | None:

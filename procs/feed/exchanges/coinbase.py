@@ -43,6 +43,7 @@ import msgspec
 from bus.errors import BadDecimal, BadFrame
 from bus.messages import HistoryCandle, Side, Trade, Wanted
 from market.decimals import check
+from market.moments import microseconds
 from procs.feed.exchanges import (
     Beat,
     Event,
@@ -51,7 +52,6 @@ from procs.feed.exchanges import (
     Refused,
     TradeEvent,
     doubtful,
-    microseconds,
     page,
     quarantined,
     step,

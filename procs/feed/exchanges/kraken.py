@@ -46,7 +46,8 @@ import msgspec
 from bus.coins import RENAMED
 from bus.errors import BadDecimal, BadFrame, Throttled, WrongQuestion
 from bus.messages import HistoryCandle, Side, Trade, Wanted
-from market.decimals import FRACTION_DIGITS_MAX, check
+from market.decimals import FRACTION_DIGITS_MAX, check, trimmed
+from market.moments import microseconds
 from procs.feed.exchanges import (
     Event,
     Ids,
@@ -54,12 +55,10 @@ from procs.feed.exchanges import (
     Refused,
     TradeEvent,
     doubtful,
-    microseconds,
     number,
     page,
     quarantined,
     step,
-    trimmed,
 )
 from procs.feed.published import published
 
