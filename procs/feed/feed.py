@@ -277,7 +277,7 @@ class Feed(Idle):
             if item.trade_id is not None
             and self._commits.see(symbol, series, item.trade_id, None, now)
         ]
-        self._gaps.absent(message)
+        self._gaps.absent(message, now)
         self._health.counters["recovered"] += len(trades)
         self._health.counters["quarantined"] += len(items)
         if not trades and not items:
