@@ -21,8 +21,10 @@ from bus.held import Held
 from bus.log import Log
 from bus.messages import (
     Average,
+    Candle,
     CandleUpdate,
     Consolidated,
+    Day,
     FeedStatus,
     GapOpened,
     GapUnfillable,
@@ -39,6 +41,7 @@ from market import candle
 from market.candle import Key
 from market.coalesce import Coalescer
 from procs.aggregator.consolidating import Consolidating
+from procs.aggregator.day import completed
 from procs.aggregator.memory import HOUR_S, MINUTE_S, Memory
 from procs.aggregator.selfcheck import Asking, SelfCheck
 from procs.aggregator.snapshot import Loading, Snapshot
@@ -83,6 +86,8 @@ class Aggregator(Idle):
         """Candles that were published as partial: a base brings what they lacked."""
         self._held = Held()
         self._prices = Consolidating()
+        self._days: dict[tuple[str, str], Day] = {}
+        """What exchanges say themselves of a symbol's last 24 hours."""
         self._check = SelfCheck(ask, health, log)
         self._differing: dict[str, set[Key]] = {}
         """Candles to be published again once they are as Postgres has them."""
@@ -118,6 +123,12 @@ class Aggregator(Idle):
     def _heard(self, status: object, now: Instant) -> Sequence[Send]:
         if isinstance(status, FeedStatus):
             self._prices.heard(status, now)
+            for one in status.symbols:
+                where = (status.exchange, one.symbol)
+                if one.day is not None and one.day != self._days.get(where):
+                    self._days[where] = one.day
+                    if status.exchange in self._memories:
+                        self._changed.offer(where, None)
         return ()
 
     def _glimpse(self, batch: TradeBatch) -> None:
@@ -160,7 +171,10 @@ class Aggregator(Idle):
         return [Send("out", *held) for held in self._held.under(frame[1:])]
 
     def _corrected(self, update: object) -> list[Send]:
-        """Pass on a candle that the persister corrected and that is older than the memory."""
+        """Pass on a candle that the persister corrected and that is older than the memory.
+
+        An hour goes out with its average, as one that is remembered does.
+        """
         if isinstance(update, History):
             self._published(update)
         if not isinstance(update, CandleUpdate):
@@ -169,7 +183,7 @@ class Aggregator(Idle):
         key = (update.symbol, update.interval_s, update.ts_open)
         if memory is None or key in memory.candles:
             return []
-        return [self._publish(update)]
+        return self._publish_both(memory, key, candle.from_update(update), closed=True)
 
     def _published(self, found: History) -> None:
         """Take an exchange's own minutes, for the 24 hours of its tickers."""
@@ -207,7 +221,8 @@ class Aggregator(Idle):
     def _publish_symbol(
         self, memory: Memory, symbol: str, keys: set[Key], now: Instant
     ) -> list[Send]:
-        ticker = memory.ticker(symbol, now.mono)
+        day = self._days.get((memory.exchange, symbol))
+        ticker = completed(memory.ticker(symbol, now.mono), day)
         sends = [self._publish(ticker)]
         for key in sorted(keys, key=lambda key: (key[2], key[1])):
             sends += self._publish_candle(memory, key, closed=memory.closed(key, now.mono))
@@ -217,6 +232,10 @@ class Aggregator(Idle):
         made = memory.candles.get(key)
         if made is None:
             return []
+        return self._publish_both(memory, key, made, closed=closed)
+
+    def _publish_both(self, memory: Memory, key: Key, made: Candle, *, closed: bool) -> list[Send]:
+        """Publish a candle, and of an hour the average too."""
         symbol, interval_s, ts_open = key
         partial = memory.is_partial(symbol, interval_s, ts_open)
         if partial:
@@ -224,7 +243,7 @@ class Aggregator(Idle):
         update = candle.update(memory.exchange, key, made, closed=closed, partial=partial)
         sends = [self._publish(update)]
         if interval_s == HOUR_S:
-            last_ts = memory.last_ts(symbol, ts_open)
+            last_ts = memory.last_ts(symbol, ts_open, made.close_key)
             average = candle.hour_average(
                 memory.exchange, symbol, ts_open, made, last_ts, partial=partial
             )

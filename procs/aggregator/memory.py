@@ -279,12 +279,16 @@ class Memory:
             or self._missing.within(symbol, ts_open, end((symbol, interval_s, ts_open)))
         )
 
-    def last_ts(self, symbol: str, hour_start: int) -> int:
-        """Return when the last trade of an hour that has a candle happened, µs UTC.
+    def last_ts(
+        self, symbol: str, hour_start: int, close_key: tuple[int, int] | None = None
+    ) -> int:
+        """Return when the last trade of an hour, by default of one remembered, happened, µs UTC.
 
-        Where that trade has been pruned from Postgres, the begin of its minute.
+        Where that is not known (it was pruned, or the hour is older than this memory), the begin of
+        the last minute with a trade that is, or of the hour.
         """
-        close_key = self.candles[symbol, HOUR_S, hour_start].close_key
+        if close_key is None:
+            close_key = self.candles[symbol, HOUR_S, hour_start].close_key
         known = self._hour_ends.get((symbol, hour_start))
         if known is not None and known[0] == close_key:
             return known[1]
@@ -298,7 +302,7 @@ class Memory:
         return before != self._hour
 
     def ticker(self, symbol: str, mono: int) -> Ticker:
-        """Return the latest state of a symbol that has traded."""
+        """Return the latest state of a symbol that has traded. Without sizes its volume is 0."""
         last = self.last[symbol]
         window = self._window(symbol, bucket(self.clock.now(mono), MINUTE_S))
         running = self.candles.get((symbol, MINUTE_S, window.minute), EMPTY)
@@ -308,6 +312,7 @@ class Memory:
         hour_start = bucket(self.clock.now(mono), HOUR_S)
         hour = self.candles.get((symbol, HOUR_S, hour_start), EMPTY)
         whole = change is not None and day.n > 0
+        sized = whole and day.volume > 0
         return Ticker(
             exchange=self.exchange,
             symbol=symbol,
@@ -326,7 +331,7 @@ class Memory:
             hour_avg=plain(candle.average(hour)) if hour.n else None,
             hour_count=hour.n,
             partial=self.is_partial(symbol, HOUR_S, hour_start),
-            turnover_24h=plain(day.sum_pq) if whole and not window.published else None,
+            turnover_24h=plain(day.sum_pq) if sized and not window.published else None,
         )
 
     def turnover(self, symbol: str, mono: int) -> Decimal:

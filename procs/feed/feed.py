@@ -5,7 +5,7 @@ seen is a duplicate and dropped; one that is not believed is quarantined, and it
 It never waits for anybody.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
@@ -27,6 +27,7 @@ from bus.messages import (
     decode,
     encode,
 )
+from procs.feed.bad_frames import BadFrames
 from procs.feed.commits import Commits
 from procs.feed.exchanges import (
     ID_MAX,
@@ -36,6 +37,7 @@ from procs.feed.exchanges import (
     Event,
     Exchange,
     Refused,
+    headers_of,
     quarantined,
 )
 from procs.feed.gaps import Gaps
@@ -47,7 +49,6 @@ DAY_US = 86_400_000_000
 RECOVERED_US = 31 * DAY_US
 """Missing trades may be as old as an outage is long."""
 ANEW = "the exchange seems to have begun its ids anew"
-BAD_FRAMES_KEPT = 20
 STATUS_EVERY_US = 1_000_000
 COUNTS_EVERY_US = 60_000_000
 
@@ -98,19 +99,20 @@ class Feed(Idle):
         )
         takes = {"consecutive": self._trade, "latest": self._update, "none": self._unnumbered}
         self._take = takes[exchange.ids]
+        repeats = exchange.ids == "latest"
+        self._disbelieve = self._disbelieve_once if repeats else self._quarantine
+        self._disbelieved: dict[str | None, str] = {}
         self._gaps = Gaps(exchange.name, self._commits, health, log, series)
         self._health = health
         self._log = log
         self._stale_after_us = stale_after_us
-        self._keep_bad_frames = keep_bad_frames
         self.connection: Link | None = None
         self.listings: Listings | None = None
         self._watches = {symbol: SymbolWatch(symbol) for symbol in symbols}
         self._days: dict[str, Day] = {}
         self._trades: list[Trade] = []
         self._quarantined: list[Quarantined] = []
-        self._bad_frames: deque[str] = deque(maxlen=BAD_FRAMES_KEPT)
-        self._bad_frames_kept = 0
+        self._bad_frames = BadFrames(health, keep_bad_frames, headers_of(exchange).values())
         self._next_status = 0
         self._next_counts = 0
         self._last_state: tuple[str, str] | None = None
@@ -124,7 +126,7 @@ class Feed(Idle):
         try:
             events = self._exchange.parse(frame, now.wall)
         except BadFrame as bad:
-            self._bad(str(bad), frame, now)
+            self._bad_frames.add(str(bad), frame, now)
             return False
         data = False
         for event in map(self._in_series, events) if self._series else events:
@@ -135,15 +137,16 @@ class Feed(Idle):
                 data = True
                 self._beat(event, now)
             elif isinstance(event, Quarantined):
-                self._quarantine(event, now)
+                self._disbelieve(event, now)
             elif isinstance(event, DayFigures):
                 self._days[event.symbol] = event.day
             elif isinstance(event, Closing) and self.connection is not None:
                 self.connection.replace(event.reason)
             elif isinstance(event, Refused):
-                if event.reason != self._refused:  # a flood of them is one line
-                    self._log.warning("feed.refused", reason=event.reason)
-                self._refused = self._health.last_error = event.reason
+                reason = self._bad_frames.shown(event.reason)
+                if reason != self._refused:  # a flood of them is one line
+                    self._log.warning("feed.refused", reason=reason)
+                self._refused = self._health.last_error = reason
         return data
 
     def _in_series(self, event: Event) -> Event:
@@ -154,7 +157,7 @@ class Feed(Idle):
 
     def _trade(self, trade: Trade, frame: bytes, now: Instant) -> None:
         if not 0 <= trade.trade_id <= ID_MAX:
-            self._bad("a trade id out of range", frame, now)
+            self._bad_frames.add("a trade id out of range", frame, now)
             return
         if not self._plausible(trade.ts_event, now):
             self._implausible(trade, trade.trade_id, frame, now)
@@ -176,8 +179,9 @@ class Feed(Idle):
         if not self._plausible(trade.ts_event, now):
             self._implausible(trade, None, frame, now)  # with its id no real one would be news
         elif not 0 <= trade.trade_id <= ID_MAX:
-            self._bad("a time of update out of range", frame, now)
+            self._bad_frames.add("a time of update out of range", frame, now)
         elif self._commits.advance(trade):
+            self._disbelieved.pop(trade.symbol, None)
             self._trades.append(trade)
 
     def _unnumbered(self, trade: Trade, frame: bytes, now: Instant) -> None:
@@ -192,7 +196,7 @@ class Feed(Idle):
         shown = f"{trade.ts_event} µs" if abs(trade.ts_event) < 1 << 63 else "beyond 64 bits"
         reason = f"an implausible time: {shown}"
         item = quarantined(trade.symbol, trade_id, now.wall, reason, frame)
-        self._quarantine(replace(item, series=trade.series), now)
+        self._disbelieve(replace(item, series=trade.series), now)
 
     def _plausible(self, ts_event: int, now: Instant, past_us: int = DAY_US) -> bool:
         """Return whether a time is about the exchange's own, as it last told us."""
@@ -215,6 +219,12 @@ class Feed(Idle):
             self._watches[symbol].quarantined += 1
             self._watches[symbol].streamed(-1 if trade_id is None else trade_id)
 
+    def _disbelieve_once(self, item: Quarantined, now: Instant) -> None:
+        """Quarantine what is told again and again once, until the symbol has better news."""
+        if self._disbelieved.get(item.symbol) != item.reason:
+            self._disbelieved[item.symbol] = item.reason
+            self._quarantine(item, now)
+
     def _duplicate(self, symbol: str, trade_id: int) -> None:
         self._health.counters["duplicates"] += 1
         watch = self._watches.get(symbol)
@@ -227,10 +237,6 @@ class Feed(Idle):
         if watch is not None:
             watch.beat(beat.last_trade_id, now.mono)
         self._gaps.beat(beat.symbol, beat.last_trade_id, now)
-
-    def _bad(self, reason: str, frame: bytes, now: Instant) -> None:
-        self._health.counters["bad_frames"] += 1
-        self._bad_frames.append(f"{now.wall} {reason}: {frame[:500]!r}")
 
     # ---- in: the bus
 
@@ -271,7 +277,7 @@ class Feed(Idle):
             if item.trade_id is not None
             and self._commits.see(symbol, series, item.trade_id, None, now)
         ]
-        self._gaps.absent(message)
+        self._gaps.absent(message, now)
         self._health.counters["recovered"] += len(trades)
         self._health.counters["quarantined"] += len(items)
         if not trades and not items:
@@ -327,9 +333,7 @@ class Feed(Idle):
 
     def _each_second(self, now: Instant) -> None:
         self._commits.refill_reserve()
-        if self._bad_frames_kept != self._health.counters["bad_frames"]:
-            self._bad_frames_kept = self._health.counters["bad_frames"]
-            self._keep_bad_frames(self._bad_frames)
+        self._bad_frames.on_second()
         line, listings = self.connection, self.listings
         if line is not None and listings is not None:
             listings.on_second(now, line.since if line.state == "connected" else None)

@@ -12,7 +12,7 @@ from typing import NamedTuple, cast
 from bus.messages import HistoryCandle, Side, Trade
 from procs.feed.exchanges import Listing
 
-Read = tuple[str, int, int, str, str, Side]
+Read = tuple[str, int, int, str, str | None, Side | None]
 """(symbol, trade_id, ts_event, price, size, the taker's side)."""
 
 
@@ -24,7 +24,7 @@ class RealRecording(NamedTuple):
     trades: int
 
 
-OTHERWISE: dict[str, object] = {"numbers": False, "options": {}}
+OTHERWISE: dict[str, object] = {"numbers": False, "options": {}, "listed": (b"", None)}
 """What a file need not say."""
 
 
@@ -52,13 +52,15 @@ class Sample:
     """An answer, with HTTP 200, to what the exchange lists, and what it says."""
     unlisted: tuple[int, bytes]
     """HTTP status and body of the answer for a symbol that it does not list."""
-    page: Callable[[str, str], bytes]
-    """Return a page of one trade, that of ``trade``, with this price and size."""
+    row: Callable[[str, str], bytes]
+    """Return that trade as it stands in a page, with this price and size (as in ``trade``)."""
+    page: Callable[..., bytes]
+    """Return a page of these rows."""
     candles: tuple[bytes, list[HistoryCandle]]
     """An answer with candles of a minute, where it publishes them, and what they are."""
     recordings: tuple[RealRecording, ...]
-    read: Callable[[bytes], Read | None]
-    """Return the trade in a recorded frame, None where there is none, by ``json`` alone."""
+    read: Callable[[bytes], Read | list[Read] | None]
+    """Return the trade or trades in a recorded frame, whosever they are, by ``json`` alone."""
 
 
 def names() -> list[str]:
@@ -76,3 +78,9 @@ def sample(name: str) -> Sample:
     for key, value in OTHERWISE.items():
         vars(module).setdefault(key, value)
     return cast(Sample, module)
+
+
+def trades_in(known: Sample, frame: bytes) -> list[Read]:
+    """Return the trades in a recorded frame, one or many or none."""
+    found = known.read(frame) or []
+    return found if isinstance(found, list) else [found]
