@@ -219,12 +219,13 @@ class Chaos:
 
     def _note(self, fault: Fault, *, on: bool) -> None:
         """Tell who measures recoveries what stands in their way."""
-        if fault.kind in ("SIGSTOP", "SIGTERM", "hung"):
+        for program in HINDERS.get(fault.kind, ()):
+            self.signs.hindered(program, on=on)
+        if fault.kind == "SIGSTOP":
             self.signs.hindered(fault.target, on=on)
-        if fault.kind in HINDERS and fault.length_s:
-            self.signs.hindered("", on=on)
-        elif fault.kind in HINDERS:
-            self.signs.hindered("persister", on=on)
+        elif fault.kind in ("SIGTERM", "hung"):  # one that was coming back begins once more
+            self.signs.hindered(fault.target, on=True)
+            self.signs.hindered(fault.target, on=False)
 
     # ---- looks
 
