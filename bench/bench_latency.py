@@ -25,8 +25,8 @@ from bus.actor import Instant, Send
 from bus.journal import JournalWriter
 from bus.process import Process
 from bus.wiring import BATCHES, OUT
-from procs.feed import exchanges
 from procs.feed.connection import Connection
+from procs.feed.exchanges import coinbase
 from procs.feed.feed import Feed
 from tests.e2e.stack import Stack
 
@@ -76,7 +76,7 @@ def to_journal(stack: Stack, seconds: float, folder: Path) -> list[float]:
     """Return the ms of each commit since the wake that read its trades began."""
     symbols = stack.settings.feeds["coinbase"]
     process = Process("bench", stack.settings)
-    exchange = exchanges.load("coinbase")(symbols)
+    exchange = coinbase.Exchange(symbols)
     feed = TimedFeed(
         exchange,
         symbols,

@@ -18,6 +18,7 @@ offer.
 import os
 import secrets
 import sqlite3
+import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -76,6 +77,8 @@ class JournalWriter:
                 raise
             self._open()
         self.epoch = int(self._meta("epoch"))
+        self.born_s = int(self._meta("born"))
+        """When the file was made, seconds since 1970 of this machine's clock."""
         # The highest position ever given is kept apart: trimming may empty the table.
         self.last_seq = max(self._newest or 0, self._meta("last_seq"))
         self.refill_reserve()
@@ -95,6 +98,9 @@ class JournalWriter:
                 if not self._meta("epoch"):
                     epoch = secrets.randbits(53) | 1
                     self._db.execute("INSERT INTO meta VALUES ('epoch', ?)", (epoch,))
+                if not self._meta("born"):
+                    born_s = max(1, int(time.time()))  # a clock that was never set begins at 0
+                    self._db.execute("INSERT INTO meta VALUES ('born', ?)", (born_s,))
                 # All that is read at the start is read here, where damage has a name.
                 self._newest = self._db.execute("SELECT max(seq) FROM record").fetchone()[0]
                 self.seen()

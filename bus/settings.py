@@ -138,7 +138,9 @@ class Settings:
         shown=",".join(COINGECKO_COINS),
     )
     trade_retention_days: int = _setting(
-        7, values.integer(0, 36_500), "Days for which single trades are kept; candles stay for ever"
+        7,
+        values.integer(0, 36_500),
+        "Days for which single trades are kept, 0: as long as the journal does; candles stay",
     )
     stale_after_s: int = _setting(
         15, values.integer(1, 86400), "Age in seconds after which a price may be called stale"

@@ -65,11 +65,23 @@ def open(connection: Connection, exchange: str, gaps: Sequence[Gap], reason: str
 
 
 def opened(connection: Connection, exchange: str) -> list[Gap]:
-    """Return the gaps of an exchange that are open."""
+    """Return the gaps of an exchange that are open, those that were opened first in front."""
     rows = connection.execute(
         """
         SELECT symbol, first_id, last_id, series FROM gap
-        WHERE exchange = %s AND state = 'open' ORDER BY symbol, series, first_id
+        WHERE exchange = %s AND state = 'open' ORDER BY opened_at, symbol, series, first_id
+        """,
+        [exchange],
+    )
+    return [Gap(*row) for row in rows]
+
+
+def unfillable(connection: Connection, exchange: str) -> list[Gap]:
+    """Return the gaps of an exchange that cannot be filled."""
+    rows = connection.execute(
+        """
+        SELECT symbol, first_id, last_id, series FROM gap
+        WHERE exchange = %s AND state = 'unfillable'
         """,
         [exchange],
     )
@@ -101,6 +113,40 @@ def close(
               AND state = 'open'
             """,
             [[state, exchange, gap.symbol, gap.series, gap.first_id, gap.last_id] for gap in gaps],
+        )
+
+
+def split(
+    connection: Connection, exchange: str, gap: Gap, pieces: Sequence[tuple[int, int, str]]
+) -> None:
+    """Put rows of (first_id, last_id, state) in the place of an open gap's row.
+
+    They keep its reason and the moment when it was opened.
+    """
+    row = connection.execute(
+        """
+        DELETE FROM gap
+        WHERE exchange = %s AND symbol = %s AND series = %s AND first_id = %s AND last_id = %s
+          AND state = 'open'
+        RETURNING reason, opened_at
+        """,
+        [exchange, gap.symbol, gap.series, gap.first_id, gap.last_id],
+    ).fetchone()
+    if row is None:
+        return
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            """
+            INSERT INTO gap (exchange, symbol, series, first_id, last_id, reason, opened_at,
+                             state, closed_at)
+            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, CASE WHEN %s THEN now() END)
+            ON CONFLICT (exchange, symbol, series, first_id, last_id) DO UPDATE
+            SET state = excluded.state, closed_at = excluded.closed_at
+            """,
+            [
+                [exchange, gap.symbol, gap.series, first, last, *row, state, state != "open"]
+                for first, last, state in pieces
+            ],
         )
 
 

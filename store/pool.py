@@ -1,8 +1,8 @@
 """Connections to Postgres, single or pooled, and what their errors mean.
 
 Every connection has limits: to connect, to wait for a lock, for one statement, for an idle
-transaction, and for a peer that has silently gone. ``is_waitable`` is the one place that tells a
-database that is away from a mistake of ours.
+transaction, and for a peer that has silently gone. ``is_waitable`` and ``is_refusal`` are the one
+place that tells a database that is away, a row that cannot be stored and a mistake of ours apart.
 """
 
 import logging
@@ -51,19 +51,24 @@ SELECT set_config('statement_timeout', '15s', false),
 _WAITABLE = {
     "25006",  # read-only: a standby, before or after a fail-over
     "25P03",  # our transaction was idle for too long
-    "40001",  # serialization failure
-    "40P01",  # deadlock
+    "25P04",  # our transaction took too long
+    "42501",  # a right was taken away
+    "55006",  # in use by somebody
     "55P03",  # a lock was not to be had in time
-    "57014",  # a statement was not done in time
-    "57P01",  # shut down by the operator
-    "57P02",  # a crash of the server
-    "57P03",  # starting up or shutting down
-    "57P05",  # idle session
-    "58030",  # input/output error
 }
 _WAITABLE_CLASSES = {
     "08",  # connection
+    "40",  # rolled back: serialization, deadlock
     "53",  # disk full, out of memory, out of connections
+    "57",  # shut down, starting up, crashed, dropped, cancelled, not done in time
+    "58",  # input/output error, a file of the server is missing
+    "XX",  # the server has found itself or its data broken
+}
+_REFUSAL_CLASSES = {
+    "21",  # two rows of one key in one statement
+    "22",  # a value that its column cannot hold
+    "23",  # a constraint
+    "54",  # too large, as a name of thousands of characters in an index
 }
 
 
@@ -147,9 +152,8 @@ def snapshot(connection: Connection) -> Iterator[None]:
 def is_waitable(error: BaseException) -> bool:
     """True when the same again may work later without anybody mending tickwire.
 
-    The database is down, starting, full, read-only or out of connections, or the connection broke:
-    close it, wait, connect again and read the cursor anew, for a COMMIT may have succeeded. False
-    for everything else, which is a mistake of ours or of the schema: crash.
+    The database is down, starting, full, broken, read-only or out of connections, or the connection
+    broke: close it, wait, connect again and read the cursor anew, for a COMMIT may have succeeded.
     """
     if not isinstance(error, psycopg.Error):
         return False
@@ -157,3 +161,16 @@ def is_waitable(error: BaseException) -> bool:
         # libpq gives no code for a failure to connect or a lost connection.
         return isinstance(error, psycopg.OperationalError)
     return error.sqlstate in _WAITABLE or error.sqlstate[:2] in _WAITABLE_CLASSES
+
+
+def is_refusal(error: BaseException) -> bool:
+    """True when it is a row's own fault: it can never be stored, while another one can.
+
+    Neither this nor ``is_waitable`` is a mistake of ours or of the schema: crash. What cannot even
+    be written down for the database, such as half a surrogate pair, is refused by Python itself.
+    """
+    if isinstance(error, psycopg.Error):
+        if error.sqlstate is None:
+            return isinstance(error, psycopg.DataError)
+        return error.sqlstate[:2] in _REFUSAL_CLASSES
+    return isinstance(error, ArithmeticError | ValueError)

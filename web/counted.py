@@ -50,6 +50,13 @@ COUNTERS: dict[str, dict[str, Row]] = {
         "duplicates": Row("already_stored", "Trades that Postgres had already."),
         "transactions": Row("transactions", "Transactions committed."),
         "database_lost": Row("database_lost", "Times that the database was lost."),
+        "poisonous": Row(
+            "poisonous", "Trades and other records that the database refuses for good."
+        ),
+        "pruned": Row("pruned_trades", "Trades deleted because they were older than is kept."),
+        "gaps_reopened": Row(
+            "gaps_reopened", "Gaps opened because trades were missing that nothing explained."
+        ),
         "candles": Row("history_stored_candles", "Candles of the exchanges' own that were stored."),
     },
     "backfiller": {

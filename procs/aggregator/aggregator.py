@@ -120,7 +120,7 @@ class Aggregator(Idle):
         self._health.positions[record.exchange] = (record.epoch, record.seq)
         memory = self._memories[record.exchange]
         if isinstance(record, TradeBatch):
-            keys = memory.fold(record.trades, now.mono)
+            keys = memory.fold(record.trades, now.mono, latest_only=record.latest_only)
             self._check.folded(record.exchange, keys)
             self._mark(record.exchange, keys)
             self._health.counters["trades"] += len(record.trades)

@@ -112,9 +112,13 @@ class Memory:
             first[symbol] = min(first.get(symbol, made.open_key), made.open_key)
         return first
 
-    def fold(self, trades: Sequence[Trade], mono: int) -> set[Key]:
-        """Fold trades in, each once; return the keys of the candles that changed."""
-        new = [trade for trade in trades if self._is_new(trade)]
+    def fold(self, trades: Sequence[Trade], mono: int, *, latest_only: bool = False) -> set[Key]:
+        """Fold trades in, each once; return the keys of the candles that changed.
+
+        ``latest_only``: their ids are times of update, and none below the highest is news.
+        """
+        is_new = self._is_newest if latest_only else self._is_new
+        new = [trade for trade in trades if is_new(trade)]
         if not new:
             return set()
         for trade in new:
@@ -147,6 +151,10 @@ class Memory:
         elif key > (have.series, have.trade_id):
             self.recent[trade.symbol].append(trade)
             self.last[trade.symbol] = trade
+        elif trade.trade_id == 0 and trade.ts_event >= have.ts_event:
+            # One that could not be journalled and so has no number: the next one is newer.
+            self.recent[trade.symbol].append(trade)
+            self.last[trade.symbol] = trade
         else:
             self._glimpse_late(trade)
 
@@ -164,6 +172,9 @@ class Memory:
 
     def _is_new(self, trade: Trade) -> bool:
         return self._seen(trade.symbol, trade.series).add(trade.trade_id)
+
+    def _is_newest(self, trade: Trade) -> bool:
+        return self._seen(trade.symbol, trade.series).advance(trade.trade_id)
 
     def _seen(self, symbol: str, series: int) -> IdSet:
         ids = self._ids.get((symbol, series))

@@ -25,7 +25,8 @@ def main(process: Process) -> int:
     askings = {}
     known = exchanges.names()
     for name, symbols in settings.feeds.items():
-        exchange = exchanges.load(name)(symbols) if name in known else None
+        options = settings.options(name)
+        exchange = exchanges.make(name, symbols, options) if name in known else None
         if isinstance(exchange, Paged):
             rest_url = settings.address(name, "REST") or exchange.rest_url
             askings[name] = Asking(exchange, rest_url, process.health, process.log)

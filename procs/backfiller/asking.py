@@ -9,8 +9,7 @@ wants it asks again for whatever does not come.
 """
 
 import random
-import threading
-import time
+from collections.abc import Mapping
 
 from msgspec.structs import replace
 
@@ -22,42 +21,24 @@ from bus.messages import History, HistoryWanted, Quarantined, Recovered, Trade, 
 from market.backoff import Backoff
 from procs.backfiller.history import HistoryWishes
 from procs.backfiller.wishes import Wishes
-from procs.feed.attempt import FORBIDDEN, FORBIDDEN_S, sentence
-from procs.feed.exchanges import Historic, Paged, PagedByTime, TradeEvent
-from procs.feed.rest import Answer, get
+from procs.feed.exchanges import Historic, Paged, PagedByTime, TradeEvent, headers_of
+from procs.feed.refusal import FORBIDDEN, LIMITED_S, wait_s
+from procs.feed.rest import Answer, Call
 
 PAGE_BYTES_MAX = 8 << 20
 """A larger page has failed."""
-STUCK_US = 60_000_000
-"""A call without an answer for so long (name servers have no time-out) is abandoned."""
 RETRY_BASE_S = 1.0
 RETRY_CAP_S = 60.0
-LIMITED_S = 30.0
-"""The wait after a 429 or 418 that does not say how long."""
 
 
-class Call:
-    """One call, in a thread of its own. ``done`` is set last."""
+class _PageCall(Call):
+    """One call, and for which range it is."""
 
-    def __init__(self, url: str, asked: Wanted | HistoryWanted, now: Instant) -> None:
+    def __init__(
+        self, url: str, headers: Mapping[str, str], asked: Wanted | HistoryWanted, now: Instant
+    ) -> None:
+        super().__init__(url, PAGE_BYTES_MAX, headers, now)
         self.asked = asked
-        self.began = now.mono
-        self.answer: Answer | None = None
-        self.error = ""
-        self.ts_recv = 0
-        self.done = threading.Event()
-        threading.Thread(target=self._run, args=(url,), name="page", daemon=True).start()
-
-    def _run(self, url: str) -> None:
-        try:
-            self.answer = get(url, PAGE_BYTES_MAX)
-            self.ts_recv = time.time_ns() // 1000
-        except BadFrame as bad:
-            self.error = str(bad)
-        except Exception as error:  # whatever a network can bring: the call has failed
-            self.error = sentence(error)
-        finally:
-            self.done.set()
 
 
 class Asking:
@@ -79,7 +60,7 @@ class Asking:
         self._history = (
             HistoryWishes(exchange, rest_url) if isinstance(exchange, Historic) else None
         )
-        self._call: Call | None = None
+        self._call: _PageCall | None = None
         self._backoff = Backoff(RETRY_BASE_S, RETRY_CAP_S)
         self._not_before = 0
         self._refusal: str | None = None
@@ -112,7 +93,7 @@ class Asking:
             self._call = self._next(now)
         return brought
 
-    def _next(self, now: Instant) -> Call | None:
+    def _next(self, now: Instant) -> _PageCall | None:
         asked = self._wishes.next()
         if asked is not None:
             return self._ask(self._exchange.page_url(self._rest_url, asked), asked, now)
@@ -121,14 +102,14 @@ class Asking:
             return self._ask(self._history.url(candles), candles, now)
         return None
 
-    def _ask(self, url: str, asked: Wanted | HistoryWanted, now: Instant) -> Call:
+    def _ask(self, url: str, asked: Wanted | HistoryWanted, now: Instant) -> _PageCall:
         self._health.counters["calls"] += 1
         self._not_before = now.mono + int(1_000_000 / self._exchange.rest_per_s)
-        return Call(url, asked, now)
+        return _PageCall(url, headers_of(self._exchange), asked, now)
 
-    def _take(self, call: Call, now: Instant) -> Recovered | History | None:
+    def _take(self, call: _PageCall, now: Instant) -> Recovered | History | None:
         if not call.done.is_set():
-            if now.mono - call.began > STUCK_US:
+            if call.stuck(now):
                 self._call = None
                 self._failed("there was no answer", now)
             return None
@@ -181,14 +162,12 @@ class Asking:
 
     def _refused(self, asked: Wanted | HistoryWanted, answer: Answer, now: Instant) -> None:
         """Take an answer that is none: wait as long as it asks for, or as its status suggests."""
-        status, reason = answer.status, f"HTTP {answer.status}"
-        if status in FORBIDDEN:
-            reason = FORBIDDEN[status]
-            self._wait(reason, max(FORBIDDEN_S, answer.retry_after_s), now)
-        elif status in (418, 429):
-            self._wait(reason, answer.retry_after_s or LIMITED_S, now)
+        reason = FORBIDDEN.get(answer.status, f"HTTP {answer.status}")
+        least_s = wait_s(answer.status, answer.retry_after_s)
+        if least_s is not None:
+            self._wait(reason, least_s, now)
         else:
-            if 400 <= status < 500:
+            if 400 <= answer.status < 500:
                 self._drop(asked)  # it will not be a better question the next time
             self._failed(reason, now, answer.retry_after_s)
 

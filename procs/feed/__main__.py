@@ -1,7 +1,7 @@
 """Program ``feed-<exchange>``: ``python -m procs.feed binance``.
 
-Wires the exchange's socket, the journal and the bus together. An exchange that is not in FEEDS
-stays up as ``idle``, so that the set of programs does not depend on the settings.
+Wires the exchange, the journal and the bus together. An exchange that is not in FEEDS, or lacks a
+setting that it needs, stays up as ``idle``: the set of programs does not depend on the settings.
 """
 
 import argparse
@@ -14,17 +14,22 @@ from pathlib import Path
 import zmq
 
 from bus import actor, sockets, topics
-from bus.actor import Idle, Instant, Send
+from bus.actor import Idle, Instant, Send, instant
 from bus.errors import JournalDamaged, JournalFull
 from bus.journal import JournalWriter, path_of, set_aside
+from bus.log import Log
 from bus.process import Process, data_folder, run, run_folder
 from bus.settings import Settings
 from bus.wiring import BATCHES, OUT, RECOVERED, WANTED
 from market import decimals
 from procs.feed import exchanges
 from procs.feed.connection import Connection
+from procs.feed.exchanges import Exchange, Listed, Polled, Streamed
+from procs.feed.failover import Failover
 from procs.feed.feed import Feed
+from procs.feed.link import Link
 from procs.feed.listing import Listings
+from procs.feed.polling import Polling
 
 
 def main(process: Process, name: str) -> int:
@@ -38,11 +43,23 @@ def main(process: Process, name: str) -> int:
     if symbols is None:
         process.health.state = "idle: not in FEEDS"
         return actor.run(process, Idle(), {}, {"out": out})
-    exchange = exchanges.load(name)(symbols)
+    options = settings.options(name)
+    exchange = exchanges.make(name, symbols, options)
+    lacking = [one for one in exchanges.needs_of(exchange) if one not in options]
+    if lacking:
+        keys = ", ".join(settings.key_of(name, one) for one in lacking)
+        process.health.state = f"idle: {keys} is not set"
+        return actor.run(process, Idle(), {}, {"out": out})
     journal = open_journal(process, path_of(data_folder(settings, "journal"), name))
     if journal is None:
         process.health.state = "waiting: disk"
         return actor.run(process, UntilRoom(settings), {}, {"out": out})
+    primaries = {
+        symbol: settings.failover[name, symbol]
+        for symbol in symbols
+        if (name, symbol) in settings.standby
+    }
+    failover = Failover(primaries, instant().mono) if primaries else None
     feed = Feed(
         exchange,
         symbols,
@@ -53,28 +70,40 @@ def main(process: Process, name: str) -> int:
         keep_us=settings.journal_keep_s * 1_000_000,
         keep_bad_frames=partial(_write, data_folder(settings, "logs") / f"bad-frames-{name}.txt"),
         series=settings.series,
+        failover=failover,
+        speaking_for=lambda some: exchanges.make(name, some, options),
     )
-    rest_url = settings.address(name, "REST") or exchange.rest_url
-    feed.connection = Connection(
-        exchange,
-        settings.address(name, "WS") or exchange.websocket_url,
-        rest_url,
-        feed.on_frame,
-        process.log,
-    )
-    feed.listings = Listings(exchange, rest_url, symbols, process.log)
+    feed.connection = link_to(exchange, settings, feed, process.log)
+    if isinstance(exchange, Listed):
+        rest_url = settings.address(name, "REST") or exchange.rest_url
+        feed.listings = Listings(exchange, rest_url, symbols, process.log)
     inputs: dict[str, sockets.Socket | sockets.Subscriber] = {
         "stored": sockets.Subscriber(
             context, run_dir, ["persister"], [topics.stored(name), topics.ids(name)]
         ),
         "recovered": sockets.bind(context, RECOVERED, run_dir, process.program),
     }
+    if primaries:
+        watched = sorted({exchange for exchange, _ in primaries.values()})
+        inputs["primaries"] = sockets.Subscriber(
+            context, run_dir, [f"feed-{one}" for one in watched], [*map(topics.status, watched)]
+        )
     outputs = {
         "out": out,
         "persister": sockets.connect(context, BATCHES, run_dir, "persister"),
         "backfiller": sockets.connect(context, WANTED, run_dir, "backfiller"),
     }
     return actor.run(process, feed, inputs, outputs)
+
+
+def link_to(exchange: Exchange, settings: Settings, feed: Feed, log: Log) -> Link:
+    """Return the way to an exchange, at the addresses that are set, or else its own."""
+    rest_url = settings.address(exchange.name, "REST") or exchange.rest_url
+    if isinstance(exchange, Polled):
+        return Polling(exchange, rest_url, feed.on_frame, log)
+    assert isinstance(exchange, Streamed)
+    websocket_url = settings.address(exchange.name, "WS") or exchange.websocket_url
+    return Connection(exchange, websocket_url, rest_url, feed.on_frame, log)
 
 
 class UntilRoom(Idle):

@@ -6,48 +6,24 @@ it, and the one who waits looks at ``done``.
 """
 
 import http.client
-import socket
-import ssl
 import threading
 import time
-import urllib.error
-import urllib.request
-from email.utils import parsedate_to_datetime
 
 import websocket
 
 from bus.errors import BadFrame
-from procs.feed.exchanges import Exchange
+from procs.feed.exchanges import Clocked, Streamed, headers_of
+from procs.feed.refusal import FORBIDDEN, FORBIDDEN_S, retry_after_s, sentence
+from procs.feed.rest import USER_AGENT, get
 
 CONNECT_TIMEOUT_S = 10.0
-CLOCK_TIMEOUT_S = 5.0
-RETRY_AFTER_S_MAX = 259_200.0
-"""Three days: an exchange's longest ban, and the longest wait that is believed."""
-FORBIDDEN = {
-    403: "the exchange does not let us in (HTTP 403)",
-    451: "the exchange does not serve this place (HTTP 451)",
-}
-"""Refusals that say where we are, or who: that does not change soon."""
-FORBIDDEN_S = 600.0
-"""The wait after such a refusal."""
-USER_AGENT = "tickwire"
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """An exchange that sends us elsewhere, perhaps without TLS, has not answered."""
-
-    def redirect_request(self, *_: object) -> None:
-        """Follow none."""
-
-
-opener = urllib.request.build_opener(_NoRedirect)
-"""Asks by HTTP, and nobody else than who was meant."""
+CLOCK_BYTES_MAX = 65_536
 
 
 class Attempt:
     """One attempt to connect, in a thread of its own. ``done`` is set last."""
 
-    def __init__(self, exchange: Exchange, websocket_url: str, rest_url: str) -> None:
+    def __init__(self, exchange: Streamed, websocket_url: str, rest_url: str) -> None:
         self.socket: websocket.WebSocket | None = None
         self.clock_us: int | None = None
         self.clock_error: str | None = None
@@ -92,16 +68,20 @@ class Attempt:
 
     def _read_clock(self) -> None:
         """Ask for the exchange's time. Without an answer our own clock has to do."""
-        url = self._exchange.time_url(self._rest_url)
-        request = urllib.request.Request(url, headers={"User-Agent": USER_AGENT})  # noqa: S310
+        exchange = self._exchange
+        if not isinstance(exchange, Clocked):
+            return
         try:
-            with opener.open(request, timeout=CLOCK_TIMEOUT_S) as answer:
-                self.clock_us = self._exchange.parse_time(answer.read(65536))
+            url = exchange.time_url(self._rest_url)
+            answer = get(url, CLOCK_BYTES_MAX, headers_of(exchange))
+            if answer.status != 200:
+                raise BadFrame(f"HTTP {answer.status}")
+            self.clock_us = exchange.parse_time(answer.body)
         except (OSError, http.client.HTTPException, BadFrame, ValueError) as error:
             self.clock_error = sentence(error)
 
 
-def connect(exchange: Exchange, websocket_url: str) -> websocket.WebSocket:
+def connect(exchange: Streamed, websocket_url: str) -> websocket.WebSocket:
     """Return an open, subscribed, non-blocking socket.
 
     Raises:
@@ -126,38 +106,3 @@ def connect(exchange: Exchange, websocket_url: str) -> websocket.WebSocket:
         made.shutdown()
         raise
     return made
-
-
-def sentence(error: BaseException) -> str:
-    """Return what an error of the network means, for a person."""
-    if isinstance(error, urllib.error.URLError) and isinstance(error.reason, OSError):
-        error = error.reason
-    if isinstance(error, websocket.WebSocketBadStatusException):
-        return refusal(error.status_code)
-    if isinstance(error, websocket.WebSocketAddressException | socket.gaierror):
-        return "the name cannot be resolved; is there internet?"
-    if isinstance(error, ConnectionRefusedError):
-        return "the connection was refused"
-    if isinstance(error, TimeoutError | websocket.WebSocketTimeoutException):
-        return "there was no answer"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not to be trusted: {error.verify_message}"[:200]
-    return f"{type(error).__name__}: {error}"[:200]
-
-
-def refusal(status: int) -> str:
-    """Return what an HTTP status that is no success means, for a person."""
-    return FORBIDDEN.get(status, f"the exchange answered HTTP {status}")
-
-
-def retry_after_s(text: str, now_s: float) -> float:
-    """Return the seconds that a Retry-After header asks for: a number, or a date; 0 for neither."""
-    try:
-        asked = float(text) if text.isascii() and text.isdigit() else _until(text, now_s)
-    except (ValueError, OverflowError):
-        return 0.0
-    return min(max(asked, 0.0), RETRY_AFTER_S_MAX)
-
-
-def _until(text: str, now_s: float) -> float:
-    return parsedate_to_datetime(text).timestamp() - now_s

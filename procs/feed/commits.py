@@ -28,7 +28,9 @@ from bus.messages import (
 )
 from market.sequence import IdSet
 from procs.feed.cap import given_up, missing
+from procs.feed.exchanges import Ids
 from procs.feed.holes import JUMP_MAX, Frontier, Holes, Key
+from procs.feed.numbering import Numbering
 
 NOTE_STORED_EVERY_US = 10_000_000
 ANEW_US = 1_000_000
@@ -48,7 +50,7 @@ class Commits:
         health: what the process says of itself.
         log: for what a person must know.
         keep_us: how long a stored record stays in the journal.
-        gapless: ids are consecutive, so that any missing one is a gap.
+        ids: what the exchange's ids are good for. Where there are none, the journal numbers them.
         series: of the symbols whose ids the exchange has begun anew.
     """
 
@@ -60,7 +62,7 @@ class Commits:
         log: Log,
         *,
         keep_us: int,
-        gapless: bool,
+        ids: Ids,
         series: Mapping[str, int] | None = None,
     ) -> None:
         self._exchange = exchange
@@ -68,13 +70,16 @@ class Commits:
         self._health = health
         self._log = log
         self._keep_us = keep_us
-        self.gapless = gapless
+        self.gapless = ids == "consecutive"
+        """Any id that is missing is a gap."""
+        self._latest_only = ids == "latest"
         self.series = dict(series or {})
         """Of the symbols whose ids the exchange has begun anew; 0 of all others."""
         self.newest_at: dict[Key, int] = {}
         """``ts_event`` of the newest trade of each (symbol, series), as far as it is known."""
         stored = {key: IdSet(found) for key, found in journal.seen().items()}
         self.ids = {key: ids for key, ids in stored.items() if key[1] >= 0}
+        self._numbering = Numbering(journal.born_s, self.ids) if ids == "none" else None
         self.frontiers = {key: Frontier(ids) for key, ids in self.ids.items()}
         gone = {(symbol, ~series): ids for (symbol, series), ids in stored.items() if series < 0}
         self.holes = Holes(gone)
@@ -123,6 +128,10 @@ class Commits:
         else:
             self.holes.late(key, trade_id, ids, now.mono)
         return True
+
+    def advance(self, trade: Trade) -> bool:
+        """Count the time of an update as seen, and all before it; False if one that late was."""
+        return self.ids.setdefault((trade.symbol, trade.series), IdSet()).advance(trade.trade_id)
 
     def _begin_series(self, key: Key, trade_id: int, now: Instant) -> None:
         """Note as missing what was quarantined until the series was raised, as far as it can be.
@@ -201,20 +210,23 @@ class Commits:
     ) -> Sequence[Send]:
         """Journal what came in one wake, as one commit, and return what publishes it.
 
-        ``counts`` says how many of the trades each symbol has.
+        ``counts`` says how many of the trades each symbol has. Trades without ids get theirs here.
         """
         records: list[JournalRecord] = []
         first = seq = self._journal.last_seq + 1
         epoch = self._journal.epoch
         if trades:
             previous = {symbol: self._symbol_seqs.get(symbol) for symbol in counts}
-            records.append(TradeBatch(self._exchange, epoch, seq, trades, previous))
+            numbered = self._numbering.number(trades, counts) if self._numbering else trades
+            records.append(
+                TradeBatch(self._exchange, epoch, seq, numbered, previous, self._latest_only)
+            )
             seq += 1
         if items:
             records.append(QuarantineBatch(self._exchange, epoch, seq, items))
         bodies = [encode(record) for record in records]
         if not self._append(bodies, dict.fromkeys(counts, first), now):
-            return self._not_stored(records, now)
+            return self._not_stored(trades, items, counts, now)
         self._health.counters["trades"] += len(trades)
         self._health.counters["batches"] += len(records)
         return self._both(bodies)
@@ -269,20 +281,31 @@ class Commits:
         except JournalFull:
             return False
 
-    def _not_stored(self, records: Sequence[JournalRecord], now: Instant) -> list[Send]:
-        """Publish the trades without a position, and forget their ids: they can come again."""
+    def _not_stored(
+        self,
+        trades: list[Trade],
+        items: list[Quarantined],
+        counts: Mapping[str, int],
+        now: Instant,
+    ) -> list[Send]:
+        """Publish the trades without a position, and forget their ids: they can come again.
+
+        Those that were to be numbered go out without a number, as they came. They are lost.
+        """
         sends = []
-        for record in records:
-            if isinstance(record, TradeBatch):
-                for trade in record.trades:
-                    self._forget((trade.symbol, trade.series), trade.trade_id, now)
-                loose = TradeBatch(record.exchange, record.epoch, None, record.trades, {})
-                sends.append(Send("out", topics.batch(self._exchange), encode(loose)))
-                self._health.counters["not_stored"] += len(record.trades)
-            elif isinstance(record, QuarantineBatch):
-                for item in record.items:
-                    if item.symbol is not None and item.trade_id is not None:
-                        self._forget((item.symbol, item.series), item.trade_id, now)
+        if self._numbering is not None:
+            self._numbering.take_back(counts)
+        else:
+            for trade in trades:
+                self._forget((trade.symbol, trade.series), trade.trade_id, now)
+        for item in items:
+            if item.symbol is not None and item.trade_id is not None:
+                self._forget((item.symbol, item.series), item.trade_id, now)
+        if trades:
+            epoch, latest_only = self._journal.epoch, self._latest_only
+            loose = TradeBatch(self._exchange, epoch, None, trades, {}, latest_only)
+            sends.append(Send("out", topics.batch(self._exchange), encode(loose)))
+            self._health.counters["not_stored"] += len(trades)
         return sends
 
     def _forget(self, key: Key, trade_id: int, now: Instant) -> None:
@@ -331,6 +354,9 @@ class Commits:
         """At the cap: give up the oldest records, after journalling what is lost with them."""
         oldest = self._journal.oldest()
         trades, gaps = given_up(oldest, self._stored_seq)
+        if not self.gapless:  # nobody has them any more: no gap of them could ever be filled
+            self._dropped(trades)
+            trades, gaps = {}, {}
         for key, ids in trades.items():
             for low, high in ids.intervals():
                 self.ids[key].remove_range(low, high)
@@ -353,14 +379,18 @@ class Commits:
             # To fetch them while Postgres is away would only push out others.
             for gap in lost:
                 self.holes.open(gap, None, now.mono, hold_until=self._journal.last_seq)
-            dropped = sum(len(ids) for ids in trades.values())
-            self._health.counters["dropped_at_cap"] += dropped
             self._health.counters["gaps_opened"] += len(lost)
-            self._log.error("journal.cap", dropped=dropped)
+            self._dropped(trades)
             sends = told
         if oldest:
             self._journal.drop(oldest[-1].seq)
         return sends
+
+    def _dropped(self, trades: Mapping[Key, IdSet]) -> None:
+        dropped = sum(len(ids) for ids in trades.values())
+        self._health.counters["dropped_at_cap"] += dropped
+        if dropped:
+            self._log.error("journal.cap", dropped=dropped)
 
     def close(self) -> None:
         """Close the journal."""

@@ -17,6 +17,7 @@ from bus.heartbeat import Health
 from bus.journal import JournalWriter
 from bus.log import Log
 from bus.messages import (
+    Day,
     FeedStatus,
     Quarantined,
     Recovered,
@@ -27,9 +28,19 @@ from bus.messages import (
     encode,
 )
 from procs.feed.commits import Commits
-from procs.feed.connection import Connection
-from procs.feed.exchanges import ID_MAX, Beat, Closing, Event, Exchange, Refused, quarantined
+from procs.feed.exchanges import (
+    ID_MAX,
+    Beat,
+    Closing,
+    DayFigures,
+    Event,
+    Exchange,
+    Refused,
+    quarantined,
+)
+from procs.feed.failover import Failover
 from procs.feed.gaps import Gaps
+from procs.feed.link import Link
 from procs.feed.listing import Listings
 from procs.feed.watch import SymbolWatch
 
@@ -55,6 +66,8 @@ class Feed(Idle):
         keep_us: how long a stored record stays in the journal.
         keep_bad_frames: takes the last bad frames, once a second, when there are new ones.
         series: the setting ``SERIES``, of all exchanges.
+        failover: which of the symbols only stand in for others.
+        speaking_for: makes the exchange for some of the symbols; by default as it is.
     """
 
     def __init__(
@@ -69,6 +82,8 @@ class Feed(Idle):
         keep_us: int,
         keep_bad_frames: Callable[[Iterable[str]], None],
         series: Mapping[tuple[str, str], int] | None = None,
+        failover: Failover | None = None,
+        speaking_for: Callable[[tuple[str, ...]], Exchange] | None = None,
     ) -> None:
         self._exchange = exchange
         self._gapless = exchange.ids == "consecutive"
@@ -83,17 +98,23 @@ class Feed(Idle):
             health,
             log,
             keep_us=keep_us,
-            gapless=self._gapless,
+            ids=exchange.ids,
             series=self._series,
         )
+        takes = {"consecutive": self._trade, "latest": self._update, "none": self._unnumbered}
+        self._take = takes[exchange.ids]
         self._gaps = Gaps(exchange.name, self._commits, health, log, series)
         self._health = health
         self._log = log
+        self._failover = failover
+        self._speaking_for = speaking_for or type(exchange)
+        self._stands_by = False
         self._stale_after_us = stale_after_us
         self._keep_bad_frames = keep_bad_frames
-        self.connection: Connection | None = None
+        self.connection: Link | None = None
         self.listings: Listings | None = None
         self._watches = {symbol: SymbolWatch(symbol) for symbol in symbols}
+        self._days: dict[str, Day] = {}
         self._trades: list[Trade] = []
         self._quarantined: list[Quarantined] = []
         self._bad_frames: deque[str] = deque(maxlen=BAD_FRAMES_KEPT)
@@ -117,12 +138,14 @@ class Feed(Idle):
         for event in map(self._in_series, events) if self._series else events:
             if isinstance(event, Trade):
                 data = True
-                self._trade(event, frame, now)
+                self._take(event, frame, now)
             elif isinstance(event, Beat):
                 data = True
                 self._beat(event, now)
             elif isinstance(event, Quarantined):
                 self._quarantine(event, now)
+            elif isinstance(event, DayFigures):
+                self._days[event.symbol] = event.day
             elif isinstance(event, Closing) and self.connection is not None:
                 self.connection.replace(event.reason)
             elif isinstance(event, Refused):
@@ -142,11 +165,7 @@ class Feed(Idle):
             self._bad("a trade id out of range", frame, now)
             return
         if not self._plausible(trade.ts_event, now):
-            # A number of thousands of digits is not written out: Python refuses to.
-            shown = f"{trade.ts_event} µs" if abs(trade.ts_event) < 1 << 63 else "beyond 64 bits"
-            reason = f"an implausible time: {shown}"
-            item = quarantined(trade.symbol, trade.trade_id, now.wall, reason, frame)
-            self._quarantine(replace(item, series=trade.series), now)
+            self._implausible(trade, trade.trade_id, frame, now)
             return
         if self._commits.began_anew(trade):
             # Its id stays free: it may be that of another trade, which is still to come.
@@ -159,6 +178,29 @@ class Feed(Idle):
             self._trades.append(trade)
         else:
             self._duplicate(trade.symbol, trade.trade_id)
+
+    def _update(self, trade: Trade, frame: bytes, now: Instant) -> None:
+        """Take a trade whose id is its time of update: only one later than all before is news."""
+        if not self._plausible(trade.ts_event, now):
+            self._implausible(trade, None, frame, now)  # with its id no real one would be news
+        elif not 0 <= trade.trade_id <= ID_MAX:
+            self._bad("a time of update out of range", frame, now)
+        elif self._commits.advance(trade):
+            self._trades.append(trade)
+
+    def _unnumbered(self, trade: Trade, frame: bytes, now: Instant) -> None:
+        """Take a trade that has no id; it gets a number when it is committed."""
+        if self._plausible(trade.ts_event, now):
+            self._trades.append(trade)
+        else:
+            self._implausible(trade, None, frame, now)
+
+    def _implausible(self, trade: Trade, trade_id: int | None, frame: bytes, now: Instant) -> None:
+        # A number of thousands of digits is not written out: Python refuses to.
+        shown = f"{trade.ts_event} µs" if abs(trade.ts_event) < 1 << 63 else "beyond 64 bits"
+        reason = f"an implausible time: {shown}"
+        item = quarantined(trade.symbol, trade_id, now.wall, reason, frame)
+        self._quarantine(replace(item, series=trade.series), now)
 
     def _plausible(self, ts_event: int, now: Instant, past_us: int = DAY_US) -> bool:
         """Return whether a time is about the exchange's own, as it last told us."""
@@ -205,6 +247,8 @@ class Feed(Idle):
         message = decode(frames[-1])
         if isinstance(message, Stored):
             self._commits.stored(message)
+        elif isinstance(message, FeedStatus) and self._failover is not None:
+            self._failover.told(message, now.mono)
         elif isinstance(message, Seen) and message.exchange == self._exchange.name:
             return self._gaps.seen(message, now)
         elif isinstance(message, Recovered) and message.exchange == self._exchange.name:
@@ -268,6 +312,8 @@ class Feed(Idle):
     def on_tick(self, now: Instant) -> Sequence[Send]:
         """Move the connection, trim the journal, publish the status."""
         sends: list[Send] = []
+        if self._failover is not None:
+            self._stand_in(self._failover, now)
         if self.connection is not None:
             self.connection.on_tick(now)
             # What an ending connection still brought is committed with its own ids, before any
@@ -291,6 +337,25 @@ class Feed(Idle):
             self._log.info("feed.counts", **self._health.counters)
         return sends
 
+    @property
+    def subscribed(self) -> tuple[str, ...]:
+        """The symbols that are asked for now."""
+        resting = self._failover.resting if self._failover else frozenset()
+        return tuple(symbol for symbol in self._watches if symbol not in resting)
+
+    def _stand_in(self, failover: Failover, now: Instant) -> None:
+        """Take up what its primary fails, give up what it does not need any more."""
+        switches = failover.on_tick(now.mono)
+        for switch in switches:
+            self._log.warning("feed.failover", **switch._asdict())
+            if switch.active:
+                self._watches[switch.symbol].resumed()
+                self._commits.resumed.add(self._commits.key_of(switch.symbol))
+        if self.connection is not None and (switches or not self._stands_by):
+            self._stands_by = True
+            symbols = self.subscribed
+            self.connection.speak_for(self._speaking_for(symbols) if symbols else None, now)
+
     def _each_second(self, now: Instant) -> None:
         self._commits.refill_reserve()
         if self._bad_frames_kept != self._health.counters["bad_frames"]:
@@ -300,6 +365,8 @@ class Feed(Idle):
         if line is not None and listings is not None:
             listings.on_second(now, line.since if line.state == "connected" else None)
             self._complain(listings.complaint)
+        if self._failover is not None:
+            self._health.state = "ready" if self.subscribed else "standby"
         for watch in self._watches.values():
             watch.second()
             if self.connection is None or self.connection.state != "connected":
@@ -307,7 +374,7 @@ class Feed(Idle):
             if watch.should_resubscribe(now.mono, self._stale_after_us):
                 self._log.warning("feed.resubscribe", symbol=watch.symbol)
                 self._health.counters["resubscribes"] += 1
-                self.connection.send(self._exchange.resubscribe(watch.symbol))
+                self.connection.resubscribe(watch.symbol)
 
     def _complain(self, complaint: str | None) -> None:
         """Say what is not listed when that changes; a full disk is the greater trouble."""
@@ -328,6 +395,10 @@ class Feed(Idle):
             )
             for watch in self._watches.values()
         ]
+        if self._failover is not None:
+            symbols = [self._failover.of(one) for one in symbols]
+        if self._days:
+            symbols = [replace(one, day=self._days.get(one.symbol)) for one in symbols]
         return FeedStatus(
             exchange=self._exchange.name,
             state=line.state if line else "idle",

@@ -21,17 +21,15 @@ from bus.log import Log
 from bus.messages import SymbolStatus
 from market.backoff import Backoff
 from market.symbols import nearest
-from procs.feed.attempt import FORBIDDEN, FORBIDDEN_S, refusal, sentence
-from procs.feed.exchanges import Catalogued, Exchange, Listing
-from procs.feed.rest import get
+from procs.feed.exchanges import Catalogued, Listed, Listing, headers_of
+from procs.feed.refusal import FORBIDDEN, FORBIDDEN_S, refusal, sentence
+from procs.feed.rest import STUCK_US, get
 
 PAUSE_S = 0.2
 ANSWER_BYTES_MAX = 1 << 20
 """An answer that is larger has failed."""
 CATALOGUE_BYTES_MAX = 32 << 20
 """The same of the list of all that is traded."""
-STUCK_US = 60_000_000
-"""A round without an answer for so long (name servers have no time-out) is abandoned."""
 RENEW_US = 86_400_000_000
 RETRY_US_MIN = 60_000_000
 RETRY_BASE_S = 120.0
@@ -63,7 +61,7 @@ class Round:
     Where one is not listed, all that is listed is asked for in the end.
     """
 
-    def __init__(self, exchange: Exchange, rest_url: str, symbols: Sequence[str]) -> None:
+    def __init__(self, exchange: Listed, rest_url: str, symbols: Sequence[str]) -> None:
         self.answers: deque[Answer | Nearest] = deque()
         self.done = threading.Event()
         self._exchange = exchange
@@ -121,7 +119,7 @@ class Round:
         """Put one question and have its answer read."""
         status, asked_off_s = 200, 0.0
         try:
-            status, body, asked_off_s = get(url, bytes_max)
+            status, body, asked_off_s = get(url, bytes_max, headers_of(self._exchange))
             return read(status, body)
         except BadFrame as bad:
             if status in FORBIDDEN:
@@ -142,7 +140,7 @@ class Listings:
         log: one WARNING for each symbol that is not listed, and for each new kind of failure.
     """
 
-    def __init__(self, exchange: Exchange, rest_url: str, symbols: Sequence[str], log: Log) -> None:
+    def __init__(self, exchange: Listed, rest_url: str, symbols: Sequence[str], log: Log) -> None:
         self._exchange = exchange
         self._rest_url = rest_url
         self._symbols = tuple(symbols)

@@ -1,9 +1,10 @@
 """Records an exchange: ``python -m procs.feed.record binance --symbols BTC-USDT --out FILE``.
 
-Comes in: the messages of one connection, opened as the feed opens its own. Goes out: a file as
-docs/recordings.md describes, one line for each message, byte for byte, with the time at which it
-was read. It stands under its name only when it is whole. This program tells nobody on the bus of
-anything, touches no data of an installation, and never replaces a file.
+Comes in: the messages of one connection, opened as the feed opens its own, or the answers of an
+exchange that is polled. Goes out: a file as docs/recordings.md describes, one line for each of
+them, byte for byte, with the time at which it was read. It stands under its name only when it is
+whole. This program tells nobody on the bus of anything, touches no data of an installation, and
+never replaces a file.
 """
 
 import argparse
@@ -26,9 +27,12 @@ from bus.messages import Trade
 from bus.process import EXIT_MISCONFIGURED
 from bus.settings import Settings, load
 from procs.feed import exchanges
-from procs.feed.attempt import connect, sentence
-from procs.feed.exchanges import Exchange, Refused
+from procs.feed.attempt import connect
+from procs.feed.exchanges import Exchange, Polled, Refused, Streamed, headers_of, needs_of
 from procs.feed.line import Line
+from procs.feed.polling import ANSWER_BYTES_MAX
+from procs.feed.refusal import sentence
+from procs.feed.rest import get
 
 SUFFIX = ".txt.zst"
 LEVEL = 19
@@ -146,19 +150,42 @@ class Recorder:
             self.trades += isinstance(event, Trade)
         return bool(events)
 
-    def run(self, websocket_url: str, seconds: float) -> None:
+    def run(self, address: str, seconds: float) -> None:
         """Record until the time is over, or SIGINT or SIGTERM comes.
 
         Raises:
             NotRecorded: there is no connection, or there is none any more.
         """
+        with closing(StopSignal()) as stop:
+            until = time.monotonic() + seconds
+            if isinstance(self._exchange, Polled):
+                self._poll(self._exchange, address, until, stop)
+            else:
+                assert isinstance(self._exchange, Streamed)
+                self._listen(self._exchange, address, until, stop)
+
+    def _poll(self, exchange: Polled, rest_url: str, until: float, stop: StopSignal) -> None:
+        headers = headers_of(exchange)
+        while not stop.stopped and (left_s := until - time.monotonic()) > 0:
+            try:
+                answer = get(exchange.poll_url(rest_url), ANSWER_BYTES_MAX, headers)
+            except Exception as error:  # whatever a network can bring
+                raise NotRecorded(sentence(error)) from None
+            if answer.status != 200:
+                raise NotRecorded(f"the exchange answered HTTP {answer.status}")
+            self.take(answer.body, instant())
+            if not stop.stopped:
+                select.select([stop.fileno()], [], [], min(left_s, exchange.poll_every_s))
+
+    def _listen(
+        self, exchange: Streamed, websocket_url: str, until: float, stop: StopSignal
+    ) -> None:
         try:
-            made = connect(self._exchange, websocket_url)
+            made = connect(exchange, websocket_url)
         except Exception as error:  # whatever a network can bring
             raise NotRecorded(sentence(error)) from None
         line = Line(made, self.take, instant())
-        until = time.monotonic() + seconds
-        with closing(line), closing(StopSignal()) as stop:
+        with closing(line):
             while not stop.stopped and (left_s := until - time.monotonic()) > 0:
                 wait_s = 0.0 if line.pending() else min(left_s, LOOK_EVERY_S)
                 ready, _, _ = select.select([line.fileno(), stop.fileno()], [], [], wait_s)
@@ -191,7 +218,10 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--symbols", help="BASE-QUOTE,…; default those of FEEDS")
     parser.add_argument("--seconds", type=float, default=30.0, help="default 30; or until Ctrl-C")
     parser.add_argument("--out", type=Path, required=True, help=f"the file, <name>{SUFFIX}")
-    parser.add_argument("--url", help="WebSocket address; default <EXCHANGE>_WS_URL, or its own")
+    parser.add_argument(
+        "--url",
+        help="address; default <EXCHANGE>_WS_URL (_REST_URL where it is polled), or its own",
+    )
     found = parser.parse_args(arguments)
     if not 0 < found.seconds <= SECONDS_MAX:
         parser.error(f"--seconds {found.seconds:g} is not above 0 and up to {SECONDS_MAX:g}")
@@ -216,18 +246,34 @@ def symbols_of(name: str, asked: str | None, settings: Settings) -> tuple[str, .
     return symbols
 
 
-def address_of(name: str, asked: str | None, settings: Settings) -> str:
+def address_of(exchange: Exchange, asked: str | None, settings: Settings) -> str:
     """Return where to connect to: what was asked for, else the settings', else the exchange's own.
 
     Raises:
-        SettingError: it is no WebSocket address.
+        SettingError: it is no address for a WebSocket, or for one that is polled.
     """
+    kind = "WS" if isinstance(exchange, Streamed) else "REST"
     if asked is not None:
         try:
-            settings = load({f"{name.upper()}_WS_URL": asked})
+            settings = load({f"{exchange.name.upper()}_{kind}_URL": asked})
         except SettingError as wrong:
             raise SettingError("--url", wrong.found, wrong.advice) from None
-    return settings.address(name, "WS") or exchanges.load(name).websocket_url
+    own = exchange.websocket_url if isinstance(exchange, Streamed) else exchange.rest_url
+    return settings.address(exchange.name, kind) or own
+
+
+def exchange_of(name: str, symbols: tuple[str, ...], settings: Settings) -> Exchange:
+    """Return the exchange, configured.
+
+    Raises:
+        SettingError: it lacks something that it needs.
+    """
+    options = settings.options(name)
+    exchange = exchanges.make(name, symbols, options)
+    for one in needs_of(exchange):
+        if one not in options:
+            raise SettingError(settings.key_of(name, one), "nothing", "set it in .env")
+    return exchange
 
 
 def record(chosen: argparse.Namespace) -> str:
@@ -239,9 +285,10 @@ def record(chosen: argparse.Namespace) -> str:
     """
     settings = load()
     symbols = symbols_of(chosen.exchange, chosen.symbols, settings)
-    address = address_of(chosen.exchange, chosen.url, settings)
+    exchange = exchange_of(chosen.exchange, symbols, settings)
+    address = address_of(exchange, chosen.url, settings)
     tape = Tape(chosen.out)
-    recorder = Recorder(exchanges.load(chosen.exchange)(symbols), tape)
+    recorder = Recorder(exchange, tape)
     try:
         with tape:
             recorder.run(address, chosen.seconds)

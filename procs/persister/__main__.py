@@ -9,10 +9,12 @@ import zmq
 
 from bus import actor, sockets
 from bus.process import Process, data_folder, run, run_folder
+from bus.settings import Settings
 from bus.wiring import BATCHES, OUT, WANTED
 from market import decimals
 from procs.persister.persister import Persister
-from store import migrate, pool, quarantine
+from procs.persister.pruning import Limits, Pruning
+from store import migrate, pool
 
 
 def open_database(dsn: str, program: str, *, simulated: bool) -> pool.Connection:
@@ -32,10 +34,17 @@ def open_database(dsn: str, program: str, *, simulated: bool) -> pool.Connection
     return connection
 
 
+def limits(settings: Settings) -> Limits:
+    """Return what is kept: no trade less long than the journal keeps it."""
+    trades_s = max(settings.trade_retention_days * 86_400, settings.journal_keep_s)
+    return Limits(trades_s, settings.quarantine_rows, settings.quarantine_days)
+
+
 def main(process: Process) -> int:
     """Run the persister."""
     decimals.install()
     settings = process.settings
+    prune_on = partial(pool.connect, settings.dsn, program="pruning")
     context: zmq.Context[sockets.Socket] = zmq.Context()
     run_dir = run_folder(settings)
     persister = Persister(
@@ -43,7 +52,7 @@ def main(process: Process) -> int:
         partial(open_database, settings.dsn, process.program, simulated=settings.simulated),
         process.health,
         process.log,
-        partial(quarantine.prune, rows=settings.quarantine_rows, days=settings.quarantine_days),
+        partial(Pruning, prune_on, limits(settings)),
     )
     inputs: dict[str, sockets.Socket | sockets.Subscriber] = {
         "batches": sockets.bind(context, BATCHES, run_dir, process.program),

@@ -7,12 +7,15 @@ once that has passed. The newest come first, a page at a time; minutes before ho
 is read out of Postgres what was had, so that a restart asks for the rest alone.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bus.messages import History, HistoryWanted
+from msgspec.structs import replace
+
+from bus.messages import History, HistoryCandle, HistoryWanted
 from market.intervals import bucket
 from market.sequence import IdSet
+from procs.persister.sift import Refused, sift
 from store import history
 from store.history import Key
 from store.pool import Connection
@@ -143,8 +146,12 @@ class Histories:
         """True when there is something to write."""
         return bool(self._unwritten or self._came)
 
-    def write(self, connection: Connection) -> History | None:
-        """Write what is wanted, or one answer; return the answer, None where it was none.
+    def write(
+        self, connection: Connection
+    ) -> tuple[History | None, Sequence[Refused[HistoryCandle]]]:
+        """Write what is wanted, or one answer.
+
+        Returns the answer as it was stored, None where it was none, and what the database refuses.
 
         Raises:
             psycopg.Error: nothing was written; the same will be tried again.
@@ -153,9 +160,17 @@ class Histories:
         if self._unwritten:
             history.want(connection, self._unwritten)
             self._unwritten.clear()
-            return None
+            return None, ()
         key, found = next(iter(self._came.items()))
-        history.save(connection, found)
+        stored: list[HistoryCandle] = []
+
+        def save(part: Sequence[HistoryCandle]) -> None:
+            history.save(connection, replace(found, candles=list(part)))
+            stored.extend(part)
+
+        refused = sift(found.candles, save)
+        if not stored:  # what was had is noted all the same
+            history.save(connection, replace(found, candles=[]))
         del self._came[key]
         mine = self._symbols.get((found.exchange, found.symbol))
         if mine is not None:
@@ -163,4 +178,4 @@ class Histories:
             covered = mine.covered.setdefault(found.interval_s, IdSet())
             covered.add_range(found.start // step, found.end // step - 1)
             mine.ask_at, mine.wait_us = 0, ASK_AGAIN_US
-        return found
+        return replace(found, candles=stored), refused

@@ -5,7 +5,7 @@ what the bus brings (the journal has it all) and goes on where the cursor stands
 publishes its position, which lets the feed trim, and the closed candles that a late trade changed.
 What the feeds say of their symbols is written beside that, after the trades, and only when it has
 changed; so are the candles of the time before the trades, which the exchanges themselves publish
-and the backfiller is asked for.
+and the backfiller is asked for. What is too old is deleted beside that, by a thread.
 """
 
 from collections import Counter
@@ -20,11 +20,21 @@ from bus.errors import SchemaNewer, SettingError, WrongDatabaseKind
 from bus.follow import Follower, journals, tell
 from bus.heartbeat import Health
 from bus.log import Log
-from bus.messages import History, JournalRecord, Stored, TradeBatch, decode, encode
+from bus.messages import (
+    FeedStatus,
+    History,
+    JournalRecord,
+    Stored,
+    TradeBatch,
+    decode,
+    encode,
+)
 from procs.persister.history import Histories
 from procs.persister.ledger import Ledger
 from procs.persister.listings import Listings
-from store import quarantine
+from procs.persister.outage import Outage
+from procs.persister.pruning import Pruning
+from procs.persister.sift import Refused
 from store.pool import Connection, is_waitable
 
 GROUP_TRADES = 2_000
@@ -35,7 +45,9 @@ SEEN_EVERY_US = 10_000_000
 """So often are the feeds told what Postgres has: one whose journal was lost learns it here."""
 BESIDE_RETRY_US = 10_000_000
 HISTORY_EVERY_US = 1_000_000
-PRUNE_EVERY_US = 600_000_000
+LOOK_EVERY_US = 60_000_000
+"""So often is looked for missing trades that nothing explains: after two looks they are a gap."""
+PRUNE_EVERY_US = 60_000_000
 
 
 class Persister(Idle):
@@ -46,7 +58,7 @@ class Persister(Idle):
         open_database: connects and migrates; may raise what ``is_waitable`` knows.
         health: what the process says of itself.
         log: for life cycle and trouble.
-        prune: keeps the quarantine within its bounds.
+        prune: begins to delete what is too old.
     """
 
     def __init__(
@@ -55,18 +67,21 @@ class Persister(Idle):
         open_database: Callable[[], Connection],
         health: Health,
         log: Log,
-        prune: Callable[[Connection], int] = quarantine.prune,
+        prune: Callable[[], Pruning],
     ) -> None:
         self._journal_dir = journal_dir
         self._open_database = open_database
         self._health = health
         self._log = log
         self._prune = prune
+        self._pruning: Pruning | None = None
         self._connection: Connection | None = None
+        self._outage = Outage(log)
         self._ledgers: dict[str, Ledger] = {}
         self._followers: dict[str, Follower] = {}
         self._groups: dict[str, list[JournalRecord]] = {}
         self._sizes: Counter[str] = Counter()
+        self._gapless: set[str] = set()
         self._listings = Listings()
         self._listings_at = 0
         self._histories = Histories()
@@ -75,6 +90,7 @@ class Persister(Idle):
         self._retry_at = 0
         self._next_positions = 0
         self._next_seen = 0
+        self._next_look = 0
         self._next_prune = 0
         health.state = "waiting: database"
 
@@ -84,7 +100,11 @@ class Persister(Idle):
             tell(self._followers, frames[1])
             return ()
         if source == "status":
-            self._listings.take(frames[1])
+            status = decode(frames[1])
+            if isinstance(status, FeedStatus):
+                self._listings.take(status)
+                if status.gapless:
+                    self._gapless.add(status.exchange)
             return ()
         record = decode(frames[0])
         if isinstance(record, History):
@@ -114,19 +134,33 @@ class Persister(Idle):
 
     def on_tick(self, now: Instant) -> Sequence[Send]:
         """Store what has waited, come back to a database that was away, find new journals."""
-        if self._connection is None:
-            if now.mono < self._retry_at:
-                return ()
+        sends: list[Send] = []
+        self._next_prune = self._next_prune or now.mono + PRUNE_EVERY_US
+        if self._connection is None and now.mono >= self._retry_at:
             self._connect(now)
-            if self._connection is None:
-                return ()
-        sends = list(self._store_groups(now, at_least=0))
+        if self._connection is not None:
+            sends += self._store_groups(now, at_least=0)
+            sends += self._by_timer(now)
+            if self._connection is not None and not self._groups and not self.busy():
+                self._well(now)
+        self._outage.tick(now.mono)
+        self._prune_beside(now)
+        return sends
+
+    def _by_timer(self, now: Instant) -> list[Send]:
+        """Do what is done now and then, each thing only as long as the database is there."""
+        sends: list[Send] = []
         if now.mono >= self._next_positions and self._connection is not None:
             self._next_positions = now.mono + POSITIONS_EVERY_US
             self._find_journals(now)
             sends += [self._position(ledger) for ledger in self._ledgers.values()]
             for exchange, ledger in self._ledgers.items():
                 self._histories.stored(exchange, ledger.newest)
+        if now.mono >= self._next_look and self._connection is not None:
+            self._next_look = now.mono + LOOK_EVERY_US
+            for exchange in self._gapless & self._ledgers.keys():
+                if not self._followers[exchange].behind and exchange not in self._groups:
+                    self._guarded(now, lambda: self._look(exchange))  # noqa: B023
         if now.mono >= self._next_seen and self._connection is not None:
             self._next_seen = now.mono + SEEN_EVERY_US
             sends += [
@@ -136,13 +170,32 @@ class Persister(Idle):
         if now.mono >= self._listings_at and self._listings.changed():
             self._write_listings(now)
         sends += self._history(now)
-        if now.mono >= self._next_prune and self._connection is not None:
-            self._next_prune = now.mono + PRUNE_EVERY_US
-            self._guarded(now, lambda: self._prune(self._database()))
         return sends
 
+    def _look(self, exchange: str) -> None:
+        ledger = self._ledgers.get(exchange)  # none, once another one's look has lost the database
+        found = ledger.open_unexplained() if ledger is not None else ()
+        if found:
+            self._log.warning("gap.unexplained", exchange=exchange, gaps=len(found))
+            self._health.counters["gaps_reopened"] += len(found)
+
+    def _prune_beside(self, now: Instant) -> None:
+        """Take what a run has done; begin the next one when it is time."""
+        run = self._pruning
+        if run is not None and run.done.is_set():
+            self._pruning = None
+            self._health.counters["pruned"] += run.pruned
+            if run.error is not None:
+                self._log.warning("prune.failed", reason=run.error)
+        if now.mono >= self._next_prune and self._pruning is None and self._connection is not None:
+            self._next_prune = now.mono + PRUNE_EVERY_US
+            self._pruning = self._prune()
+
     def _write_listings(self, now: Instant) -> None:
-        done = self._beside(self._listings.write, "listings.not_written", now)
+        def write(connection: Connection) -> None:
+            self._refused(self._listings.write(connection), "listings")
+
+        done = self._beside(write, "listings.not_written", now)
         if not done and self._connection is not None:
             self._listings_at = now.mono + BESIDE_RETRY_US
 
@@ -153,7 +206,8 @@ class Persister(Idle):
         sends: list[Send] = []
 
         def write(connection: Connection) -> None:
-            found = self._histories.write(connection)
+            found, refused = self._histories.write(connection)
+            self._refused(refused, "history")
             if found is not None:
                 topic = topics.history(found.exchange, found.symbol)
                 sends.append(Send("out", topic, encode(found)))
@@ -207,6 +261,8 @@ class Persister(Idle):
         size = self._sizes.pop(exchange, 0)
         ledger = self._ledgers[exchange]
         outcome = ledger.store(records)
+        self._well(now)
+        self._refused(outcome.refused, exchange)
         counters = self._health.counters
         self._health.queue -= size
         counters["stored"] += outcome.stored
@@ -229,6 +285,15 @@ class Persister(Idle):
             sends.append(Send("out", topic, encode(update)))
         return sends
 
+    def _refused(self, refused: Sequence[Refused[object]], source: str) -> None:
+        """Say once of each transaction what it could not store."""
+        if refused:
+            self._health.counters["poisonous"] += len(refused)
+            what, reason = repr(refused[0].row)[:200], refused[0].reason
+            self._log.error(
+                "trade.poison", source=source, count=len(refused), what=what, reason=reason
+            )
+
     def _position(self, ledger: Ledger) -> Send:
         stored = Stored(ledger.exchange, ledger.epoch, ledger.seq)
         return Send("out", topics.stored(ledger.exchange), encode(stored))
@@ -247,11 +312,15 @@ class Persister(Idle):
         except psycopg.Error as error:  # whatever it is, an operator can mend it there
             self._lost(error, now)
             return
-        self._log.info("database.ready")
-        self._health.state = "ready"
-        self._health.last_error = None
         self._guarded(now, lambda: self._histories.read(self._database()))
         self._find_journals(now)
+
+    def _well(self, now: Instant) -> None:
+        """Believe that the database is there: something was stored, or nothing waits to be."""
+        if self._health.state != "ready":
+            self._outage.over(now.mono)
+            self._health.state = "ready"
+            self._health.last_error = None
 
     def _find_journals(self, now: Instant) -> None:
         for exchange in journals(self._journal_dir):
@@ -282,8 +351,7 @@ class Persister(Idle):
 
     def _lost(self, error: psycopg.Error, now: Instant) -> None:
         reason = " ".join(str(error).split())[:200]
-        if self._health.state == "ready" or self._health.last_error != reason:
-            self._log.warning("database.away", reason=reason)
+        self._outage.failed(reason, now.mono)
         self._health.state = "waiting: database"
         self._health.last_error = reason
         self._health.counters["database_lost"] += 1
@@ -303,6 +371,8 @@ class Persister(Idle):
     def on_drain(self, now: Instant) -> Sequence[Send]:
         """Store what is at hand, then close."""
         sends = self._store_groups(now, at_least=0)
+        if self._pruning is not None:
+            self._pruning.stop()
         if self._connection is not None:
             self._connection.close()
         return sends

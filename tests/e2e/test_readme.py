@@ -240,17 +240,21 @@ def test_the_example_reads_the_frame_that_it_shows(acme: Kind) -> None:
         "BTC-USD", b"[" + " ".join(shown[0].split()).encode() + b"]", 7
     )
     assert past == trade
-    listed = acme(("BTC-USD",)).parse_listing(200, LISTING)
-    assert listed == exchanges.Listing("0.01", "1")
-    assert acme(("BTC-USD",)).parse_listing(404, b'{"error":"no such market"}') is None
-    assert acme(("BTC-USD",)).parse_time(b'{"now":1723161255342}') == 1_723_161_255_342_000
+    other = acme(("BTC-USD",))
+    assert isinstance(other, exchanges.Listed)
+    assert other.parse_listing(200, LISTING) == exchanges.Listing("0.01", "1")
+    assert other.parse_listing(404, b'{"error":"no such market"}') is None
+    assert isinstance(other, exchanges.Clocked)
+    assert other.parse_time(b'{"now":1723161255342}') == 1_723_161_255_342_000
 
 
 def test_the_example_is_typed_and_linted_as_its_neighbours_are(acme: Kind, tmp_path: Path) -> None:
     proof = tmp_path / "proof.py"
     proof.write_text(
         "from acme import Exchange\n\nfrom procs.feed import exchanges\n\n"
-        "kind: type[exchanges.Exchange] = Exchange\n"
+        "streamed: type[exchanges.Streamed] = Exchange\n"
+        "clocked: type[exchanges.Clocked] = Exchange\n"
+        "listed: type[exchanges.Listed] = Exchange\n"
         "paged: type[exchanges.Paged] = Exchange\n"
     )
     programs = Path(sys.executable).parent

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from market.symbols import ASSETS, DOLLARS, coin_id, quote
-from procs.feed.exchanges import load
+from procs.feed.exchanges import Listed, load
 from tests.e2e.fix_stack import Stacks
 from tests.e2e.stack import Stack
 from tests.eventually import eventually
@@ -26,7 +26,9 @@ def configured(stack: Stack) -> list[tuple[str, str]]:
 
 def simulated(stack: Stack, exchange: str, symbol: str) -> dict[str, Any]:
     """Return the simulated exchange's own words on a symbol."""
-    path = load(exchange)((symbol,)).listing_url(f"/{exchange}/rest", symbol)
+    asked = load(exchange)((symbol,))
+    assert isinstance(asked, Listed)
+    path = asked.listing_url(f"/{exchange}/rest", symbol)
     status, body = ask(stack.settings.simulator_port, "GET", path)
     assert status == 200
     found: dict[str, Any] = body

@@ -24,7 +24,21 @@ from bus.messages import (
     encode,
 )
 from market.decimals import check
-from procs.feed.exchanges import ID_MAX, Beat, Closing, Event, Exchange, Ids, Paged, Refused
+from procs.feed.exchanges import (
+    ID_MAX,
+    Beat,
+    Clocked,
+    Closing,
+    DayFigures,
+    Event,
+    Exchange,
+    Ids,
+    Listed,
+    Paged,
+    Polled,
+    Refused,
+    Streamed,
+)
 from procs.simulator.exchanges import exchanges as simulated
 from tests.exchanges import garbage, paging, samples
 from tests.fix_recordings import Recording, frames
@@ -92,10 +106,15 @@ def it_says_who_it_is(kind: Kind, recorded: Recorded) -> None:
     """Name and addresses are there, and the name is the file's."""
     exchange = kind(recorded.symbols)
     assert exchange.name == kind.__module__.rpartition(".")[2]
-    assert exchange.websocket_url.startswith("wss://")
     assert exchange.rest_url.startswith("https://")
-    assert exchange.lifetime_s is None or exchange.lifetime_s > 0
     assert exchange.ids in get_args(Ids)
+    assert isinstance(exchange, Streamed) is not isinstance(exchange, Polled), "one way, not two"
+    if isinstance(exchange, Streamed):
+        assert exchange.websocket_url.startswith("wss://")
+        assert exchange.lifetime_s is None or exchange.lifetime_s > 0
+    if isinstance(exchange, Polled):
+        assert exchange.ids == "latest", "what is asked again and again tells the same again"
+        assert exchange.poll_every_s >= 1
     if isinstance(exchange, Paged):
         assert exchange.ids == "consecutive", "what cannot be missing needs no pages"
         assert 0 < exchange.rest_per_s <= REST_PER_S_MAX
@@ -104,15 +123,23 @@ def it_says_who_it_is(kind: Kind, recorded: Recorded) -> None:
 def it_stays_with_the_host_that_was_configured(kind: Kind, recorded: Recorded) -> None:
     """A test or a demo must never reach the real exchange."""
     exchange = kind(recorded.symbols)
-    for base in (*BASES, exchange.websocket_url):
-        assert urlsplit(exchange.connect_url(base))[:2] == urlsplit(base)[:2]
-    asked = [exchange.listing_url(REST_BASE, symbol) for symbol in recorded.symbols]
-    assert len(set(asked)) == len(recorded.symbols)
+    asked: list[str] = []
+    if isinstance(exchange, Streamed):
+        for base in (*BASES, exchange.websocket_url):
+            assert urlsplit(exchange.connect_url(base))[:2] == urlsplit(base)[:2]
+    if isinstance(exchange, Polled):
+        asked.append(exchange.poll_url(REST_BASE))
+    if isinstance(exchange, Listed):
+        listings = [exchange.listing_url(REST_BASE, symbol) for symbol in recorded.symbols]
+        assert len(set(listings)) == len(recorded.symbols)
+        asked += listings
+    if isinstance(exchange, Clocked):
+        asked.append(exchange.time_url(REST_BASE))
     if isinstance(exchange, Paged):
         pages = [exchange.page_url(REST_BASE, Wanted(one, 5, 9)) for one in recorded.symbols]
         assert len(set(pages)) == len(recorded.symbols)
         asked += pages
-    for url in (*asked, exchange.time_url(REST_BASE)):
+    for url in asked:
         assert url.startswith(REST_BASE + "/")
 
 
@@ -121,16 +148,26 @@ def it_asks_for_each_symbol(kind: Kind, recorded: Recorded) -> None:
 
     def asked(symbols: tuple[str, ...]) -> tuple[str, ...]:
         exchange = kind(symbols)
-        return (exchange.connect_url(BASES[0]), *exchange.subscribe())
+        if isinstance(exchange, Streamed):
+            return (exchange.connect_url(BASES[0]), *exchange.subscribe())
+        assert isinstance(exchange, Polled)
+        return (exchange.poll_url(REST_BASE),)
 
     symbols = recorded.symbols
     assert len(symbols) > 1
     whole = asked(symbols)
     without = [asked(tuple(one for one in symbols if one != left)) for left in symbols]
     assert len({whole, *without}) == len(symbols) + 1
-    anew = [tuple(kind(symbols).resubscribe(symbol)) for symbol in symbols]
-    assert len(set(anew)) == len(symbols)
-    assert all(anew)
+    if isinstance(kind(symbols), Streamed):
+        anew = [resubscribed(kind(symbols), symbol) for symbol in symbols]
+        assert len(set(anew)) == len(symbols)
+        assert all(anew)
+
+
+def resubscribed(exchange: Exchange, symbol: str) -> tuple[str, ...]:
+    """Return what an exchange that has been asked for nothing yet wants to be sent."""
+    assert isinstance(exchange, Streamed)
+    return tuple(exchange.resubscribe(symbol))
 
 
 def it_understands_every_recorded_frame(kind: Kind, recorded: Recorded) -> None:
@@ -138,7 +175,7 @@ def it_understands_every_recorded_frame(kind: Kind, recorded: Recorded) -> None:
     exchange = kind(recorded.symbols)
     for ts, frame in recorded.frames:
         for event in exchange.parse(frame, ts):
-            assert isinstance(event, Trade | Beat | Closing), event
+            assert isinstance(event, Trade | Beat | Closing | DayFigures), event
     assert {trade.symbol for trade in trades_of(kind, recorded)} == set(recorded.symbols)
 
 
@@ -150,6 +187,8 @@ def its_trades_can_be_believed(kind: Kind, recorded: Recorded) -> None:
             if isinstance(event, Trade):
                 assert believable(event, recorded.symbols), event
                 assert 0 <= event.trade_id <= ID_MAX
+                assert exchange.ids != "none" or (event.trade_id, event.series) == (0, 0)
+                assert exchange.ids != "latest" or event.trade_id == event.ts_event
                 assert event.ts_recv == ts
                 assert abs(event.ts_event - ts) < DAY_US
                 batch = TradeBatch(exchange.name, 1, 1, [event], {event.symbol: None})
@@ -195,7 +234,8 @@ def its_trades_are_those_that_another_reader_finds(kind: Kind, recorded: Recorde
         for ts, frame in recorded.frames:
             for event in exchange.parse(frame, ts):
                 if isinstance(event, Trade):
-                    for text in (str(event.trade_id), event.price, event.size or ""):
+                    shown = str(event.trade_id) if exchange.ids == "consecutive" else ""
+                    for text in (shown, event.price, event.size or ""):
                         assert text.encode() in frame, f"{text} is not in {frame!r}"
         return
     read_there = [
@@ -215,8 +255,10 @@ def garbage_is_bad_or_counted(kind: Kind, recorded: Recorded) -> None:
             assert events, f"silently taken: {frame[:80]!r}"
             assert all(isinstance(event, Quarantined | Refused) for event in events)
     for body in garbage.BYTES:
-        assert bad(partial(exchange.parse_time, body)), f"taken for a time: {body[:80]!r}"
-        assert bad(partial(exchange.parse_listing, 200, body))
+        if isinstance(exchange, Clocked):
+            assert bad(partial(exchange.parse_time, body)), f"taken for a time: {body[:80]!r}"
+        if isinstance(exchange, Listed):
+            assert bad(partial(exchange.parse_listing, 200, body))
         if isinstance(exchange, Paged) and body not in EMPTY:
             page = partial(exchange.parse_page, recorded.symbols[0], body, 7)
             assert bad(page), f"taken for a page: {body[:80]!r}"
@@ -225,6 +267,8 @@ def garbage_is_bad_or_counted(kind: Kind, recorded: Recorded) -> None:
 def a_listing_is_believed_with_http_200_alone(kind: Kind, recorded: Recorded) -> None:
     """A failing server's answer is no listing, nor does a strange one say that there is none."""
     exchange = kind(recorded.symbols)
+    if not isinstance(exchange, Listed):
+        return
     if recorded.listing:
         assert exchange.parse_listing(200, recorded.listing) is not None
     for status in FAILURES:
@@ -261,6 +305,7 @@ def a_damaged_frame_is_bad_counted_or_believable(kind: Kind, recorded: Recorded)
                     assert believable(event, recorded.symbols), damaged
                 elif isinstance(event, Quarantined):
                     assert event.trade_id is None or 0 <= event.trade_id <= ID_MAX
+                    assert event.trade_id is None or exchange.ids == "consecutive"
                     batch = QuarantineBatch(exchange.name, 1, 1, [event])
                     assert decode(encode(batch)) == batch
 

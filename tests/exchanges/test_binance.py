@@ -5,11 +5,11 @@ import json
 import pytest
 
 from bus.messages import Quarantined, Trade, Wanted
-from procs.feed.exchanges import Closing, Paged
+from procs.feed.exchanges import Closing
 from procs.feed.exchanges.binance import Exchange
 from tests.exchanges.samples import binance
 
-EXCHANGE: Paged = Exchange(("BTC-USDT", "ETH-USDT"))
+EXCHANGE = Exchange(("BTC-USDT", "ETH-USDT"))
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,12 @@ import json
 import pytest
 
 from bus.messages import Quarantined, Trade, Wanted
-from procs.feed.exchanges import Beat, Paged
+from procs.feed.exchanges import Beat
 from procs.feed.exchanges.coinbase import Exchange
 from tests.exchanges.samples import coinbase
 from tests.fix_recordings import frames, recorded
 
-EXCHANGE: Paged = Exchange(("BTC-USD", "ETH-USD"))
+EXCHANGE = Exchange(("BTC-USD", "ETH-USD"))
 
 
 def test_a_heartbeat_says_which_trade_is_the_newest() -> None:

@@ -57,6 +57,26 @@ def test_it_is_a_set_and_its_touched_rows_keep_a_stored_copy_equal(
         assert ids.missing(low, high) == intervals_of(set(range(low, high + 1)) - inside)
 
 
+@given(st.lists(IDS))
+def test_of_times_of_update_only_a_later_one_is_news_and_they_stay_one_interval(
+    numbers: list[int],
+) -> None:
+    ids, stored = IdSet(), dict[int, int]()
+    for at, number in enumerate(numbers):
+        assert ids.advance(number) is (number > max(numbers[:at], default=-1))
+        assert ids.intervals() == [(0, max(numbers[: at + 1]))]
+        stored.update({low: high or 0 for low, high in ids.take_touched().items()})
+    assert sorted(stored.items()) == ids.intervals()
+
+
+def test_what_was_seen_one_by_one_becomes_one_interval_with_the_first_time_of_update() -> None:
+    ids = IdSet([(3, 4), (8, 9)])
+    assert not ids.advance(7)
+    assert ids.advance(12)
+    assert ids.intervals() == [(0, 12)]
+    assert ids.take_touched() == {3: None, 8: None, 0: 12}
+
+
 def test_ids_as_large_as_postgres_keeps_them_are_no_trouble() -> None:
     ids = IdSet([(0, 10)])
     assert ids.add((1 << 63) - 2)

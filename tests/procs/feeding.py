@@ -18,7 +18,9 @@ from bus.messages import (
     decode,
     decode_record,
 )
+from procs.feed.exchanges import Exchange as AnyExchange
 from procs.feed.exchanges.coinbase import Exchange
+from procs.feed.failover import Failover
 from procs.feed.feed import Feed
 
 START = 1_723_161_255_000_000
@@ -47,7 +49,9 @@ class Feeding:
         *,
         cap_bytes: int = 1 << 30,
         keep_us: int = 0,
+        other: AnyExchange | None = None,
         series: Mapping[tuple[str, str], int] | None = None,
+        failover: Failover | None = None,
     ) -> None:
         self.folder = folder
         self.health = Health("feed-coinbase")
@@ -57,7 +61,7 @@ class Feeding:
         self.bad_frames: list[str] = []
         self.exchange = Exchange(SYMBOLS)
         self.feed = Feed(
-            self.exchange,
+            other or self.exchange,
             SYMBOLS,
             self.journal,
             self.health,
@@ -66,6 +70,7 @@ class Feeding:
             keep_us=keep_us,
             keep_bad_frames=self._keep,
             series=series,
+            failover=failover,
         )
         self.now = Instant(START, 1_000_000)
 

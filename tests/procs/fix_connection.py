@@ -9,14 +9,16 @@ import pytest
 
 from bus.log import Log
 from procs.feed.connection import Connection
-from procs.feed.exchanges import Exchange, load
+from procs.feed.exchanges import Streamed
+from procs.feed.exchanges.binance import Exchange as Binance
+from procs.feed.exchanges.coinbase import Exchange as Coinbase
 from tests import needed
 from tests.exchanges.samples import binance, coinbase
 from tests.procs.driving import Driving
 from tests.procs.exchange_server import ExchangeServer, Peer
 
-COINBASE = load("coinbase")(coinbase.symbols)
-BINANCE = load("binance")(binance.symbols)
+COINBASE = Coinbase(coinbase.symbols)
+BINANCE = Binance(binance.symbols)
 Serve = Callable[..., ExchangeServer]
 Drive = Callable[..., Driving]
 
@@ -38,7 +40,7 @@ def serve() -> Iterator[Serve]:
 def drive() -> Iterator[Drive]:
     made: list[Driving] = []
 
-    def start(server: ExchangeServer, exchange: Exchange = COINBASE) -> Driving:
+    def start(server: ExchangeServer, exchange: Streamed = COINBASE) -> Driving:
         one = Driving()
         one.connection = Connection(
             exchange, server.websocket_url, server.rest_url, one.take, Log("feed-test")

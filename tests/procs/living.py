@@ -1,6 +1,7 @@
 """A persister and an aggregator on real journals and a real Postgres, without their sockets."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 
 from bus.actor import Instant, Send
@@ -13,8 +14,11 @@ from procs.aggregator.selfcheck import CHECK_EVERY_US
 from procs.aggregator.snapshot import Loading
 from procs.persister.__main__ import open_database
 from procs.persister.persister import Persister
+from procs.persister.pruning import Limits, Pruning
 from store import pool, quarantine
 from tests.eventually import eventually
+
+KEEP_ALL = Limits(100 * 365 * 86_400, quarantine.ROWS_MAX, 100 * 365)
 
 
 class Clock:
@@ -37,14 +41,21 @@ class Persisting:
         journal_dir: Path,
         dsn: str,
         clock: Clock,
-        prune: Callable[[pool.Connection], int] = quarantine.prune,
+        keep: Limits = KEEP_ALL,
     ) -> None:
         self.health = Health("persister")
         self.clock = clock
         self.dsn = dsn
         self.connections: list[pool.Connection] = []
         log = Log("persister")
-        self.actor = Persister(journal_dir, self._open, self.health, log, prune)
+        self.prunings: list[Pruning] = []
+        self._keep = keep
+        self.actor = Persister(journal_dir, self._open, self.health, log, self._prune)
+
+    def _prune(self) -> Pruning:
+        connect = partial(pool.connect, self.dsn, program="pruning")
+        self.prunings.append(Pruning(connect, self._keep))
+        return self.prunings[-1]
 
     def _open(self) -> pool.Connection:
         self.connections.append(open_database(self.dsn, "persister", simulated=False))
@@ -77,6 +88,9 @@ class Persisting:
 
     def die(self) -> None:
         """End without a word: what is not committed is gone."""
+        for run in self.prunings:
+            run.stop()
+            assert run.done.wait(10)
         for connection in self.connections:
             connection.close()
 

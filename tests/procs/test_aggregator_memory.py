@@ -55,6 +55,30 @@ def test_it_equals_the_recomputation_however_the_trades_come(seed: int) -> None:
     assert memory.last["ETH-USDT"] == trades[-1]
 
 
+def test_of_times_of_update_only_a_later_one_is_counted() -> None:
+    known = Memory("coingecko", {}, {}, {}, {("ETH-USDT", 0): [(0, 4)]}, partial=False)
+    trades = [trade(number, number, size=None) for number in (5, 3, 5, 9, 7, 4, 12)]
+    known.fold(trades[:4], mono=1, latest_only=True)
+    known.fold(trades[4:], mono=1, latest_only=True)
+    minute = known.candles["ETH-USDT", 60, START // MINUTE_US * MINUTE_US]
+    assert (minute.n, minute.open_key, minute.close_key) == (3, (0, 5), (0, 12))
+    assert minute.volume == minute.sum_pq == Decimal(0)
+    assert known.last["ETH-USDT"] == trades[-1]
+
+
+def test_a_trade_without_a_number_is_shown_until_the_next_one_that_has_one() -> None:
+    memory = empty()
+    numbered = msgspec.structs.replace(trade(5, 10), series=7)
+    memory.fold([numbered], mono=1)
+    memory.glimpse(trade(0, 9))
+    assert memory.last["ETH-USDT"] == numbered
+    loose = trade(0, 11, price="12")
+    memory.glimpse(loose)
+    assert memory.last["ETH-USDT"] == loose
+    memory.fold([msgspec.structs.replace(trade(6, 11), series=7)], mono=1)
+    assert memory.last["ETH-USDT"].trade_id == 6
+
+
 def test_what_is_older_than_25_hours_is_forgotten_and_never_begun_again() -> None:
     trades = random_trades(4, 3000, 5)
     memory = empty()

@@ -10,17 +10,12 @@ from bus.actor import Instant
 from bus.heartbeat import Health
 from bus.log import Log
 from bus.messages import GapsWanted, Recovered, Trade, Wanted, decode, encode
-from procs.backfiller.asking import (
-    LIMITED_S,
-    PAGE_BYTES_MAX,
-    RETRY_CAP_S,
-    STUCK_US,
-    Asking,
-)
+from procs.backfiller.asking import PAGE_BYTES_MAX, RETRY_CAP_S, Asking
 from procs.backfiller.backfiller import Backfiller
 from procs.feed import exchanges, rest
-from procs.feed.attempt import FORBIDDEN, FORBIDDEN_S
 from procs.feed.exchanges import Paged
+from procs.feed.refusal import FORBIDDEN, FORBIDDEN_S, LIMITED_S
+from procs.feed.rest import STUCK_US
 from tests.eventually import eventually
 from tests.procs.exchange_server import ExchangeServer, http
 from tests.procs.fix_connection import Serve

@@ -172,10 +172,10 @@ def test_requests_go_out_on_the_open_socket_and_nowhere_without_one(
     server = serve()
     driving = drive(server)
     line = line_of(driving)
-    line.send(["lost"])
+    line.resubscribe("ETH-USD")
     peer = connected(driving, server)
     asked = COINBASE.resubscribe("BTC-USD")
-    line.send(asked)
+    line.resubscribe("BTC-USD")
     driving.until(lambda: peer.texts() == COINBASE.subscribe() + asked)
 
 

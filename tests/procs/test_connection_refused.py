@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 import websocket
 
-from procs.feed.attempt import (
+from procs.feed.connection import ATTEMPT_US_MAX
+from procs.feed.refusal import (
     FORBIDDEN,
     FORBIDDEN_S,
     RETRY_AFTER_S_MAX,
     retry_after_s,
     sentence,
 )
-from procs.feed.connection import ATTEMPT_US_MAX
 from procs.feed.rest import get
 from tests.procs.driving import Driving
 from tests.procs.exchange_server import http

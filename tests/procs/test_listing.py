@@ -11,8 +11,9 @@ from bus.log import Log
 from bus.messages import SymbolStatus
 from procs.feed import rest
 from procs.feed.connection import Connection
-from procs.feed.exchanges import load
-from procs.feed.listing import ANSWER_BYTES_MAX, PAUSE_S, RENEW_US, RETRY_US_MIN, STUCK_US, Listings
+from procs.feed.exchanges import coinbase
+from procs.feed.listing import ANSWER_BYTES_MAX, PAUSE_S, RENEW_US, RETRY_US_MIN, Listings
+from procs.feed.rest import STUCK_US
 from tests.eventually import eventually
 from tests.procs.driving import Driving
 from tests.procs.exchange_server import ExchangeServer, http
@@ -47,7 +48,7 @@ class Asking:
         server.rest = {path_of(symbol): product(symbol) for symbol in SYMBOLS[:2]}
         server.rest[path_of("FOO-USD")] = NOT_FOUND
         server.rest[CATALOGUE] = http("200 OK", body=b"[]")
-        exchange = load("coinbase")(SYMBOLS)
+        exchange = coinbase.Exchange(SYMBOLS)
         self.listings = Listings(exchange, rest_url or server.rest_url, SYMBOLS, Log("test"))
 
     def second(self, micros: int = 0) -> None:

@@ -217,3 +217,28 @@ def test_a_heartbeat_brings_what_the_bus_has_lost(
         one.beat(encode(feed.beat(START)))
         one.live()
     same(connection, record.trades)
+
+
+def test_of_times_of_update_only_a_later_one_is_stored_and_they_are_one_interval(
+    record: Journalling, persisting: Callable[[], Persisting], connection: pool.Connection
+) -> None:
+    def updates(*numbers: int) -> list[Trade]:
+        return [Trade(SYMBOL, START + one, START + one, START, "10", None, None) for one in numbers]
+
+    def add(*numbers: int) -> bytes:
+        found = updates(*numbers)
+        return record.add(lambda e, seq: TradeBatch("binance", e, seq, found, {}, True))
+
+    add(10, 30, 20, 30)
+    one = persisting()
+    one.live()
+    one.take(add(15), add(31))
+    one.live()
+    one.die()
+    again = persisting()
+    again.live()
+    again.take(add(31, 29), add(40))
+    again.live()
+    same(connection, updates(10, 30, 31, 40))
+    (seen,) = connection.execute("SELECT ids::text FROM trade_seen").fetchall()
+    assert seen == (f"{{[0,{START + 41})}}",)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from bus.messages import QuarantineBatch, Quarantined
 from procs.persister.persister import PRUNE_EVERY_US
 from store import pool, quarantine
 from tests.procs.journalling import Journalling
-from tests.procs.living import Clock, Persisting
+from tests.procs.living import KEEP_ALL, Clock, Persisting
 
 pytestmark = pytest.mark.usefixtures("exact_decimals")
 
@@ -23,7 +22,9 @@ ITEMS = 5
 def living(folder: Path, dsn: str, rows: int) -> Iterator[Persisting]:
     """A persister that keeps so many rows."""
     days = settings.load({}).quarantine_days
-    one = Persisting(folder, dsn, Clock(), partial(quarantine.prune, rows=rows, days=days))
+    one = Persisting(
+        folder, dsn, Clock(), KEEP_ALL._replace(quarantine_rows=rows, quarantine_days=days)
+    )
     try:
         one.live()
         yield one
@@ -50,6 +51,7 @@ def test_only_the_newest_trades_that_were_not_believed_are_kept(
         one.live()
         assert connection.execute("SELECT count(*) FROM quarantine").fetchall() == [(ITEMS,)]
         one.live(micros=PRUNE_EVERY_US)
+        assert one.prunings[-1].done.wait(10)
         found = connection.execute("SELECT trade_id FROM quarantine ORDER BY id").fetchall()
         assert [number for (number,) in found] == kept
 

@@ -12,7 +12,7 @@ import zstandard
 from bus.errors import SettingError
 from bus.settings import ROOT
 from procs.feed import record
-from procs.feed.exchanges import load
+from procs.feed.exchanges import coinbase
 from procs.feed.record import NotRecorded, Recorder, Tape
 from procs.simulator import recording
 from procs.simulator.exchanges import exchanges
@@ -126,7 +126,7 @@ def test_it_ends_by_itself_when_the_time_is_over(recorder: Record) -> None:
 
 def test_what_it_asks_for_is_what_feeds_says(recorder: Record) -> None:
     program = recorder(FEEDS="coinbase:SOL-USD,XRP-USD")
-    asked = load("coinbase")(("SOL-USD", "XRP-USD")).subscribe()
+    asked = coinbase.Exchange(("SOL-USD", "XRP-USD")).subscribe()
     eventually(lambda: program.peer().texts() == asked)
 
 
@@ -283,7 +283,7 @@ def test_a_recording_that_has_ended_has_let_go_of_its_descriptor_for_signals(
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         with Tape(tmp_path / "it.txt.zst") as tape:
-            exchange = load("coinbase")(("BTC-USD",))
+            exchange = coinbase.Exchange(("BTC-USD",))
             Recorder(exchange, tape).run(serve().websocket_url, 0.1)
         assert signal.set_wakeup_fd(-1) == -1
     finally:

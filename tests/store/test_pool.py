@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from bus.errors import SettingError
-from store.pool import Connection, Pool, connect, is_waitable, open_pool
+from store.pool import Connection, Pool, connect, is_refusal, is_waitable, open_pool
 from tests.fix_postgres import Server
 
 
@@ -16,7 +16,9 @@ def setting(connection: Connection, name: str) -> str:
     return str(row[0])
 
 
-def test_connection_has_its_limits_and_waits_for_the_disk(database: str) -> None:
+def test_f28_connection_has_its_limits_and_waits_for_the_disk_whatever_the_database_says(
+    database: str,
+) -> None:
     with psycopg.connect(database, autocommit=True) as owner:
         row = owner.execute("SELECT current_database()").fetchone()
         assert row is not None
@@ -42,6 +44,35 @@ def test_lost_connection_is_waited_for(connection: Connection, database: str) ->
             with pytest.raises(psycopg.OperationalError) as lost:
                 other.execute("SELECT 1")
             assert is_waitable(lost.value)
+
+
+KINDS = {
+    "waited for": {
+        *("08", "40", "53", "57", "58", "XX"),
+        *("25006", "25P03", "25P04", "42501", "55006", "55P03"),
+    },
+    "a row's own fault": {"21", "22", "23", "54"},
+}
+"""SQLSTATEs and whole classes of them; every other one is a mistake of ours."""
+
+
+def test_every_sqlstate_is_either_waited_for_or_a_rows_fault_or_our_mistake() -> None:
+    known = {kind.sqlstate: kind("why") for kind in psycopg.errors._sqlcodes.values()}
+    assert len(known) > 200
+    for code, error in known.items():
+        expected = [kind for kind, codes in KINDS.items() if code in codes or code[:2] in codes]
+        judged = {"waited for": is_waitable(error), "a row's own fault": is_refusal(error)}
+        assert [kind for kind, found in judged.items() if found] == expected, code
+
+
+def test_an_error_without_a_code_is_the_connections_or_the_rows() -> None:
+    assert is_waitable(psycopg.OperationalError("server closed the connection unexpectedly"))
+    assert not is_refusal(psycopg.OperationalError("server closed the connection unexpectedly"))
+    assert is_refusal(psycopg.DataError("text fields cannot contain NUL (0x00) bytes"))
+    assert not is_waitable(psycopg.DataError("text fields cannot contain NUL (0x00) bytes"))
+    for error in (psycopg.InterfaceError("misused"), KeyError("a mistake")):
+        assert not is_waitable(error)
+        assert not is_refusal(error)
 
 
 @pytest.mark.parametrize(

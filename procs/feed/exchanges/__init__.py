@@ -2,9 +2,11 @@
 
 A file's name is the exchange's name; it offers one class ``Exchange`` that satisfies the protocol
 of that name below. ``parse`` and the rest are pure: bytes in, events out. The feed and the tests
-treat all exchanges alike; nothing outside the file knows a vendor's words. Where missing trades can
-be had by REST, the class is ``Paged`` too, where candles can, ``Historic``, where a list of all
-that is traded can, ``Catalogued``; one with settings of its own is ``Configured``.
+treat all exchanges alike; nothing outside the file knows a vendor's words. One that sends is
+``Streamed``, one that must be asked ``Polled``. What else it offers by REST is a protocol of its
+own, which the class satisfies or leaves out: ``Clocked`` (its time), ``Listed`` (what it says of a
+symbol), ``Catalogued`` (all that is traded), ``Paged`` (missing trades), ``Historic`` (candles).
+One with settings of its own is ``Configured``.
 """
 
 import importlib
@@ -17,7 +19,7 @@ from typing import Any, Literal, NamedTuple, Protocol, cast, runtime_checkable
 import msgspec
 
 from bus.errors import BadDecimal, BadFrame
-from bus.messages import HistoryCandle, Quarantined, Trade, Wanted
+from bus.messages import Day, HistoryCandle, Quarantined, Trade, Wanted
 from market.decimals import FRACTION_DIGITS_MAX, WHOLE_DIGITS_MAX, check, plain
 
 FRAME_KEPT = 4096
@@ -50,8 +52,15 @@ class Refused(NamedTuple):
     reason: str
 
 
+class DayFigures(NamedTuple):
+    """What the exchange itself says of a symbol's last 24 hours."""
+
+    symbol: str
+    day: Day
+
+
 TradeEvent = Trade | Quarantined
-Event = TradeEvent | Beat | Closing | Refused
+Event = TradeEvent | Beat | Closing | Refused | DayFigures
 
 
 class Listing(NamedTuple):
@@ -68,24 +77,39 @@ Ids = Literal["consecutive", "latest", "none"]
 
 ``consecutive``: any missing one is a gap. ``latest``: they are times of update, and whoever has one
 has no use for any below it. ``none``: there are none; the trades have id 0, and the feed numbers
-them.
+them. What is ``Quarantined`` by an exchange of the latter two has no id.
 """
 
 
 class Exchange(Protocol):
-    """What the feed needs to know of an exchange."""
+    """What the feed needs to know of an exchange, which is ``Streamed`` or ``Polled`` besides."""
 
     name: str
-    websocket_url: str
-    """The public address."""
     rest_url: str
     """The public address of the REST interface."""
     ids: Ids
-    lifetime_s: float | None
-    """Seconds after which the exchange cuts every connection; None when it does not."""
 
     def __init__(self, symbols: tuple[str, ...]) -> None:
         """Speak for these symbols (``ETH-USDT``)."""
+
+    def parse(self, frame: bytes, ts_recv: int) -> tuple[Event, ...]:
+        """Return what one message says; nothing for acknowledgements and their like.
+
+        A message is one of the WebSocket's, or the body of a polled answer with HTTP 200.
+
+        Raises:
+            BadFrame: not JSON, not an object we know, or a trade without symbol or id.
+        """
+
+
+@runtime_checkable
+class Streamed(Exchange, Protocol):
+    """An exchange that sends its trades over a WebSocket."""
+
+    websocket_url: str
+    """The public address."""
+    lifetime_s: float | None
+    """Seconds after which the exchange cuts every connection; None when it does not."""
 
     def connect_url(self, base: str) -> str:
         """Return the address to connect to, given the configured one."""
@@ -95,6 +119,21 @@ class Exchange(Protocol):
 
     def resubscribe(self, symbol: str) -> list[str]:
         """Return the texts to send to have one symbol's stream started anew."""
+
+
+@runtime_checkable
+class Polled(Exchange, Protocol):
+    """An exchange that is asked by REST again and again."""
+
+    poll_every_s: float
+
+    def poll_url(self, base: str) -> str:
+        """Return the address whose answer says what there is of all symbols."""
+
+
+@runtime_checkable
+class Clocked(Exchange, Protocol):
+    """An exchange that tells its time. Without one our own clock judges what is plausible."""
 
     def time_url(self, base: str) -> str:
         """Return the address of the exchange's clock."""
@@ -106,6 +145,11 @@ class Exchange(Protocol):
             BadFrame: the answer is not that of a clock.
         """
 
+
+@runtime_checkable
+class Listed(Exchange, Protocol):
+    """An exchange that can be asked what it says of one symbol."""
+
     def listing_url(self, base: str, symbol: str) -> str:
         """Return the address of what the exchange says of one symbol."""
 
@@ -114,13 +158,6 @@ class Exchange(Protocol):
 
         Raises:
             BadFrame: it says neither.
-        """
-
-    def parse(self, frame: bytes, ts_recv: int) -> tuple[Event, ...]:
-        """Return what one WebSocket message says; nothing for acknowledgements and their like.
-
-        Raises:
-            BadFrame: not JSON, not an object we know, or a trade without symbol or id.
         """
 
 
@@ -228,6 +265,11 @@ def make(name: str, symbols: tuple[str, ...], options: Mapping[str, str]) -> Exc
 def headers_of(exchange: Exchange) -> Mapping[str, str]:
     """Return what each question to it by REST carries."""
     return exchange.headers if isinstance(exchange, Configured) else {}
+
+
+def needs_of(exchange: Exchange) -> tuple[str, ...]:
+    """Return the options without which there is no use in asking it."""
+    return exchange.needs if isinstance(exchange, Configured) else ()
 
 
 def names() -> list[str]:

@@ -6,7 +6,7 @@ need not have one: they are for what its recordings do not show.
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, cast
 
 from bus.messages import HistoryCandle, Side, Trade
@@ -24,9 +24,17 @@ class RealRecording(NamedTuple):
     trades: int
 
 
+OTHERWISE: dict[str, object] = {"numbers": False, "options": {}}
+"""What a file need not say."""
+
+
 class Sample:
     """What is known of an exchange's frames."""
 
+    numbers: bool
+    """Whether prices and sizes are JSON numbers in its frames; else they are texts."""
+    options: Mapping[str, str]
+    """What it is configured with."""
     symbols: tuple[str, ...]
     trade: Callable[[str, str], bytes]
     """Return a trade's frame with this price and size (the JSON text of the values)."""
@@ -64,4 +72,7 @@ def sample(name: str) -> Sample:
     Raises:
         ModuleNotFoundError: it has no file here.
     """
-    return cast(Sample, importlib.import_module(f"{__name__}.{name}"))
+    module = importlib.import_module(f"{__name__}.{name}")
+    for key, value in OTHERWISE.items():
+        vars(module).setdefault(key, value)
+    return cast(Sample, module)

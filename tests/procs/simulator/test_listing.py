@@ -4,7 +4,7 @@ import urllib.error
 
 import pytest
 
-from procs.feed.exchanges import Listing, load, names
+from procs.feed.exchanges import Listed, Listing, load, names
 from tests.procs.simulator.conftest import SYMBOLS, Seeded, Simulation
 
 STEPS = {
@@ -18,6 +18,7 @@ STEPS = {
 def listing(simulation: Simulation, exchange: str, symbol: str) -> Listing | None:
     """Return what a feed of that exchange reads."""
     reading = load(exchange)((symbol,))
+    assert isinstance(reading, Listed)
     path = reading.listing_url(f"/{exchange}/rest", symbol)
     try:
         body, _ = simulation.open(path)
