@@ -73,6 +73,11 @@ coverage: setup ## how much of bus, market, store and web their tests reach
 api-check: setup ## ten minutes of requests made from the OpenAPI document
 	API_CHECK_S=600 $(PY) -m pytest --timeout=900 tests/web/test_schemathesis.py
 
+.PHONY: chaos
+chaos: setup ## hurt a whole installation; SEEDS=1,2,3 SECONDS=60 RATE=2000 EVERY=1.3
+	$(PY) -m tests.e2e.chaos --seeds $(or $(SEEDS),1,2,3) --seconds $(or $(SECONDS),60) \
+	  --rate $(or $(RATE),2000) --every $(or $(EVERY),1.3) --out $(or $(OUT),data/chaos)
+
 .PHONY: fix
 fix: setup ## mend what can be mended, write generated files
 	$(VENV)/bin/ruff check --fix .

@@ -5,7 +5,10 @@ topics. An older bucket (last hour's average announced late, a candle that a lat
 never takes the place of the running one.
 """
 
-from bus.messages import Average, CandleUpdate, FeedStatus, Ticker
+from bus.messages import Average, CandleUpdate, Consolidated, FeedStatus, Ticker
+
+State = Ticker | CandleUpdate | Average | Consolidated | FeedStatus
+"""What stands under a topic until the next one comes."""
 
 
 class Held:
@@ -14,9 +17,7 @@ class Held:
     def __init__(self) -> None:
         self._payloads: dict[bytes, tuple[int, bytes]] = {}
 
-    def put(
-        self, topic: bytes, message: Ticker | CandleUpdate | Average | FeedStatus, payload: bytes
-    ) -> None:
+    def put(self, topic: bytes, message: State, payload: bytes) -> None:
         """Take a message that is published under a topic, encoded."""
         bucket = 0
         if isinstance(message, CandleUpdate):

@@ -286,6 +286,14 @@ class Ticker(msgspec.Struct, frozen=True, array_like=True, tag="ticker"):
     """Σ price × size of the trades in ``volume_24h``, in units of the quote."""
 
 
+Exclusion = Literal["stale", "disconnected", "outlier", "secondary"]
+"""Why a symbol's price has no part in a consolidated one.
+
+``stale``: it is old, and there should be a newer one, or there is one elsewhere. ``secondary``: it
+is no market of its own, and there are markets.
+"""
+
+
 class PriceSource(msgspec.Struct, frozen=True, array_like=True):
     """One symbol's part in a consolidated price."""
 
@@ -294,7 +302,7 @@ class PriceSource(msgspec.Struct, frozen=True, array_like=True):
     price: str
     """The median of its last few trades: no single one moves it."""
     ts_event: int
-    excluded: Literal["stale", "disconnected", "outlier"] | None = None
+    excluded: Exclusion | None = None
 
 
 class Consolidated(msgspec.Struct, frozen=True, array_like=True, tag="consolidated"):

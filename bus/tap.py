@@ -20,8 +20,8 @@ from bus.errors import SettingError
 from bus.tap_subscriber import Keys, Tap
 
 EPILOG = """\
-topics: trade. ticker. candle.INTERVAL. average. status., each followed by EXCHANGE.SYMBOL.
-(status. by EXCHANGE.); a beginning of one means all that begin so.
+topics: trade. ticker. candle.INTERVAL. average., each followed by EXCHANGE.SYMBOL., status. by
+EXCHANGE., consolidated. by ASSET.; a beginning of one means all that begin so.
 
 python -m bus.tap keygen NAME   makes a key for a client called NAME, for a tap that is open to
                                 other machines, and says who needs which file

@@ -7,34 +7,58 @@ and sizes are plain decimal text, times integer µs UTC. Trades come in batches 
 missed something. ``docs/tap.md`` documents every field.
 """
 
+import functools
+import operator
+import types
+import typing
 from typing import Any
 
 import msgspec
 
-from bus.messages import Average, CandleUpdate, FeedStatus, SymbolStatus, Ticker, Trade
+from bus.held import State
+from bus.messages import (
+    Average,
+    CandleUpdate,
+    Consolidated,
+    Day,
+    FeedStatus,
+    PriceSource,
+    SymbolStatus,
+    Ticker,
+    Trade,
+)
 
-State = Ticker | CandleUpdate | Average | FeedStatus
-"""What stands under a topic until the next one comes."""
 
-
-def _map_of(struct: type[msgspec.Struct], tag: str | None) -> type[msgspec.Struct]:
+def _map_of(struct: type[msgspec.Struct], tag: str | None = None) -> type[msgspec.Struct]:
     """Return the Struct with the same fields that is encoded as a map with a ``type``."""
     fields: list[Any] = []
     for field in msgspec.structs.fields(struct):
+        kind = _with_maps(field.type)
         if field.default is msgspec.NODEFAULT:
-            fields.append((field.name, field.type))
+            fields.append((field.name, kind))
         else:
-            fields.append((field.name, field.type, field.default))
+            fields.append((field.name, kind, field.default))
     return msgspec.defstruct(
         struct.__name__ + "Map", fields, tag=tag, tag_field="type" if tag else None
     )
 
 
-TradeMap = _map_of(Trade, None)
-SymbolStatusMap = _map_of(SymbolStatus, None)
+def _with_maps(kind: Any) -> Any:
+    """Return a field's type with maps in the place of what is a map inside it."""
+    if typing.get_origin(kind) is list:
+        return list[_with_maps(typing.get_args(kind)[0])]  # type: ignore[misc]
+    if isinstance(kind, types.UnionType):
+        return functools.reduce(operator.or_, map(_with_maps, typing.get_args(kind)))
+    return PARTS.get(kind, kind)
+
+
+PARTS: dict[Any, type[msgspec.Struct]] = {}
+"""What stands inside the messages, and the map that it is made into."""
+for _part in (Trade, PriceSource, Day, SymbolStatus):  # a part of a part comes before it
+    PARTS[_part] = _map_of(_part)
 MAPS: dict[type[msgspec.Struct], type[msgspec.Struct]] = {
     struct: _map_of(struct, str(struct.__struct_config__.tag))
-    for struct in (Ticker, CandleUpdate, Average, FeedStatus)
+    for struct in (Ticker, CandleUpdate, Average, Consolidated, FeedStatus)
 }
 
 
@@ -46,7 +70,7 @@ class TradesMap(msgspec.Struct, tag="trades", tag_field="type"):
     epoch: int
     seq: int | None
     prev_seq: int | None
-    trades: list[Any]
+    trades: list[PARTS[Trade]]  # type: ignore[valid-type]
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -54,17 +78,22 @@ _encoder = msgspec.msgpack.Encoder()
 
 def encode_map(message: State) -> bytes:
     """Return a message as a MessagePack map."""
-    values = msgspec.structs.astuple(message)
-    if isinstance(message, FeedStatus):
-        listed = [SymbolStatusMap(*msgspec.structs.astuple(one)) for one in message.symbols]
-        return _encoder.encode(MAPS[FeedStatus](*_with(message, "symbols", listed)))
-    return _encoder.encode(MAPS[type(message)](*values))
+    made = MAPS[type(message)]
+    if isinstance(message, FeedStatus | Consolidated):
+        return _encoder.encode(made(*_parts(message)))
+    return _encoder.encode(made(*msgspec.structs.astuple(message)))
 
 
-def _with(message: msgspec.Struct, name: str, value: object) -> list[object]:
-    return [
-        value if field == name else getattr(message, field) for field in message.__struct_fields__
-    ]
+def _parts(message: msgspec.Struct) -> list[Any]:
+    """Return the values of a message, with maps in the place of what is a map inside it."""
+    return [_part_of(getattr(message, name)) for name in message.__struct_fields__]
+
+
+def _part_of(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_part_of(each) for each in value]
+    made = PARTS.get(type(value))
+    return value if made is None else made(*_parts(value))
 
 
 def encode_trades(
@@ -76,8 +105,9 @@ def encode_trades(
     trades: list[Trade],
 ) -> bytes:
     """Return trades of one symbol as a MessagePack map."""
+    made = PARTS[Trade]
     maps = [
-        TradeMap(
+        made(
             trade.symbol,
             trade.trade_id,
             trade.ts_event,

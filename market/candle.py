@@ -100,6 +100,15 @@ def merge(into: dict[Key, Candle], more: Mapping[Key, Candle]) -> None:
         into[key] = candle if have is None else add(have, candle)
 
 
+def data_begin_in(ts_open: int, first_minute: int) -> bool:
+    """Return whether trades of a candle may be missing because the data began in its interval.
+
+    A candle is whole if a trade from before it is known. ``first_minute`` is the begin of the
+    oldest minute of which one is.
+    """
+    return ts_open <= first_minute
+
+
 def average(candle: Candle) -> Decimal:
     """Return Σ price / n, to 1e-12. The hour's average of the hour's candle."""
     return quotient(candle.sum_p, candle.n)

@@ -114,13 +114,24 @@ class Directory:
         found = self.resolve(text, suggest=suggest)
         where, name, _ = self._read(text, None)
         traded = base(found[1])
-        coins = (traded, *_old_codes(traded))
-        if name.upper() not in coins and COIN_IDS.get(name.lower()) != traded:
+        if not _is_coin(name, traded):
             return found
         in_dollars = self._coins.get((where, traded))
         if in_dollars is None:
             raise NoDollarPrice(text[:64], ":".join(found))
         return in_dollars
+
+    def asset(self, text: str) -> str | None:
+        """Return the code of the coin that ``text`` names whatever exchange trades it.
+
+        None where it names a pair, or an exchange.
+
+        Raises:
+            UnknownSymbol: nothing configured has that name.
+        """
+        where, name, _ = self._read(text, None)
+        traded = base(self.resolve(text)[1])
+        return traded if where is None and _is_coin(name, traded) else None
 
     def _read(self, text: str, exchange: str | None) -> tuple[str | None, str, str]:
         """Return where to look, the name as it was given, and the name to look for."""
@@ -164,6 +175,11 @@ def nearest(wanted: str, names: Sequence[str]) -> str | None:
     """Return the name that is spelled most like the wanted one; None where none is alike."""
     close = difflib.get_close_matches(wanted[:_COMPARED_CHARS], names, n=1, cutoff=0.6)
     return close[0] if close else None
+
+
+def _is_coin(name: str, code: str) -> bool:
+    """Return whether a name is that of the coin with this code, not of a pair."""
+    return name.upper() in (code, *_old_codes(code)) or COIN_IDS.get(name.lower()) == code
 
 
 def _old_codes(code: str) -> list[str]:

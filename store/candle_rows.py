@@ -16,7 +16,10 @@ from store.instants import LATEST, text
 from store.pool import Pool
 
 CandleRow = tuple[int, str, str, str, str, str, int, str | None]
-"""(ts_open in *seconds*, open, high, low, close, volume, n, vwap to 1e-12 or None)."""
+"""(ts_open in *seconds*, open, high, low, close, volume, n, vwap to 1e-12 or None).
+
+``n`` is 0 in what is made of an exchange's own candles, which have no count: see ``web.candles``.
+"""
 ROWS_MAX: Final = 20_000
 """Stored candles that one answer may be made of: a tenth of a second of work for the database."""
 N: Final = 6
@@ -105,8 +108,8 @@ async def newest(
                 "symbol": symbol,
                 "interval_s": interval_s,
                 "base_s": base_s,
-                "from": text(_opening(from_us, interval_s)),
-                "to": text(_opening(to_us, interval_s)),
+                "from": text(opening(from_us, interval_s)),
+                "to": text(opening(to_us, interval_s)),
                 "rows": limit * (interval_s // base_s),
                 "limit": limit,
             },
@@ -150,7 +153,7 @@ async def closes(
     return found
 
 
-def _opening(ts: int, interval_s: int) -> int:
+def opening(ts: int, interval_s: int) -> int:
     """Return the first ``ts_open`` of the interval that is not before ``ts``."""
     within = min(max(ts, 0), LATEST)
     begun = bucket(within, interval_s)

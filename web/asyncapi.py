@@ -10,8 +10,7 @@ from typing import Any
 
 import msgspec
 
-from bus.messages import SymbolStatus, Trade
-from bus.tap_format import MAPS, SymbolStatusMap, TradeMap, TradesMap
+from bus.tap_format import MAPS, PARTS, TradesMap
 from web.json_schema import REF, Schema, components, described, notes, prose
 from web.openapi import parameters
 from web.stream import Stream
@@ -25,7 +24,7 @@ Market data as it happens: JSON over WebSockets and server-sent events, MessageP
 - On the tap they are decimal text, and **times** are integer µs UTC. A message there has two
   frames, the topic and the payload. A subscription is the beginning of a topic: `trade.binance.`
   is all trades of one exchange, nothing at all is everything. Who subscribes to tickers, candles,
-  averages or states is sent the present ones first.
+  averages, consolidated prices or states is sent the present ones first.
 
 The HTTP routes are in [/openapi.json](/openapi.json).
 """
@@ -34,22 +33,18 @@ TOPICS: dict[str, tuple[str, str]] = {
     "ticker": ("ticker.{exchange}.{symbol}.", "The latest state of a symbol."),
     "candle": ("candle.{interval}.{exchange}.{symbol}.", "The candles of a symbol."),
     "average": ("average.{exchange}.{symbol}.", "The average price of a symbol's hours."),
+    "consolidated": ("consolidated.{asset}.", "The price of an asset over all exchanges."),
     "status": ("status.{exchange}.", "The state of the connection to an exchange."),
 }
 """The topics of the tap, by the first word, and what stands under each."""
 PLACES: dict[str, dict[str, Any]] = {
     "exchange": {"description": "In lower case.", "examples": ["binance"]},
     "symbol": {"description": "BASE-QUOTE in capitals.", "examples": ["ETH-USDT"]},
+    "asset": {"description": "Its code, in capitals.", "examples": ["BTC"]},
     "interval": {"description": "Length of the candle.", "enum": ["1m", "1h", "1d"]},
 }
 """What stands in a topic's braces."""
 _SENT_AS = {"websocket": "web", "events": "events"}
-_LISTED: dict[str, tuple[str, Struct]] = {
-    "TradesMap": ("trades", TradeMap),
-    "FeedStatusMap": ("symbols", SymbolStatusMap),
-}
-"""The lists of the tap's messages, whose elements are maps as well."""
-_ELEMENTS: tuple[Struct, ...] = (TradeMap, SymbolStatusMap, SymbolStatus)
 
 
 def document(streams: Sequence[Stream], version: str, *, web: str, tap: str) -> dict[str, Any]:
@@ -66,7 +61,7 @@ def document(streams: Sequence[Stream], version: str, *, web: str, tap: str) -> 
         "trade": TradesMap,
     }
     frames = [struct for stream in streams for struct in (*stream.sends, *stream.hears)]
-    types: list[Struct] = list(dict.fromkeys([*frames, *on_tap.values(), *_ELEMENTS]))
+    types: list[Struct] = list(dict.fromkeys([*frames, *on_tap.values(), *PARTS.values()]))
     schemas, named = components(types)
     names: dict[Struct, str] = {
         struct: schema["$ref"].rpartition("/")[2]
@@ -118,19 +113,12 @@ def _word(made: Struct) -> str:
 
 def _write_the_maps(named: dict[str, Schema], names: dict[Struct, str]) -> None:
     """Say of each map of the tap what is written of the message that it was made from."""
-    sources = {made: source for source, made in MAPS.items()}
-    sources |= {TradeMap: Trade, SymbolStatusMap: SymbolStatus}
+    sources = {made: source for source, made in [*MAPS.items(), *PARTS.items()]}
     for made, source in sources.items():
         schema = named[names[made]]
         schema["description"] = described(source)
         for field, note in notes(source).items():
             schema["properties"][field].setdefault("description", note)
-    for struct, name in names.items():
-        if struct.__name__ in _LISTED:
-            field, element = _LISTED[struct.__name__]
-            ref = {"$ref": REF.format(name=names[element])}
-            named[name]["properties"][field] = {"type": "array", "items": ref}
-    del named[names[SymbolStatus]]
 
 
 def _channel_of(stream: Stream, names: dict[Struct, str]) -> dict[str, Any]:

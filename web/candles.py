@@ -1,16 +1,19 @@
 """Candles as they are now: those in Postgres, the newest ones as the live stream has them.
 
 In come a symbol, an interval and a range; out go rows as ``store.candle_rows`` has them. Of a
-stored candle and the live one the one with more trades counts.
+stored candle and the live one the one with more trades counts. Where there is none, or the data
+began in it, the one that the exchange itself has published stands, with an ``n`` of 0: it is never
+added to one of trades but where both are parts of a longer candle, which is then marked likewise.
 """
 
 from bisect import bisect_left
+from decimal import Decimal
 
 from bus.messages import CandleUpdate
 from market import intervals
-from market.candle import EMPTY, add, from_update, vwap
+from market.candle import EMPTY, add, data_begin_in, from_update, vwap
 from market.decimals import plain
-from store import candle_rows
+from store import candle_rows, history
 from store.candle_rows import CandleRow, N
 from web.services import Services
 
@@ -23,12 +26,85 @@ async def newest(
     start: int,
     end: int,
     limit: int,
+    since: int | None,
 ) -> list[CandleRow]:
     """Return the newest ``limit`` candles that open in [start, end), µs UTC, in rising order.
+
+    ``since`` is the begin of the oldest minute that has trades here (``store.candles.oldest``).
 
     Raises:
         psycopg.Error: see ``store.pool.is_waitable``.
     """
+    which = (services, exchange, symbol)
+    exact = await _exact(*which, interval_s, start, end, limit)
+    base_s = candle_rows.base_of(interval_s)
+    found = await history.newest(
+        services.pool,
+        exchange,
+        symbol,
+        base_s,
+        candle_rows.opening(start, interval_s),
+        candle_rows.opening(end, interval_s),
+        limit * (interval_s // base_s),
+    )
+    published: list[CandleRow] = [(*row, 0, None) for row in found]
+    if not published:
+        return exact
+    first_whole = -1 if since is None else since
+    if base_s == interval_s:
+        return _joined(exact, published, first_whole)[-limit:]
+    begin = intervals.bucket(published[0][0] * 1_000_000, interval_s)
+    until = intervals.bucket(published[-1][0] * 1_000_000, interval_s) + interval_s * 1_000_000
+    parts = await _exact(*which, base_s, begin, until, candle_rows.ROWS_MAX)
+    mixed = _rolled(_joined(parts, published, first_whole), interval_s)
+    # Where a part is the exchange's, so is the whole, whatever else is in it.
+    rows = {row[0]: row for row in exact} | {row[0]: row for row in mixed}
+    return [rows[second] for second in sorted(rows)][-limit:]
+
+
+def _joined(exact: list[CandleRow], published: list[CandleRow], since: int) -> list[CandleRow]:
+    """Return the union; of two of one time the exact one, unless the data began in it."""
+    low = bisect_left(exact, (published[0][0],))
+    high = bisect_left(exact, (published[-1][0] + 1,))
+    within = {row[0]: row for row in published}
+    for row in exact[low:high]:
+        if row[0] not in within or not data_begin_in(row[0] * 1_000_000, since):
+            within[row[0]] = row
+    return exact[:low] + [within[second] for second in sorted(within)] + exact[high:]
+
+
+def _rolled(parts: list[CandleRow], interval_s: int) -> list[CandleRow]:
+    """Return the longer candles of which some part is the exchange's own."""
+    buckets: dict[int, list[CandleRow]] = {}
+    for row in parts:
+        bucket = intervals.bucket(row[0] * 1_000_000, interval_s) // 1_000_000
+        buckets.setdefault(bucket, []).append(row)
+    return [
+        (
+            bucket,
+            rows[0][1],
+            max((row[2] for row in rows), key=Decimal),
+            min((row[3] for row in rows), key=Decimal),
+            rows[-1][4],
+            plain(sum((Decimal(row[5]) for row in rows), Decimal(0))),
+            0,
+            None,
+        )
+        for bucket, rows in buckets.items()
+        if not all(row[N] for row in rows)
+    ]
+
+
+async def _exact(
+    services: Services,
+    exchange: str,
+    symbol: str,
+    interval_s: int,
+    start: int,
+    end: int,
+    limit: int,
+) -> list[CandleRow]:
+    """Return the newest candles made of trades, stored or live."""
     pool = services.pool
     rows = await candle_rows.newest(pool, exchange, symbol, interval_s, start, end, limit)
     live = await _live(services, exchange, symbol, interval_s)

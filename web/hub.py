@@ -13,6 +13,7 @@ from bus.actor import Instant
 from bus.messages import (
     Average,
     CandleUpdate,
+    Consolidated,
     FeedStatus,
     Heartbeat,
     Message,
@@ -173,6 +174,8 @@ class Hub:
             update = self.latest.candle(message)
         elif isinstance(message, Average):
             update = self.latest.average(message)
+        elif isinstance(message, Consolidated):
+            self.latest.price(message)
         elif isinstance(message, FeedStatus):
             update = self.latest.feed(message, now)
         elif isinstance(message, Heartbeat):

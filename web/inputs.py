@@ -15,7 +15,7 @@ from bus.messages import Ticker, decode
 from web.hub import Hub
 from web.sessions import Sessions
 
-STREAM_TOPICS = [b"ticker.", b"candle.", b"average."]
+STREAM_TOPICS = [b"ticker.", b"candle.", b"average.", b"consolidated."]
 FEED_TOPICS = [b"batch.", b"status."]
 LIFE_TOPICS = [b"heartbeat.", b"programs."]
 _BATCH = b"batch."

@@ -14,6 +14,7 @@ from bus.heartbeat import LATE_AFTER_S
 from bus.messages import (
     Average,
     CandleUpdate,
+    Consolidated,
     FeedStatus,
     Heartbeat,
     ProgramState,
@@ -78,6 +79,8 @@ class Latest:
         self.tickers: dict[Symbol, Update] = {}
         self.averages: dict[Symbol, dict[int, Update]] = {}
         self.candles: dict[tuple[str, str, int], dict[int, Update]] = {}
+        self.consolidated: dict[str, Consolidated] = {}
+        """By the asset's code."""
         self.feeds: dict[str, Update] = {}
         self.beats: dict[str, Beat] = {}
         self.programs: ProgramTable | None = None
@@ -114,6 +117,12 @@ class Latest:
         return self._keep(
             self.candles.setdefault(key, {}), message.ts_open, Update("candle", message)
         )
+
+    def price(self, message: Consolidated) -> None:
+        """Take the consolidated price of an asset, if it is newer."""
+        held = self.consolidated.get(message.asset)
+        if held is None or held.epoch != message.epoch or held.seq < message.seq:
+            self.consolidated[message.asset] = message
 
     def feed(self, message: FeedStatus, now: Instant) -> Update:
         """Take a feed's status."""

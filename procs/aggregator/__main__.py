@@ -30,6 +30,7 @@ def main(process: Process) -> int:
     inputs: dict[str, sockets.Socket | sockets.Subscriber] = {
         "out": out,
         "batches": sockets.Subscriber(context, run_dir, ["feed-*"], [b"batch."]),
+        "status": sockets.Subscriber(context, run_dir, ["feed-*"], [b"status."]),
         "heartbeats": sockets.Subscriber(context, run_dir, ["feed-*"], [b"heartbeat."]),
         "corrected": sockets.Subscriber(
             context, run_dir, ["persister"], [b"corrected.", b"history."]

@@ -22,6 +22,8 @@ from bus.log import Log
 from bus.messages import (
     Average,
     CandleUpdate,
+    Consolidated,
+    FeedStatus,
     GapOpened,
     GapUnfillable,
     History,
@@ -36,6 +38,7 @@ from bus.messages import (
 from market import candle
 from market.candle import Key
 from market.coalesce import Coalescer
+from procs.aggregator.consolidating import Consolidating
 from procs.aggregator.memory import HOUR_S, MINUTE_S, Memory
 from procs.aggregator.selfcheck import Asking, SelfCheck
 from procs.aggregator.snapshot import Loading, Snapshot
@@ -76,7 +79,10 @@ class Aggregator(Idle):
         self._followers: dict[str, Follower] = {}
         self._changed: Coalescer[tuple[str, str], None] = Coalescer(PUBLISH_EVERY_US)
         self._dirty: dict[tuple[str, str], set[Key]] = {}
+        self._partly: dict[str, set[Key]] = {}
+        """Candles that were published as partial: a base brings what they lacked."""
         self._held = Held()
+        self._prices = Consolidating()
         self._check = SelfCheck(ask, health, log)
         self._differing: dict[str, set[Key]] = {}
         """Candles to be published again once they are as Postgres has them."""
@@ -99,12 +105,19 @@ class Aggregator(Idle):
         if source == "heartbeats":
             tell(self._followers, frames[1])
             return ()
+        if source == "status":
+            return self._heard(decode(frames[1]), now)
         record = decode_record(frames[1])
         follower = self._followers.get(record.exchange)
         if follower is not None and follower.take(record):
             self._apply(record, now)
         elif record.seq is None and isinstance(record, TradeBatch):
             self._glimpse(record)
+        return ()
+
+    def _heard(self, status: object, now: Instant) -> Sequence[Send]:
+        if isinstance(status, FeedStatus):
+            self._prices.heard(status, now)
         return ()
 
     def _glimpse(self, batch: TradeBatch) -> None:
@@ -187,6 +200,8 @@ class Aggregator(Idle):
             memory = self._memories[exchange]
             if symbol in memory.last:  # only glimpsed, before the memory was made anew
                 sends += self._publish_symbol(memory, symbol, keys, now)
+                self._prices.traded(exchange, symbol)
+        sends += [self._publish(price) for price in self._prices.due(self._memories, now)]
         return sends
 
     def _publish_symbol(
@@ -204,6 +219,8 @@ class Aggregator(Idle):
             return []
         symbol, interval_s, ts_open = key
         partial = memory.is_partial(symbol, interval_s, ts_open)
+        if partial:
+            self._partly.setdefault(memory.exchange, set()).add(key)
         update = candle.update(memory.exchange, key, made, closed=closed, partial=partial)
         sends = [self._publish(update)]
         if interval_s == HOUR_S:
@@ -214,15 +231,17 @@ class Aggregator(Idle):
             sends.append(self._publish(average))
         return sends
 
-    def _publish(self, message: Ticker | CandleUpdate | Average) -> Send:
+    def _publish(self, message: Ticker | CandleUpdate | Average | Consolidated) -> Send:
         self._seq += 1
         stamped = msgspec.structs.replace(message, epoch=self._epoch, seq=self._seq)
         if isinstance(stamped, Ticker):
             topic = topics.ticker(stamped.exchange, stamped.symbol)
         elif isinstance(stamped, CandleUpdate):
             topic = topics.candle(stamped.interval_s, stamped.exchange, stamped.symbol)
-        else:
+        elif isinstance(stamped, Average):
             topic = topics.average(stamped.exchange, stamped.symbol)
+        else:
+            topic = topics.consolidated(stamped.asset)
         payload = encode(stamped)
         self._held.put(topic, stamped, payload)
         self._health.counters["published"] += 1
@@ -235,6 +254,7 @@ class Aggregator(Idle):
         """Announce closed candles, find new journals, come back to a database that was away."""
         if self._started is None:
             self._started = now.mono
+        self._prices.on_tick(now)
         if self._loading is not None and self._loading.done.is_set():
             self._loaded(self._loading, now)
         if self._loading is None and not self._based and now.mono >= self._retry_at:
@@ -287,6 +307,7 @@ class Aggregator(Idle):
         for exchange, memory in self._memories.items():
             self._mark(exchange, (key for key in memory.candles if not memory.closed(key, 0)))
             self._mark(exchange, self._differing.pop(exchange, ()))
+            self._mark(exchange, self._partly.pop(exchange, ()))
             for symbol in memory.last:
                 self._changed.offer((exchange, symbol), None)
 

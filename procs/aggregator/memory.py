@@ -329,6 +329,12 @@ class Memory:
             turnover_24h=plain(day.sum_pq) if whole and not window.published else None,
         )
 
+    def turnover(self, symbol: str, mono: int) -> Decimal:
+        """Return Σ price × size of the trades of the last 24 hours that are known here."""
+        window = self._window(symbol, bucket(self.clock.now(mono), MINUTE_S))
+        running = self.candles.get((symbol, MINUTE_S, window.minute), EMPTY)
+        return window.candle.sum_pq + running.sum_pq
+
     def _window(self, symbol: str, minute: int) -> Window:
         window = self._windows.get(symbol)
         if window is None or window.minute != minute:

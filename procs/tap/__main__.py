@@ -39,7 +39,10 @@ def main(process: Process) -> int:
     inputs: dict[str, sockets.Socket | sockets.Subscriber] = {
         "feeds": sockets.Subscriber(context, run_dir, ["feed-*"], [b"batch.", b"status."]),
         "stream": sockets.Subscriber(
-            context, run_dir, ["aggregator"], [b"ticker.", b"candle.", b"average."]
+            context,
+            run_dir,
+            ["aggregator"],
+            [b"ticker.", b"candle.", b"average.", b"consolidated."],
         ),
     }
     outputs = {"tap": public, "out": sockets.bind(context, OUT, run_dir, process.program)}

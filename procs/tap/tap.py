@@ -1,8 +1,8 @@
 """The tap's actor: the bus in, the public stream out, as maps, trades split by symbol.
 
-No trade is decoded that nobody subscribes to. What stands under a ticker, candle, average or status
-topic goes to whoever subscribes to it, at once; as everybody hears that who has the topic, it is
-repeated no more often than every ``REPEAT_US``, however often somebody asks.
+No trade is decoded that nobody subscribes to. What stands under any other topic goes to whoever
+subscribes to it, at once; as everybody hears that who has the topic, it is repeated no more often
+than every ``REPEAT_US``, however often somebody asks.
 """
 
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from bus import topics
 from bus.actor import Idle, Instant, Reader, Send
 from bus.heartbeat import Health
-from bus.held import Held
-from bus.messages import Average, CandleUpdate, FeedStatus, Ticker, Trade, TradeBatch, decode
+from bus.held import Held, State
+from bus.messages import Trade, TradeBatch, decode
 from bus.tap_format import encode_map, encode_trades
 from procs.tap.guests import SUBSCRIBE, UNSUBSCRIBE
 
@@ -41,7 +41,7 @@ class Tap(Idle):
         if topic.startswith(b"batch."):
             return self._batch(payload) if self._want_trades else ()
         message = decode(payload)
-        if not isinstance(message, Ticker | CandleUpdate | Average | FeedStatus):
+        if not isinstance(message, State):
             return ()
         encoded = encode_map(message)
         self._held.put(topic, message, encoded)

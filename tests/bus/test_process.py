@@ -176,7 +176,7 @@ def test_impossible_trouble_ends_the_process_with_exit_1(start: Start, name: str
     assert code == 1
 
 
-def test_a_second_instance_is_refused_with_exit_75_and_one_line(start: Start) -> None:
+def test_f23_a_second_instance_is_refused_with_exit_75_and_one_line(start: Start) -> None:
     first = start("idle")
     first.until("ready")
     code, error = start("idle").ended()

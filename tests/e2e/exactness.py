@@ -52,8 +52,8 @@ def assert_exact(
                 )
         expected = recomputed(trades)
         assert_same("candles", stored_candles(stack), expected)
-        averages = _assert_views(stack, trades, expected)
-        _assert_live(stack, trades, expected, averages)
+        averages = assert_views(stack, newest(trades), expected)
+        assert_live(stack, newest(trades), expected, averages)
     return compared
 
 
@@ -179,8 +179,8 @@ def newest(trades: dict[str, Ids]) -> dict[tuple[str, str], Trade]:
     }
 
 
-def _assert_views(
-    stack: Stack, trades: dict[str, Ids], candles: Candles
+def assert_views(
+    stack: Stack, last_of: dict[tuple[str, str], Trade], candles: Candles
 ) -> dict[tuple[str, str, int], tuple[Decimal, int]]:
     """The two views say what the trades say; return average and count of each hour."""
     hours = {
@@ -202,15 +202,15 @@ def _assert_views(
     )
     expected = {
         (exchange, symbol.replace("-", "")): (Decimal(last.price), last.ts_event)
-        for (exchange, symbol), last in newest(trades).items()
+        for (exchange, symbol), last in last_of.items()
     }
     assert_same("last ticks", {tuple(row[:2]): tuple(row[2:]) for row in rows}, expected)
     return {key: (average_of(made), made.n) for key, made in hours.items()}
 
 
-def _assert_live(
+def assert_live(
     stack: Stack,
-    trades: dict[str, Ids],
+    last_of: dict[tuple[str, str], Trade],
     candles: Candles,
     averages: dict[tuple[str, str, int], tuple[Decimal, int]],
 ) -> None:
@@ -226,7 +226,7 @@ def _assert_live(
                 topic, payload = tap.recv_multipart()
                 held[topic.decode()] = msgpack.decode(payload)
             wrong = []
-            for (exchange, symbol), last in newest(trades).items():
+            for (exchange, symbol), last in last_of.items():
                 for kind in KINDS:
                     message = held.get(f"{kind}.{exchange}.{symbol}.")
                     if message is None or not _agrees(message, last, candles, averages):

@@ -64,7 +64,8 @@ class Stack:
             SIMULATOR_PORT=str(simulator),
             **{"FEEDS": settings.DEFAULT_FEEDS, **variables},
         )
-        self.settings = settings.load(launch.environment("demo", self.environment, {}))
+        self._kind: launch.Kind = "demo"
+        self.settings = settings.load(launch.environment(self._kind, self.environment, {}))
         self.url = f"http://127.0.0.1:{port}"
         self.ws_url = f"ws://127.0.0.1:{port}/ws"
         self.tap = self.settings.tap_endpoint
@@ -75,14 +76,28 @@ class Stack:
         self._out = folder / "launch.out"
         self._err = folder / "launch.err"
 
+    def lead_through(self, proxies: Mapping[str, int]) -> None:
+        """Let feeds and backfiller reach each exchange by a proxy's port, from the next start on.
+
+        A demo takes no addresses of exchanges; otherwise this is the same launch.
+        """
+        self._kind = "live"
+        self.environment["SIMULATED"] = "1"
+        for exchange, port in proxies.items():
+            base, name = f"127.0.0.1:{port}/{exchange}", exchange.upper()
+            self.environment[f"{name}_WS_URL"] = f"ws://{base}/ws"
+            self.environment[f"{name}_REST_URL"] = f"http://{base}/rest"
+        self.settings = settings.load(launch.environment(self._kind, self.environment, {}))
+
     # ---- life
 
     def start(self, *, wait: bool = True) -> "Stack":
         """Start it by what `make demo` calls; with ``wait``, return once it is open."""
+        command = "demo" if self._kind == "demo" else "run"
         self.settings.data_dir.mkdir(parents=True, exist_ok=True)
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self.launcher = subprocess.Popen(
-                [*with_us(), sys.executable, "-m", "procs", "demo"],
+                [*with_us(), sys.executable, "-m", "procs", command],
                 cwd=settings.ROOT,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
@@ -295,7 +310,7 @@ class Stack:
         return found
 
     @contextmanager
-    def at_rest(self) -> Iterator[Mark]:
+    def at_rest(self, *, within: float = 30.0) -> Iterator[Mark]:
         """Pause trading, wait until everything has come to rest; afterwards trade again.
 
         Yields the last id of each symbol.
@@ -303,7 +318,7 @@ class Stack:
         executed = self.pause()
         try:
             with Heartbeats(self.settings.run_dir) as heard:
-                eventually(lambda: self._rests(heard), within=30)
+                eventually(lambda: self._rests(heard), within=within)
             yield executed
         finally:
             self.resume()

@@ -7,7 +7,7 @@ from pathlib import Path
 from bus.actor import Instant, Send
 from bus.heartbeat import Health
 from bus.log import Log
-from bus.messages import Average, CandleUpdate, Ticker, decode
+from bus.messages import Average, CandleUpdate, Consolidated, Message, Ticker, decode, encode
 from procs.aggregator.aggregator import RETRY_US, Aggregator
 from procs.aggregator.reading import Question, Reading
 from procs.aggregator.selfcheck import CHECK_EVERY_US
@@ -17,6 +17,7 @@ from procs.persister.persister import Persister
 from procs.persister.pruning import Limits, Pruning
 from store import pool, quarantine
 from tests.eventually import eventually
+from tests.procs.saying import Said
 
 KEEP_ALL = Limits(100 * 365 * 86_400, quarantine.ROWS_MAX, 100 * 365)
 
@@ -47,10 +48,10 @@ class Persisting:
         self.clock = clock
         self.dsn = dsn
         self.connections: list[pool.Connection] = []
-        log = Log("persister")
+        self.said = Said()
         self.prunings: list[Pruning] = []
         self._keep = keep
-        self.actor = Persister(journal_dir, self._open, self.health, log, self._prune)
+        self.actor = Persister(journal_dir, self._open, self.health, self.said, self._prune)
 
     def _prune(self) -> Pruning:
         connect = partial(pool.connect, self.dsn, program="pruning")
@@ -95,6 +96,10 @@ class Persisting:
             connection.close()
 
 
+Published = Ticker | CandleUpdate | Average | Consolidated
+"""What an aggregator publishes."""
+
+
 class Aggregating:
     """One life of an aggregator; it remembers what it published last under each topic."""
 
@@ -102,7 +107,7 @@ class Aggregating:
         self.health = Health("aggregator")
         self.clock = clock
         self.loadings: list[Loading] = []
-        self.published: list[Ticker | CandleUpdate | Average] = []
+        self.published: list[Published] = []
         self.newest: dict[tuple[str, str, int, int], CandleUpdate] = {}
 
         self.dsn = dsn
@@ -127,12 +132,12 @@ class Aggregating:
             if self.health.state == "ready":
                 return
 
-    def note(self, sends: Iterable[Send]) -> list[Ticker | CandleUpdate | Average]:
+    def note(self, sends: Iterable[Send]) -> list[Published]:
         """Keep what was published."""
         found = []
         for send in sends:
             message = decode(send.payload)
-            assert isinstance(message, Ticker | CandleUpdate | Average)
+            assert isinstance(message, Published)
             found.append(message)
             if isinstance(message, CandleUpdate):
                 key = (message.exchange, message.symbol, message.interval_s, message.ts_open)
@@ -149,7 +154,11 @@ class Aggregating:
         """Hand over a feed's heartbeat."""
         self.actor.on_message("heartbeats", [b"heartbeat.", payload], self.clock.now)
 
-    def live(self, ticks: int = 1, micros: int = 100_000) -> list[Ticker | CandleUpdate | Average]:
+    def tell(self, status: Message) -> None:
+        """Hand over a feed's status."""
+        self.actor.on_message("status", [b"status.", encode(status)], self.clock.now)
+
+    def live(self, ticks: int = 1, micros: int = 100_000) -> list[Published]:
         """Wake and tick so often, each time some time later, reading on while there is more."""
         found = []
         for _ in range(ticks):
@@ -160,7 +169,7 @@ class Aggregating:
             found += self.note(self.actor.on_tick(now))
         return found
 
-    def checked(self) -> list[Ticker | CandleUpdate | Average]:
+    def checked(self) -> list[Published]:
         """Let it look at its candles once; return what it published meanwhile."""
         asked = len(self.readings)
         found = self.live(1, CHECK_EVERY_US)

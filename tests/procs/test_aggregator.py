@@ -9,8 +9,6 @@ from bus.heartbeat import Health
 from bus.messages import (
     Average,
     CandleUpdate,
-    Gap,
-    GapOpened,
     Ticker,
     Trade,
     TradeBatch,
@@ -209,11 +207,13 @@ def test_without_postgres_it_begins_with_the_journal_marked_partial_and_adds_the
     assert set(shown.values()) == {True}
     one.use(database)
     one.live(2)
+    memory = one.actor._memories["binance"]
+    for key, update in one.newest.items():  # what was said without the base is said again
+        assert candle.from_update(update) == memory.candles[key[1:]]
     for one_trade in trades[15:]:
         one.take(record.append([one_trade]))
     one.live(5)
     assert one.health.state == "ready"
-    memory = one.actor._memories["binance"]
     day = memory.candles["ETH-USDT", 86400, START]
     assert day == folding.fold(trades)
     update = one.newest["binance", "ETH-USDT", 60, trades[-1].ts_event]
@@ -356,33 +356,6 @@ def test_the_snapshot_does_not_come_from_a_database_of_the_other_kind(
     one.live(2)
     assert one.loadings[0].snapshot is None
     assert "simulated" in (one.health.last_error or "")
-
-
-def test_a_closed_candle_over_a_gap_is_published_as_partial_and_whole_once_it_is_filled(
-    record: Journalling, start: Start, storing: Persisting
-) -> None:
-    one = start().based()
-    first, key = ("binance", "ETH-USDT", 60, START), ("binance", "ETH-USDT", 60, START + MINUTE_US)
-    parts = [trade(1, 0), trade(2, MINUTE_US), trade(5, MINUTE_US + 9)]
-    later = [trade(6, 3 * MINUTE_US), trade(7, 3 * MINUTE_US)]  # two: one alone is not believed
-    one.take(record.append(parts + later))
-    one.live(3)
-    assert (one.newest[key].partial, one.newest[first].partial) == (False, True)
-    gap = [Gap("ETH-USDT", 3, 4)]
-    one.take(record.add(lambda epoch, seq: GapOpened("binance", epoch, seq, gap, "a test")))
-    one.live(2)
-    assert (one.newest[key].partial, one.newest[key].closed, one.newest[key].n) == (True, True, 2)
-    record.append([trade(4, MINUTE_US + 8)])
-    storing.live()
-    other = start().based()  # it has the gap from Postgres
-    for each in (one, other):
-        each.live(2)
-        assert each.actor._memories["binance"].is_partial("ETH-USDT", 60, START + MINUTE_US)
-    body = record.append([trade(3, MINUTE_US + 7)])
-    for each in (one, other):
-        each.take(body)
-        each.live(2)
-        assert (each.newest[key].partial, each.newest[key].n) == (False, 4)
 
 
 def test_after_a_restart_a_past_hours_average_still_has_its_own_last_trades_time(

@@ -4,10 +4,13 @@ from random import Random
 
 import pytest
 
-from bus.messages import Candle, Gap, Quarantined, Trade
+from bus.messages import Candle, Gap, GapOpened, Quarantined, Trade
 from market import candle
 from procs.aggregator.memory import Memory
 from procs.aggregator.missing import FOREVER, MINUTE_US, Span, span
+from tests.procs.fix_aggregator import Start
+from tests.procs.journalling import Journalling
+from tests.procs.living import Persisting
 from tests.store.folding import START
 
 pytestmark = pytest.mark.usefixtures("exact_decimals")
@@ -159,3 +162,30 @@ def test_a_gap_is_forgotten_with_its_candles() -> None:
         assert memory._missing
         memory.fold([trade(minute, minute), trade(minute + 1, minute)], 1)
     assert not memory._missing
+
+
+def test_a_closed_candle_over_a_gap_is_published_as_partial_and_whole_once_it_is_filled(
+    record: Journalling, start: Start, storing: Persisting
+) -> None:
+    one = start().based()
+    first, key = ("binance", "ETH-USDT", 60, START), ("binance", "ETH-USDT", 60, START + MINUTE_US)
+    parts = [trade(1, 0), trade(2, 1), trade(5, 1.5)]
+    later = [trade(6, 3), trade(7, 3)]  # two: one alone is not believed
+    one.take(record.append(parts + later))
+    one.live(3)
+    assert (one.newest[key].partial, one.newest[first].partial) == (False, True)
+    gap = [Gap("ETH-USDT", 3, 4)]
+    one.take(record.add(lambda epoch, seq: GapOpened("binance", epoch, seq, gap, "a test")))
+    one.live(2)
+    assert (one.newest[key].partial, one.newest[key].closed, one.newest[key].n) == (True, True, 2)
+    record.append([trade(4, 1.4)])
+    storing.live()
+    other = start().based()  # it has the gap from Postgres
+    for each in (one, other):
+        each.live(2)
+        assert each.actor._memories["binance"].is_partial("ETH-USDT", 60, START + MINUTE_US)
+    body = record.append([trade(3, 1.3)])
+    for each in (one, other):
+        each.take(body)
+        each.live(2)
+        assert (each.newest[key].partial, each.newest[key].n) == (False, 4)

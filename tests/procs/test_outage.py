@@ -1,28 +1,9 @@
 """When a database that takes nothing is an alarm."""
 
-from typing import Any
-
 import pytest
 
-from bus.log import Log
 from procs.persister.outage import ALARM_AFTER_US, START_US, Outage
-
-
-class Said(Log):
-    """Keeps the events instead of writing them."""
-
-    def __init__(self) -> None:
-        super().__init__("test")
-        self.events: list[tuple[str, str]] = []
-
-    def info(self, event: str, **fields: Any) -> None:
-        self.events.append(("info", event))
-
-    def warning(self, event: str, **fields: Any) -> None:
-        self.events.append(("warning", event))
-
-    def error(self, event: str, **fields: Any) -> None:
-        self.events.append(("error", event))
+from tests.procs.saying import Said
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ STEPS = ("candles.merge", "trades.mark_seen", "cursors.save")
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("after", [False, True])
-def test_a_connection_cut_at_any_step_of_the_transaction_stores_exactly_once(
+def test_f3_a_connection_cut_at_any_step_of_the_transaction_stores_exactly_once(
     record: Journalling,
     persisting: Callable[[], Persisting],
     connection: pool.Connection,
@@ -58,7 +58,7 @@ def test_a_connection_cut_at_any_step_of_the_transaction_stores_exactly_once(
 
 
 @pytest.mark.parametrize("reply_lost", [True, False])
-def test_a_commit_whose_answer_is_lost_is_not_done_twice(
+def test_f3_a_commit_whose_answer_is_lost_is_not_done_twice(
     record: Journalling,
     persisting: Callable[[], Persisting],
     connection: pool.Connection,
@@ -86,7 +86,7 @@ def test_a_commit_whose_answer_is_lost_is_not_done_twice(
     assert one.health.counters["duplicates"] == 0
 
 
-def test_a_killed_persister_is_followed_by_one_that_goes_on_at_the_cursor(
+def test_f3_a_killed_persister_is_followed_by_one_that_goes_on_at_the_cursor(
     record: Journalling, persisting: Callable[[], Persisting], connection: pool.Connection
 ) -> None:
     trades = random_trades(6, 400, 1)
@@ -103,7 +103,7 @@ def test_a_killed_persister_is_followed_by_one_that_goes_on_at_the_cursor(
     assert last.health.counters["duplicates"] == 0
 
 
-def test_another_persister_that_moved_the_cursor_fences_this_one(
+def test_f23_another_persister_that_moved_the_cursor_fences_this_one(
     record: Journalling, persisting: Callable[[], Persisting], connection: pool.Connection
 ) -> None:
     parts = chunks(random_trades(7, 60, 1), 20)
@@ -124,7 +124,7 @@ def test_another_persister_that_moved_the_cursor_fences_this_one(
     same(connection, record.trades)
 
 
-def test_a_database_that_is_away_is_waited_for_and_nothing_is_lost(
+def test_f8_a_database_that_is_away_is_waited_for_and_nothing_is_lost(
     record: Journalling, persisting: Callable[[], Persisting], connection: pool.Connection
 ) -> None:
     parts = chunks(random_trades(8, 300, 1), 20)

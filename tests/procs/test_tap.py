@@ -8,9 +8,12 @@ import pytest
 from bus.actor import Instant, Send
 from bus.heartbeat import Health
 from bus.messages import (
+    Consolidated,
+    Day,
     FeedStatus,
     GapOpened,
     Heartbeat,
+    PriceSource,
     QuarantineBatch,
     SymbolStatus,
     Ticker,
@@ -151,7 +154,7 @@ def test_a_ticker_is_a_map_of_the_same_fields() -> None:
     )
 
 
-def test_candles_averages_and_the_feeds_state_are_maps_too() -> None:
+def test_candles_averages_prices_and_the_feeds_state_are_maps_too() -> None:
     tap = Tap(Health("tap"))
     made = candle.of(random_trades(1, 5, 1))
     update = candle.update("binance", ("ETH-USDT", 60, START), made, closed=True)
@@ -162,9 +165,31 @@ def test_candles_averages_and_the_feeds_state_are_maps_too() -> None:
     average = candle.hour_average("binance", "ETH-USDT", START, made, 1, partial=False)
     (found,) = bus(tap, b"average.binance.ETH-USDT.", average)
     assert (found[1]["type"], found[1]["count"]) == ("average", 5)
+    source = PriceSource("binance", "BTC-USDT", "1.5", START, "outlier")
+    price = Consolidated("BTC", None, START, [source], 9, 4)
+    (found,) = bus(tap, b"consolidated.BTC.", price)
+    assert found[1] == {
+        "type": "consolidated",
+        "asset": "BTC",
+        "price": None,
+        "ts_event": START,
+        "sources": [
+            {
+                "exchange": "binance",
+                "symbol": "BTC-USDT",
+                "price": "1.5",
+                "ts_event": START,
+                "excluded": "outlier",
+            }
+        ],
+        "epoch": 9,
+        "seq": 4,
+    }
+    day = Day(None, None, None, None, "7")
+    symbol = SymbolStatus("A-USD", "live", START, 3, True, "0.01", "0.5", day=day)
     status = FeedStatus(
         *("binance", "connected", "closed", START, 0, None, None, True),
-        [SymbolStatus("A-USD", "live", START, 3, True, "0.01", "0.5")],
+        [symbol],
     )
     (found,) = bus(tap, b"status.binance.", status)
     assert found[1]["type"] == "status"
@@ -179,7 +204,8 @@ def test_candles_averages_and_the_feeds_state_are_maps_too() -> None:
             "size_step": "0.5",
             **dict.fromkeys(("duplicates", "quarantined"), 0),
             **dict.fromkeys(("gaps_open", "missing", "gaps_filled", "gaps_unfillable"), 0),
-            **dict.fromkeys(("lag_p50_us", "lag_p99_us")),
+            **dict.fromkeys(("lag_p50_us", "lag_p99_us", "nearest", "stands_in_for")),
+            "day": dict.fromkeys(("change", "change_pct", "high", "low")) | {"turnover": "7"},
         }
     ]
 

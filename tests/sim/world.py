@@ -1,7 +1,9 @@
 """The whole pipeline in one process: feeds, persister and aggregator between a market and Postgres.
 
 Real actors, real journals, a real Postgres; only the bus is a fake one. At random moments an actor
-is thrown away with all that it had in memory, and a new one begins from what rests on disk.
+is thrown away with all that it had in memory, and a new one begins from what rests on disk; clocks
+are set, disks are full, the database is away or takes nothing (``trouble``). The exchange's stream
+loses, doubles and disorders trades, and its REST interface does not always answer.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,20 +13,28 @@ from random import Random
 from bus import topics
 from bus.actor import Instant, Send
 from bus.heartbeat import Health
-from bus.journal import JournalWriter, path_of
+from bus.journal import path_of
 from bus.log import Log
 from bus.messages import GapsWanted, Recovered, Trade, decode, encode
 from market.sequence import IdSet
 from procs.feed import exchanges
 from procs.feed.feed import Feed
-from tests.procs.living import Aggregating, Clock, Persisting
+from tests.procs.living import Aggregating, Persisting
 from tests.sim.fake_bus import FakeBus
 from tests.sim.market import FEEDS, START, Execution
+from tests.sim.trouble import Connected, Database, Disk, SteppedClock, Trouble
 
 CRASH = 0.02
 """How likely each actor is thrown away in each step."""
-LOST = 0.05
+LOST = 0.17
 """How many trades the exchange's stream never brings: only its REST interface has them."""
+DOUBLED, REPEATED, CUT_SHORT, SPOILT = 0.05, 0.05, 0.03, 0.02
+LATE, LATE_MAX = 0.15, 1_000
+"""How many come late, and after how many later ones at most."""
+NEVER = 1_000_000
+"""From here on ids are those of trades that never happened."""
+UNANSWERED = 0.3
+"""How many of the backfiller's questions are not answered."""
 PAGE = 20
 """Trades of one REST answer."""
 KEEP_US = 600_000_000
@@ -39,17 +49,20 @@ class LivingFeed:
 
     def __init__(self, folder: Path, exchange: str) -> None:
         self.exchange = exchange
+        self.not_stored = 0
         self._folder = folder
+        self.full = False
         self.begin()
 
     def begin(self) -> None:
         """Begin a life from the journal."""
         self.health = Health(f"feed-{self.exchange}")
-        self.journal = JournalWriter(
-            path_of(self._folder, self.exchange), cap_bytes=1 << 30, reserve_bytes=1 << 20
-        )
+        self.journal = Disk(path_of(self._folder, self.exchange))
+        self.journal.full = self.full
+        exchange = exchanges.load(self.exchange)(FEEDS[self.exchange])
+        assert isinstance(exchange, exchanges.Streamed)
         self.feed = Feed(
-            exchanges.load(self.exchange)(FEEDS[self.exchange]),
+            exchange,
             FEEDS[self.exchange],
             self.journal,
             self.health,
@@ -58,9 +71,15 @@ class LivingFeed:
             keep_us=KEEP_US,
             keep_bad_frames=lambda lines: None,
         )
+        self.feed.connection = Connected(exchange)
+
+    def fill(self, *, full: bool) -> None:
+        """Let its disk take nothing, or everything again."""
+        self.full = self.journal.full = full
 
     def die(self) -> None:
         """Forget everything but the file."""
+        self.not_stored += int(self.health.counters["not_stored"])
         self.journal.close()
 
 
@@ -70,8 +89,7 @@ class World:
     def __init__(self, seed: int, folder: Path, dsn: str) -> None:
         self.chance = Random(seed * 7919)
         self.bus = FakeBus(self.chance)
-        self.clock = Clock()
-        self.clock.now = Instant(START, 1_000_000)
+        self.clock = SteppedClock(Instant(START, 1_000_000))
         self.crashes: dict[str, int] = {"feed": 0, "persister": 0, "aggregator": 0}
         self.quarantined: list[tuple[str, str, int]] = []
         self.calm = False
@@ -79,6 +97,9 @@ class World:
         self._dsn = dsn
         self.feeds = {name: LivingFeed(folder, name) for name in FEEDS}
         self.lost = 0
+        self._late: list[tuple[int, str, bytes]] = []
+        self._coming = 0
+        self.trouble = Trouble(self.chance, self.clock, self.feeds, Database(dsn))
         self._sent: dict[str, list[bytes]] = {name: [] for name in FEEDS}
         self._executed: dict[str, list[Trade]] = {name: [] for name in FEEDS}
         self.persister = self._new_persister()
@@ -98,12 +119,13 @@ class World:
     def step(self, coming: Iterable[Execution]) -> None:
         """Let the market execute trades, and everybody live for a moment."""
         for execution in coming:
-            if execution.trade.ts_event > self.clock.now.wall:
-                self.clock.pass_time(execution.trade.ts_event - self.clock.now.wall)
+            self.clock.pass_time(max(0, execution.trade.ts_event - self.clock.true))
             self._sent[execution.exchange].append(execution.frame)
             self._executed[execution.exchange].append(execution.trade)
             self._exchange_says(execution)
+        self._late_arrive()
         self.clock.pass_time(200_000)
+        self.trouble.pass_step(calm=self.calm)
         for one in self.feeds.values():
             self._live_feed(one)
         for consumer, source, frames in self.bus.deliver():
@@ -112,29 +134,49 @@ class World:
         self._guarded("aggregator", self._live_aggregator)
 
     def _exchange_says(self, execution: Execution) -> None:
-        feed = self.feeds[execution.exchange].feed
-        frames = [execution.frame]
-        luck = self.chance.random()
-        if luck < 0.05:
-            frames = [execution.frame, execution.frame]
-        elif luck < 0.1:
-            frames = [execution.frame, *self.chance.sample(self._sent[execution.exchange], 1)]
-        elif luck < 0.13:
-            frames = [execution.frame[:-9], execution.frame]
-        elif luck < 0.15 and not self.calm:
-            # One trade more, which nobody should believe.
-            number = 1_000_000 + len(self.quarantined)
-            trade_id = b":%d," % execution.trade.trade_id
-            bad = execution.frame.replace(trade_id, b":%d," % number)
-            price = b'"%s"' % execution.trade.price.encode()
-            frames = [bad.replace(price, b'"NaN"'), execution.frame]
-            self._sent[execution.exchange].insert(-1, frames[0])
-            self.quarantined.append((execution.exchange, execution.trade.symbol, number))
-        elif luck < 0.15 + LOST and not self.calm:
+        self._coming += 1
+        name, frame = execution.exchange, execution.frame
+        frames = [frame]
+        kinds = ("doubled", "repeated", "cut short", "spoilt", "lost", "late", "")
+        weights = [DOUBLED, REPEATED, CUT_SHORT, SPOILT, LOST, LATE]
+        (kind,) = self.chance.choices(kinds, [*weights, 1 - sum(weights)])
+        if self.calm and kind in ("spoilt", "lost", "late"):
+            kind = ""
+        if kind == "doubled":
+            frames = [frame, frame, frame]
+        elif kind == "repeated":
+            frames = [frame, *self.chance.sample(self._sent[name], 1)]
+        elif kind == "cut short":
+            frames = [frame[:-9], frame]
+        elif kind == "spoilt":
+            frames = [self._spoilt(execution), frame]
+        elif kind == "lost":
             self.lost += 1
             frames = []
-        for frame in frames:
-            feed.on_frame(frame, self.clock.now)
+        elif kind == "late":
+            due = self._coming + self.chance.choice((3, 20, LATE_MAX))
+            self._late.append((self.chance.randrange(self._coming, due), name, frame))
+            frames = []
+        for one in frames:
+            self.feeds[name].feed.on_frame(one, self.clock.now)
+
+    def _spoilt(self, execution: Execution) -> bytes:
+        """Return the frame of one trade more, which nobody should believe."""
+        number = NEVER + len(self.quarantined)
+        trade_id = b":%d," % execution.trade.trade_id
+        bad = execution.frame.replace(trade_id, b":%d," % number)
+        price = b'"%s"' % execution.trade.price.encode()
+        bad = bad.replace(price, b'"NaN"')
+        self._sent[execution.exchange].insert(-1, bad)
+        self.quarantined.append((execution.exchange, execution.trade.symbol, number))
+        return bad
+
+    def _late_arrive(self) -> None:
+        """Bring what comes in another order than it happened."""
+        due = [one for one in self._late if one[0] <= self._coming or self.calm]
+        self._late = [one for one in self._late if one not in due]
+        for _, name, frame in self.chance.sample(due, len(due)):
+            self.feeds[name].feed.on_frame(frame, self.clock.now)
 
     def _live_feed(self, one: LivingFeed) -> None:
         moment = self.chance.random() / CRASH if not self.calm else 9.0
@@ -175,7 +217,7 @@ class World:
         message = decode(payload)
         assert isinstance(message, GapsWanted)
         for wanted in message.wanted:
-            if not self.calm and self.chance.random() < 0.3:
+            if not self.calm and self.chance.random() < UNANSWERED:
                 continue
             found = [
                 trade
@@ -238,6 +280,7 @@ class World:
 
     def close(self) -> None:
         """End everything."""
+        self.trouble.end()
         self.persister.die()
         for one in self.feeds.values():
             one.die()

@@ -1,7 +1,8 @@
 """Last trades and present prices, which need no database."""
 
+from bus.messages import Consolidated, PriceSource
 from tests.web.fix_api import Api, wall
-from tests.web.messages import status, ticker
+from tests.web.messages import NOW, status, ticker
 from web.times import iso as iso_ms
 
 
@@ -112,6 +113,56 @@ def test_a_coins_price_comes_in_the_published_envelope(without_database: Api) ->
         *("bitcoin", "BTC-USD", "coinbase"),
     )
     assert (data["price"], data["volume"], data["change_24h_pct"]) == (45250.5, 0.5, -0.05)
+
+
+def test_a_coins_price_is_that_of_all_exchanges_and_a_symbols_its_own(
+    without_database: Api,
+) -> None:
+    without_database.tell(
+        ticker("BTC-USD", exchange="coinbase", price="45250.50"),
+        ticker("BTC-USDT", price="45260"),
+    )
+    sources = [
+        PriceSource("binance", "BTC-USDT", "45260", NOW),
+        PriceSource("coinbase", "BTC-USD", "45250.40", NOW - 1_000_000),
+        PriceSource("kraken", "BTC-USD", "99999", NOW, "outlier"),
+    ]
+    newest = Consolidated("BTC", "45255.2", NOW, sources, epoch=7, seq=5)
+    older = Consolidated("BTC", "1", NOW, [], epoch=7, seq=4)
+    without_database.tell(newest, older)
+    for asked in ("bitcoin", "btc"):
+        data = without_database.get(f"/api/market/price/{asked}").json["data"]
+        assert (data["price"], data["timestamp"]) == (45255.2, "2025-10-01T14:01:00.000Z")
+        assert (data["symbol"], data["exchange"], data["volume"]) == ("BTC-USD", "coinbase", 0.5)
+        assert [(one["price"], one["excluded"]) for one in data["sources"]] == [
+            (45260, None),
+            (45250.4, None),
+            (99999, "outlier"),
+        ]
+        assert data["sources"][1] == {
+            "exchange": "coinbase",
+            "symbol": "BTC-USD",
+            "price": 45250.4,
+            "timestamp": "2025-10-01T14:00:59.000Z",
+            "excluded": None,
+        }
+    for asked, price in (("BTC-USD", 45250.5), ("binance:bitcoin", 45260)):
+        data = without_database.get(f"/api/market/price/{asked}").json["data"]
+        assert (data["price"], data["sources"]) == (price, [])
+
+
+def test_where_no_exchange_can_be_believed_a_coin_has_its_last_price(
+    without_database: Api,
+) -> None:
+    without_database.tell(
+        ticker("BTC-USD", exchange="coinbase", price="45250.50", ts_event=NOW - 1_000_000),
+        Consolidated(
+            "BTC", None, NOW, [PriceSource("coinbase", "BTC-USD", "7", NOW, "disconnected")]
+        ),
+    )
+    data = without_database.get("/api/market/price/bitcoin").json["data"]
+    assert (data["price"], data["timestamp"]) == (45250.5, "2025-10-01T14:00:59.000Z")
+    assert [one["excluded"] for one in data["sources"]] == ["disconnected"]
 
 
 def test_a_coin_is_priced_in_dollars_and_a_symbol_as_itself(without_database: Api) -> None:

@@ -7,6 +7,7 @@ from msgspec import UNSET, UnsetType
 
 from bus.actor import instant
 from bus.messages import Average
+from market.candle import data_begin_in
 from market.symbols import pair as pair_of
 from store import candles
 from web import times
@@ -48,7 +49,7 @@ class Averages(msgspec.Struct):
 async def averages(services: Services, query: AveragesQuery) -> Averages:
     """Return the hours that begin in [from, to), at most 31 days of them.
 
-    An hour is ``partial`` when it began before the second minute that is stored here. A stored hour
+    An hour is ``partial`` when the trades began to be stored within it. A stored hour
     and the same hour of the live stream are one point: the one with more trades.
     """
     exchange, symbol = services.directory.resolve(query.pair, query.exchange)
@@ -58,7 +59,8 @@ async def averages(services: Services, query: AveragesQuery) -> Averages:
     since = await candles.oldest(services.pool, exchange, symbol)
     rows = await candles.averages(services.pool, exchange, symbol, start, end)
     found = {row.hour_start: (row.avg, row.n) for row in rows}
-    partial = {hour_start for hour_start in found if since is not None and hour_start <= since}
+    first = -1 if since is None else since
+    partial = {hour_start for hour_start in found if data_begin_in(hour_start, first)}
     live = services.hub.latest.averages.get((exchange, symbol), {})
     for hour_start, update in live.items():
         assert isinstance(update.message, Average)

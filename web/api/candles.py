@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from bus.actor import instant
 from market import intervals
+from market.candle import data_begin_in
 from store import candle_rows
 from store.candles import oldest
 from store.instants import LATEST
@@ -42,7 +43,10 @@ async def candles(services: Services, query: CandlesQuery) -> Page:
     asked for is made of at most 20,000 stored candles a page: 4,000 of 5m, 1,333 of 15m, 5,000 of
     4h, 2,857 of 1w, whatever ``limit`` says. Within a page candles rise; the cursor leads to the
     page of older ones before it. Of a stored candle and the live one the one with more trades is
-    answered. One is ``partial`` when it began before the second minute that is stored here.
+    answered. One is ``partial`` when the trades began to be stored within it. Where there is none,
+    or a partial one that has closed, the candle that the exchange itself has published stands, and
+    is of ``origin`` ``exchange``; so is a longer one of which a part is. It has no count of trades:
+    ``n`` and ``revision`` are 0.
     """
     exchange, symbol = services.directory.resolve(query.symbol, query.exchange)
     interval_s = intervals.parse(query.interval)
@@ -51,17 +55,16 @@ async def candles(services: Services, query: CandlesQuery) -> Page:
         (before,) = cursors.unpack(query.cursor, tuple[Annotated[int, Meta(ge=0, le=LATEST)]])
         end = min(end, before)
     limit = min(query.limit or LIMIT_MAX, candle_rows.most(interval_s))
-    rows = await newest(services, exchange, symbol, interval_s, start, end, limit + 1)
+    since = await oldest(services.pool, exchange, symbol)
+    rows = await newest(services, exchange, symbol, interval_s, start, end, limit + 1, since)
     page = rows[-limit:]
     cursor = cursors.pack(page[0][0] * 1_000_000) if len(rows) > limit else None
     closed_before = instant().wall // 1_000_000 - interval_s
-    since = await oldest(services.pool, exchange, symbol)
-    first_whole = 0 if since is None else since // 1_000_000 + 1
-    cells = [_cells(row, closed_before, first_whole) for row in page]
+    cells = [_cells(row, closed_before, -1 if since is None else since) for row in page]
     return Page(Cells(CandleRow, cells), cursor)
 
 
-def _cells(row: candle_rows.CandleRow, closed_before: int, first_whole: int) -> tuple[str, ...]:
+def _cells(row: candle_rows.CandleRow, closed_before: int, since: int) -> tuple[str, ...]:
     second, opened, high, low, close, volume, n, vwap = row
     trades = str(n)
     return (
@@ -75,6 +78,6 @@ def _cells(row: candle_rows.CandleRow, closed_before: int, first_whole: int) -> 
         vwap or "null",
         "true" if second <= closed_before else "false",
         trades,
-        '"trades"',
-        "true" if second < first_whole else "false",
+        '"trades"' if n else '"exchange"',
+        "true" if n and data_begin_in(second * 1_000_000, since) else "false",
     )

@@ -1,6 +1,6 @@
 """``GET /api/markets``: the symbols as a market table: prices, 24 hours, a line of closes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -12,7 +12,8 @@ from bus.messages import CandleUpdate
 from market import symbols
 from market.decimals import quotient
 from market.intervals import bucket
-from store import candle_rows
+from store import candle_rows, history
+from store.pool import Pool
 from web import cursors
 from web.answers import Page
 from web.configured import symbols_of
@@ -54,8 +55,9 @@ class Market(PriceNow, kw_only=True):
     sparkline: Annotated[
         list[Decimal | None] | None,
         Meta(
-            description="The last price of each of 24 hours, the running one last; null where an "
-            "hour had no trade, null altogether while the database does not answer"
+            description="The last price of each of 24 hours, the running one last, by the exchange "
+            "where we stored no trade; null where an hour had none, null altogether while the "
+            "database does not answer"
         ),
     ]
     tick_size: Annotated[Decimal | None, Meta(description="Smallest step of the price")]
@@ -66,7 +68,8 @@ class Market(PriceNow, kw_only=True):
 async def markets(services: Services, query: MarketsQuery) -> Page:
     """Return the configured symbols, those with the most of what is asked for first.
 
-    Volumes are compared as turnovers in dollars; what is not known stands last. As the order lives,
+    Volumes are compared as turnovers in dollars, at the present price where the turnover is not
+    known of all the 24 hours; what is not known at all stands last. As the order lives,
     a page says what has these places now.
     """
     keys = symbols_of(services, query.exchange)
@@ -95,6 +98,8 @@ def _value(services: Services, key: Key, sort: str) -> Decimal | None:
     if sort != "volume":
         return number(ticker.change_24h_pct)
     turnover, rate = number(ticker.turnover_24h), dollars(services, key[1])
+    if turnover is None and ticker.volume_24h is not None:
+        turnover = quotient(Decimal(ticker.volume_24h), 1) * Decimal(ticker.price)
     # Rounded, so that the product has less digits than the exact context holds.
     return None if turnover is None or rate is None else quotient(turnover, 1) * rate
 
@@ -109,7 +114,7 @@ async def _sparklines(
         running = ticker.hour_start if ticker else bucket(now.wall, 3600)
         firsts[key] = running - (HOURS - 1) * HOUR_US
     try:
-        stored = await within(PATIENCE_S, candle_rows.closes(services.pool, firsts))
+        stored = await within(PATIENCE_S, _closes(services.pool, firsts))
     except Exception as error:
         if not is_away(error):
             raise
@@ -125,6 +130,18 @@ async def _sparklines(
         seconds = [first // 1_000_000 + 3600 * number for number in range(HOURS)]
         lines[key] = [hours[second][1] if second in hours else None for second in seconds]
     return lines
+
+
+async def _closes(
+    pool: Pool, firsts: Mapping[Key, int]
+) -> dict[Key, dict[int, tuple[int, Decimal]]]:
+    """Return ``{hour in seconds: (n, close)}`` of 24 hours; n is 0 in the exchange's own hours."""
+    published = await history.closes(pool, firsts)
+    stored = await candle_rows.closes(pool, firsts)
+    return {
+        key: {hour: (0, close) for hour, close in published[key].items()} | hours
+        for key, hours in stored.items()
+    }
 
 
 def _market(

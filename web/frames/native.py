@@ -57,7 +57,10 @@ class TickerPayload(Struct):
 
 
 class CandleRow(Struct):
-    """One candle. ``revision`` is ``n``, rising with each trade; ``vwap`` is null without sizes."""
+    """One candle. ``revision`` is ``n``, rising with each trade; ``vwap`` is null without sizes.
+
+    Of one that the exchange has published neither is known: 0, 0 and null.
+    """
 
     t: Annotated[Moment, Meta(description="Its begin; it ends one interval later, excluded")]
     o: Price
@@ -69,7 +72,10 @@ class CandleRow(Struct):
     vwap: Annotated[Decimal | None, Meta(description="Price weighted by size")]
     closed: Annotated[bool, Meta(description="Its end has passed; a late trade still changes it")]
     revision: int
-    origin: Annotated[str, Meta(description="What it is made of")] = "trades"
+    origin: Annotated[
+        Literal["trades", "exchange"],
+        Meta(description="trades: made of each stored trade; exchange: its own history"),
+    ] = "trades"
     partial: Partial = False
 
 

@@ -71,7 +71,8 @@
  * @property {number | null} vwap Price weighted by size
  * @property {boolean} closed Its end has passed; a late trade still changes it
  * @property {number} revision
- * @property {string} [origin] What it is made of
+ * @property {"exchange" | "trades"} [origin] trades: made of each stored trade; exchange: its own
+ *   history
  * @property {boolean} [partial] True when trades are known to be missing: it began before the data
  *   did, or has a gap
  * @property {string} symbol BASE-QUOTE in capitals
@@ -84,6 +85,8 @@
 /**
  * One candle. `revision` is `n`, rising with each trade; `vwap` is null without sizes.
  *
+ * Of one that the exchange has published neither is known: 0, 0 and null.
+ *
  * @typedef {object} CandleRow
  * @property {string} t Its begin; it ends one interval later, excluded
  * @property {number} o In units of the symbol's quote, USDT of ETH-USDT
@@ -95,7 +98,8 @@
  * @property {number | null} vwap Price weighted by size
  * @property {boolean} closed Its end has passed; a late trade still changes it
  * @property {number} revision
- * @property {string} [origin] What it is made of
+ * @property {"exchange" | "trades"} [origin] trades: made of each stored trade; exchange: its own
+ *   history
  * @property {boolean} [partial] True when trades are known to be missing: it began before the data
  *   did, or has a gap
  */

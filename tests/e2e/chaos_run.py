@@ -1,0 +1,342 @@
+"""One run of chaos: an installation that is hurt by a seed, in rounds, and looked at after each.
+
+Comes in: what to run, a folder, and the tally that it adds to. Goes out: nothing where all is
+exact; else a failure that names the seed and what was done. What does not come to rest in time is
+a failure, too.
+"""
+
+import heapq
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+from tests.e2e.audit import Audit
+from tests.e2e.harm import SIMULATED, Harm
+from tests.e2e.nemesis import DISKS, HINDERS, WHOLE, Fault, plan
+from tests.e2e.proxy import Proxy
+from tests.e2e.small_disk import SmallDisk
+from tests.e2e.stack import Mark, Stack
+from tests.e2e.tally import Tally
+from tests.e2e.viewer import Viewer
+from tests.e2e.vital_signs import VitalSigns
+from tests.eventually import eventually
+from tests.surroundings import ask
+
+FEEDS = (
+    "coinbase:BTC-USD,ETH-USD,SOL-USD,XRP-USD,DOGE-USD;binance:BTC-USDT,ETH-USDT,ETH-USDC,ETH-BTC"
+)
+"""Exchanges whose ids are consecutive: of the others nobody can know what was missed."""
+DISK_MIB, JOURNAL_DISK_MIB = 24 << 10, 6 << 10
+WORKS_WITHIN_S = 120.0
+RESTS_WITHIN_S = 180.0
+SEEN_WITHIN_S = 20.0
+RSS_MIB_MAX = 1024
+DESCRIPTORS_MORE_MAX = 40
+"""A program that has more at the end than at the beginning loses them."""
+ROUND_SEED = 1_000_003
+
+
+class Wish(NamedTuple):
+    """What is to be run."""
+
+    seed: int
+    seconds: float
+    rate: int
+    every_s: float
+    round_s: float
+    whole: bool = True
+    """Supervisord and everything may be killed, too."""
+    disks: bool = True
+    """Disks are filled, where root can mount them."""
+
+
+class Chaos:
+    """One run on a folder that is its own.
+
+    Args:
+        wish: what to run.
+        folder: where; nothing may be there.
+        tally: what is added to.
+    """
+
+    def __init__(self, wish: Wish, folder: Path, tally: Tally) -> None:
+        self._wish = wish
+        self._folder = folder
+        self._tally = tally
+        self._ended = ExitStack()
+        self._looked: Mark = {}
+        self._seen_until: Mark = {}
+        self._descriptors: dict[str, int] = {}
+        self.log: list[str] = []
+        """What was done, one line each."""
+
+    def __enter__(self) -> "Chaos":
+        with self._ended:
+            self._build()
+            self._ended = self._ended.pop_all()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._ended.close()
+
+    def _build(self) -> None:
+        data = self._folder / "data"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        disks = self._mounted(data) if self._wish.disks else {}
+        exchanges = [part.partition(":")[0] for part in FEEDS.split(";")]
+        self.proxies: dict[str, Proxy] = {}
+        chance = Random(self._wish.seed)
+        rate, seed = str(self._wish.rate), str(self._wish.seed)
+        self.stack = Stack(data, RATE=rate, SEED=seed, FEEDS=FEEDS)
+        for exchange in exchanges:
+            proxy = Proxy(self.stack.settings.simulator_port, chance)
+            self.proxies[exchange] = self._ended.enter_context(proxy)
+        self.stack.lead_through({name: proxy.port for name, proxy in self.proxies.items()})
+        self._ended.callback(self.stack.remove)
+        self.harm = Harm(self.stack, self.proxies, disks)
+        self._ended.callback(self.harm.heal_all)
+        self.stack.start()
+        self.signs = self._ended.enter_context(
+            VitalSigns(self.stack.settings.run_dir, self.stack.settings.dsn)
+        )
+        closely = {name: symbols[0] for name, symbols in self.stack.settings.feeds.items()}
+        self.viewer = self._ended.enter_context(Viewer(self.stack.ws_url, closely))
+        self.audit = Audit(self.stack)
+        known = self._simulated()
+        self._without = {kind for kind in DISKS if kind not in disks}
+        self._without |= {kind for kind, name in SIMULATED.items() if name not in known}
+        self._tally.not_tried = sorted(self._without)
+        if not self._wish.whole:
+            self._without |= WHOLE
+
+    def _mounted(self, data: Path) -> Mapping[str, SmallDisk]:
+        """Return the small disks, none where none can be mounted."""
+        found = {}
+        with suppress(OSError):
+            for kind, place, size_mib in (
+                ("disk full", data, DISK_MIB),
+                ("journal disk full", data / "journal", JOURNAL_DISK_MIB),
+            ):
+                file = self._folder / f"{place.name}.disk"
+                found[kind] = self._ended.enter_context(SmallDisk(place, file, size_mib))
+        return found
+
+    def _simulated(self) -> set[str]:
+        """Return the faults that the running simulator can be asked for, by its names."""
+        found = set()
+        for name in SIMULATED.values():
+            path = f"/faults?{name}=0"
+            with suppress(ValueError):
+                if ask(self.stack.settings.simulator_port, "POST", path)[0] == 200:
+                    found.add(name)
+        return found
+
+    # ---- rounds
+
+    def run(self) -> None:
+        """Do all rounds, then look at everything once more.
+
+        Raises:
+            AssertionError: something is not exact; it names the seed and what was done.
+        """
+        number, hurt_s = 0, 0.0
+        try:
+            self._look(first=True)
+            while hurt_s < self._wish.seconds:
+                number += 1
+                seconds = min(self._wish.round_s, self._wish.seconds - hurt_s)
+                self._round(number, seconds)
+                hurt_s += seconds
+            with self.stack.at_rest(within=RESTS_WITHIN_S) as executed:
+                self.audit.look_at_everything(executed)
+            self._finish(hurt_s)
+        except AssertionError as failure:
+            done = "\n".join(self.log[-60:])
+            raise AssertionError(
+                f"--seed {self._wish.seed}, round {number}: {failure}\nwhat was done:\n{done}"
+            ) from failure
+
+    def _round(self, number: int, seconds: float) -> None:
+        faults = plan(
+            self._wish.seed * ROUND_SEED + number,
+            sorted(self.stack.pids()),
+            sorted(self.proxies),
+            seconds=seconds,
+            every_s=self._wish.every_s,
+            without=self._without.__contains__,
+        )
+        self.log.append(f"round {number}")
+        self._do(faults, seconds)
+        self.harm.heal_all()
+        self._look()
+
+    def _do(self, faults: list[Fault], seconds: float) -> None:
+        """Do and heal faults, each at its time."""
+        began = time.monotonic()
+        todo: list[tuple[float, int, bool, Fault]] = [
+            (fault.at_s, at, True, fault) for at, fault in enumerate(faults)
+        ]
+        heapq.heapify(todo)
+        never = threading.Event()
+        while todo:
+            at_s, order, begins, fault = heapq.heappop(todo)
+            if at_s > seconds:
+                break
+            never.wait(max(0.0, at_s - (time.monotonic() - began)))
+            if not begins:
+                self.harm.heal(fault)
+                self._note(fault, on=False)
+            elif self._begin(fault):
+                if fault.length_s:
+                    heapq.heappush(todo, (at_s + fault.length_s, order, False, fault))
+                if fault.kind in WHOLE:  # that took its time: what follows keeps its distance
+                    began = time.monotonic() - at_s
+        for _, _, begins, fault in todo:
+            if not begins:
+                self.harm.heal(fault)
+                self._note(fault, on=False)
+
+    def _begin(self, fault: Fault) -> bool:
+        pids = self.stack.pids() if fault.kind in ("kill -9", "hung") else {}
+        if fault.kind in WHOLE:
+            self.signs.forget()
+        done = self.harm.do(fault)
+        self.log.append(f"{fault}{'' if done else '  (not done)'}")
+        if not done:
+            self._tally.skipped += 1
+            return False
+        self._tally.faults[fault.kind] = self._tally.faults.get(fault.kind, 0) + 1
+        if fault.kind == "kill -9":
+            self.signs.killed(fault.target, pids[fault.target])
+        elif fault.kind == "postmaster killed":
+            self.signs.killed("postgres", 0)
+        self._note(fault, on=True)
+        return True
+
+    def _note(self, fault: Fault, *, on: bool) -> None:
+        """Tell who measures recoveries what stands in their way."""
+        if fault.kind in ("SIGSTOP", "SIGTERM", "hung"):
+            self.signs.hindered(fault.target, on=on)
+        if fault.kind in HINDERS and fault.length_s:
+            self.signs.hindered("", on=on)
+        elif fault.kind in HINDERS:
+            self.signs.hindered("persister", on=on)
+
+    # ---- looks
+
+    def _look(self, *, first: bool = False) -> None:
+        """Wait until everything works and rests; compare."""
+        began = time.monotonic()
+        eventually(self._works, within=WORKS_WITHIN_S)
+        works = time.monotonic()
+        eventually(self._flows, within=WORKS_WITHIN_S)
+        flows = time.monotonic()
+        with self.stack.at_rest(within=RESTS_WITHIN_S) as executed:
+            rests = time.monotonic()
+            if not first:
+                self._tally.rest_s.append(round(rests - began, 1))
+            self.audit.look(executed)
+            self._look_at_the_viewer(executed)
+            self._look_at_the_processes(first=first)
+        print(
+            f"works after {works - began:.1f} s, flows after {flows - works:.1f} s, at rest after"
+            f" {rests - flows:.1f} s, looked at in {time.monotonic() - rests:.1f} s:"
+            f" {self.audit.trades:,} trades",
+            flush=True,
+        )
+        self._tally.looks += 1
+        self._tally.candles += self.audit.candles
+
+    def _works(self) -> bool:
+        """True when every program says that it works, as the process that supervisord knows."""
+        programs = self.stack.programs()
+        ready = self.signs.ready()
+        return bool(programs) and all(
+            seen.state == "RUNNING" and (name == "postgres" or ready.get(name) == seen.pid)
+            for name, seen in programs.items()
+        )
+
+    def _flows(self) -> bool:
+        """True when the newest trade of each symbol is stored a moment after it happened."""
+        executed = self.stack.executed()
+
+        def stored() -> bool:
+            return all(
+                self.stack.rows(
+                    "SELECT max(trade_id) >= %s FROM trade WHERE exchange = %s AND symbol = %s",
+                    *(last, exchange, symbol),
+                )[0][0]
+                for (exchange, symbol), last in executed.items()
+            )
+
+        with suppress(AssertionError):
+            eventually(stored, within=5)
+            return True
+        return False
+
+    def _look_at_the_viewer(self, executed: Mark) -> None:
+        viewer = self.viewer
+        since = self._seen_until or executed
+        eventually(lambda: not viewer.lacks(executed, since) or viewer.wrong, within=SEEN_WITHIN_S)
+        newest, hours = self.audit.newest()
+        eventually(lambda: not viewer.differs(newest, hours), within=SEEN_WITHIN_S)
+        assert viewer.wrong == []
+        viewed = self._tally.viewed
+        viewed["streams whole"] = viewed.get("streams whole", 0) + viewer.forget()
+        self._seen_until = executed
+
+    def _look_at_the_processes(self, *, first: bool) -> None:
+        pids = self.stack.pids()
+        now = {}
+        for name, pid in pids.items():
+            with suppress(OSError):
+                now[name] = len(list(Path(f"/proc/{pid}/fd").iterdir()))
+        if first:
+            self._descriptors = now
+        for name, count in now.items():
+            before = self._descriptors.setdefault(name, count)
+            assert count <= before + DESCRIPTORS_MORE_MAX, f"{name}: {count} descriptors"
+            self._tally.descriptors[name] = [before, count]
+        for name, size in self.signs.rss.items():
+            mib = round(size / (1 << 20), 1)
+            assert mib < RSS_MIB_MAX, f"{name} takes {mib} MiB"
+            self._tally.rss_mib[name] = max(mib, self._tally.rss_mib.get(name, 0.0))
+
+    def _finish(self, seconds: float) -> None:
+        """Add the figures of the whole run."""
+        tally, viewer = self._tally, self.viewer
+        tally.seeds.append(self._wish.seed)
+        tally.seconds = round(tally.seconds + seconds, 1)
+        tally.trades += self.audit.trades
+        tally.restarts_s += [round(one, 1) for one in self.harm.restarts_s]
+        for one in self.signs.recoveries:
+            if one.hindered:
+                tally.hindered_s.append(one.seconds)
+            elif one.repeat:
+                tally.repeats_s.append(one.seconds)
+            else:
+                tally.recoveries_s.setdefault(one.program, []).append(one.seconds)
+        tally.lag_ms += [one // 1000 for one in self.signs.lags_us]
+        tally.drains += [round(one) for one in self.signs.drains]
+        for name in ("trades", "connections", "recovered", "not_recovered", "holes"):
+            tally.viewed[name] = tally.viewed.get(name, 0) + getattr(viewer, name)
+        count, detected, filled = self._gaps()
+        tally.gaps += count
+        tally.gap_rows.append((count, detected, filled))
+
+    def _gaps(self) -> tuple[int, list[float], list[float]]:
+        """Return how many gaps were filled, and p50, p99 and max of when known and when filled."""
+        parts = "percentile_cont(ARRAY[0.5, 0.99, 1.0]) WITHIN GROUP (ORDER BY "
+        ((count, detected, filled),) = self.stack.rows(
+            "SELECT count(*), "
+            f"{parts} extract(epoch FROM opened_at - next.ts_recv)::float),"
+            f"{parts} extract(epoch FROM closed_at - opened_at)::float)"
+            " FROM gap LEFT JOIN trade AS next ON next.exchange = gap.exchange"
+            " AND next.symbol = gap.symbol AND next.series = gap.series"
+            " AND next.trade_id = gap.last_id + 1 WHERE state = 'filled'"
+        )
+        return int(count), detected or [], filled or []

@@ -1,0 +1,190 @@
+"""What an installation's heartbeats tell of it while it is hurt: recovery, lag, backlog, memory.
+
+Comes in: every heartbeat, heard in a thread of its own, and word of each kill. Goes out: how long
+it took until each killed program worked again as another process, and figures of the rest.
+"""
+
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple
+
+import psycopg
+import zmq
+
+from bus import topics
+from bus.messages import Heartbeat, decode
+from bus.sockets import Socket
+from bus.wiring import OUT, endpoint
+
+LISTEN_MS = 20
+LOOK_EVERY_S = 1.0
+APART_S = 5.0
+"""Kills of one program that are nearer together are repeats: supervisord backs off then."""
+BACKLOG_US = 1_000_000
+"""A persister that is so far behind drains a backlog."""
+
+
+class Recovery(NamedTuple):
+    """One program that was killed and works again."""
+
+    program: str
+    seconds: float
+    repeat: bool
+    """It was killed less than ``APART_S`` before, too."""
+    hindered: bool
+    """Something else kept it from working: no database, no disk, no supervisord, a SIGSTOP."""
+
+
+@dataclass
+class _Kill:
+    at: float
+    pid: int
+    repeat: bool
+    hindered: bool
+
+
+class VitalSigns:
+    """Listens as long as the ``with`` lasts.
+
+    Args:
+        run_dir: of the installation.
+        dsn: of its database, which says no heartbeats.
+    """
+
+    def __init__(self, run_dir: Path, dsn: str) -> None:
+        self._run_dir = run_dir
+        self._dsn = dsn
+        self._ended = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._listen, name="vital signs"),
+            threading.Thread(target=self._try_database, name="database"),
+        ]
+        self._lock = threading.Lock()
+        self._pending: dict[str, _Kill] = {}
+        self._killed_at: dict[str, float] = {}
+        self._hindrances = 0
+        self.last: dict[str, Heartbeat] = {}
+        self.recoveries: list[Recovery] = []
+        self.lags_us: list[int] = []
+        """The persister's, each second: from the socket to the commit in Postgres."""
+        self.drains: list[float] = []
+        """Trades a second that it stored while it was far behind."""
+        self.rss: dict[str, int] = {}
+        """The most of each program, bytes."""
+
+    def __enter__(self) -> "VitalSigns":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        for thread in self._threads:
+            thread.join()
+
+    def killed(self, program: str, pid: int) -> None:
+        """Note that a program's process was just killed."""
+        now = time.monotonic()
+        with self._lock:
+            repeat = now - self._killed_at.get(program, -APART_S) < APART_S
+            self._killed_at[program] = now
+            self._pending[program] = _Kill(now, pid, repeat, self._hindrances > 0)
+
+    def hindered(self, program: str, *, on: bool) -> None:
+        """Note that something begins, or ends, to keep a program from working; "": all of them."""
+        with self._lock:
+            if not program:
+                self._hindrances += 1 if on else -1
+            for name, kill in self._pending.items():
+                if program in ("", name):
+                    kill.hindered = True
+
+    def forget(self) -> None:
+        """Wait for nobody: everything was killed and is being started anew."""
+        with self._lock:
+            self._pending.clear()
+
+    def ready(self) -> dict[str, int]:
+        """Return the process of each program that said last that it works."""
+        with self._lock:
+            return {name: beat.pid for name, beat in self.last.items() if _works(beat)}
+
+    # ---- threads
+
+    def _listen(self) -> None:
+        with zmq.Context() as context, context.socket(zmq.SUB) as heard:
+            # A new process says its first word at once: whoever comes back later misses it.
+            heard.setsockopt(zmq.RECONNECT_IVL, 5)
+            heard.setsockopt(zmq.LINGER, 0)
+            heard.setsockopt(zmq.SUBSCRIBE, topics.heartbeat("")[:-1])
+            connected: set[str] = set()
+            next_look = 0.0
+            while not self._ended.is_set():
+                if time.monotonic() >= next_look:
+                    next_look = time.monotonic() + LOOK_EVERY_S
+                    self._connect(heard, connected)
+                if heard.poll(LISTEN_MS):
+                    beat = decode(heard.recv_multipart()[1])
+                    if isinstance(beat, Heartbeat):
+                        self._take(beat)
+
+    def _connect(self, heard: Socket, connected: set[str]) -> None:
+        for path in self._run_dir.glob(f"*.{OUT.name}"):
+            program = path.name.removesuffix(f".{OUT.name}")
+            if program not in connected:
+                connected.add(program)
+                heard.connect(endpoint(self._run_dir, program, OUT))
+
+    def _take(self, beat: Heartbeat) -> None:
+        with self._lock:
+            before = self.last.get(beat.program)
+            self.last[beat.program] = beat
+            self.rss[beat.program] = max(self.rss.get(beat.program, 0), beat.rss_bytes)
+            if beat.program == "persister":
+                self._count_lag(before, beat)
+            kill = self._pending.get(beat.program)
+            if kill is not None and beat.pid != kill.pid and _works(beat):
+                self._recovered(beat.program)
+
+    def _count_lag(self, before: Heartbeat | None, beat: Heartbeat) -> None:
+        if beat.lag_us is None:
+            return
+        if beat.state == "ready":
+            self.lags_us.append(beat.lag_us)
+        if before is None or before.pid != beat.pid or before.lag_us is None:
+            return
+        if min(before.lag_us, beat.lag_us) > BACKLOG_US:
+            stored = beat.counters.get("stored", 0) - before.counters.get("stored", 0)
+            if stored:
+                self.drains.append(stored / ((beat.ts - before.ts) / 1e6))
+
+    def _recovered(self, program: str) -> None:
+        kill = self._pending.pop(program)
+        seconds = time.monotonic() - kill.at
+        self.recoveries.append(Recovery(program, round(seconds, 3), kill.repeat, kill.hindered))
+
+    def _try_database(self) -> None:
+        while not self._ended.wait(0.05):
+            with self._lock:
+                wanted = "postgres" in self._pending
+            if not wanted:
+                continue
+            try:
+                psycopg.connect(self._dsn, connect_timeout=2).close()
+            except psycopg.Error:
+                continue
+            with self._lock:
+                if "postgres" in self._pending:
+                    self._recovered("postgres")
+
+
+def _works(beat: Heartbeat) -> bool:
+    return beat.state.startswith(("ready", "idle"))
