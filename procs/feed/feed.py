@@ -5,7 +5,7 @@ seen is a duplicate and dropped; one that is not believed is quarantined, and it
 It never waits for anybody.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
@@ -27,6 +27,8 @@ from bus.messages import (
     decode,
     encode,
 )
+from procs.feed import recovered
+from procs.feed.bad_frames import BadFrames
 from procs.feed.commits import Commits
 from procs.feed.exchanges import (
     ID_MAX,
@@ -48,7 +50,6 @@ DAY_US = 86_400_000_000
 RECOVERED_US = 31 * DAY_US
 """Missing trades may be as old as an outage is long."""
 ANEW = "the exchange seems to have begun its ids anew"
-BAD_FRAMES_KEPT = 20
 STATUS_EVERY_US = 1_000_000
 COUNTS_EVERY_US = 60_000_000
 
@@ -106,19 +107,17 @@ class Feed(Idle):
         self._gaps = Gaps(exchange.name, self._commits, health, log, series)
         self._health = health
         self._log = log
-        self._failover = failover
+        self._failover = failover or Failover({}, 0)
+        self._standby_told = failover is None
         self._speaking_for = speaking_for or type(exchange)
-        self._stands_by = False
         self._stale_after_us = stale_after_us
-        self._keep_bad_frames = keep_bad_frames
+        self._bad_frames = BadFrames(health, keep_bad_frames)
         self.connection: Link | None = None
         self.listings: Listings | None = None
         self._watches = {symbol: SymbolWatch(symbol) for symbol in symbols}
         self._days: dict[str, Day] = {}
         self._trades: list[Trade] = []
         self._quarantined: list[Quarantined] = []
-        self._bad_frames: deque[str] = deque(maxlen=BAD_FRAMES_KEPT)
-        self._bad_frames_kept = 0
         self._next_status = 0
         self._next_counts = 0
         self._last_state: tuple[str, str] | None = None
@@ -132,7 +131,7 @@ class Feed(Idle):
         try:
             events = self._exchange.parse(frame, now.wall)
         except BadFrame as bad:
-            self._bad(str(bad), frame, now)
+            self._bad_frames.add(str(bad), frame, now)
             return False
         data = False
         for event in map(self._in_series, events) if self._series else events:
@@ -162,7 +161,7 @@ class Feed(Idle):
 
     def _trade(self, trade: Trade, frame: bytes, now: Instant) -> None:
         if not 0 <= trade.trade_id <= ID_MAX:
-            self._bad("a trade id out of range", frame, now)
+            self._bad_frames.add("a trade id out of range", frame, now)
             return
         if not self._plausible(trade.ts_event, now):
             self._implausible(trade, trade.trade_id, frame, now)
@@ -184,7 +183,7 @@ class Feed(Idle):
         if not self._plausible(trade.ts_event, now):
             self._implausible(trade, None, frame, now)  # with its id no real one would be news
         elif not 0 <= trade.trade_id <= ID_MAX:
-            self._bad("a time of update out of range", frame, now)
+            self._bad_frames.add("a time of update out of range", frame, now)
         elif self._commits.advance(trade):
             self._trades.append(trade)
 
@@ -236,10 +235,6 @@ class Feed(Idle):
             watch.beat(beat.last_trade_id, now.mono)
         self._gaps.beat(beat.symbol, beat.last_trade_id, now)
 
-    def _bad(self, reason: str, frame: bytes, now: Instant) -> None:
-        self._health.counters["bad_frames"] += 1
-        self._bad_frames.append(f"{now.wall} {reason}: {frame[:500]!r}")
-
     # ---- in: the bus
 
     def on_message(self, source: str, frames: list[bytes], now: Instant) -> Sequence[Send]:
@@ -247,7 +242,7 @@ class Feed(Idle):
         message = decode(frames[-1])
         if isinstance(message, Stored):
             self._commits.stored(message)
-        elif isinstance(message, FeedStatus) and self._failover is not None:
+        elif isinstance(message, FeedStatus):
             self._failover.told(message, now.mono)
         elif isinstance(message, Seen) and message.exchange == self._exchange.name:
             return self._gaps.seen(message, now)
@@ -256,37 +251,18 @@ class Feed(Idle):
         return ()
 
     def _recovered(self, message: Recovered, now: Instant) -> Sequence[Send]:
-        """Commit what was fetched like what came by itself; what came meanwhile is no duplicate."""
-        symbol, series = message.symbol, message.series
-        if (symbol, series) != self._commits.key_of(symbol):
-            return ()  # it was asked for before the series was raised
-        trades: list[Trade] = []
-        items: list[Quarantined] = []
-        for trade in message.trades:
-            if trade.symbol != symbol or not 0 <= trade.trade_id <= ID_MAX:
-                continue
-            if series and self._commits.of_another_series(trade):
-                continue
-            if not self._plausible(trade.ts_event, now, past_us=RECOVERED_US):
-                if self._commits.see(symbol, series, trade.trade_id, None, now):
-                    reason = f"an implausible time: {trade.ts_event} µs"
-                    frame = repr(trade).encode()
-                    item = quarantined(symbol, trade.trade_id, now.wall, reason, frame)
-                    items.append(replace(item, series=series))
-            elif self._commits.see(symbol, series, trade.trade_id, trade.ts_event, now):
-                trades.append(trade)
-        items += [
-            item
-            for item in message.quarantined
-            if item.trade_id is not None
-            and self._commits.see(symbol, series, item.trade_id, None, now)
-        ]
+        """Commit what was fetched like what came by itself."""
+        trades, items = recovered.take(
+            message, self._commits, lambda ts: self._plausible(ts, now, RECOVERED_US), now
+        )
         self._gaps.absent(message)
         self._health.counters["recovered"] += len(trades)
         self._health.counters["quarantined"] += len(items)
         if not trades and not items:
             return ()
-        return self._commits.commit(trades, items, {symbol: len(trades)} if trades else {}, now)
+        return self._commits.commit(
+            trades, items, {message.symbol: len(trades)} if trades else {}, now
+        )
 
     # ---- out
 
@@ -312,8 +288,7 @@ class Feed(Idle):
     def on_tick(self, now: Instant) -> Sequence[Send]:
         """Move the connection, trim the journal, publish the status."""
         sends: list[Send] = []
-        if self._failover is not None:
-            self._stand_in(self._failover, now)
+        self._stand_in(now)
         if self.connection is not None:
             self.connection.on_tick(now)
             # What an ending connection still brought is committed with its own ids, before any
@@ -340,33 +315,28 @@ class Feed(Idle):
     @property
     def subscribed(self) -> tuple[str, ...]:
         """The symbols that are asked for now."""
-        resting = self._failover.resting if self._failover else frozenset()
-        return tuple(symbol for symbol in self._watches if symbol not in resting)
+        return tuple(one for one in self._watches if one not in self._failover.resting)
 
-    def _stand_in(self, failover: Failover, now: Instant) -> None:
+    def _stand_in(self, now: Instant) -> None:
         """Take up what its primary fails, give up what it does not need any more."""
-        switches = failover.on_tick(now.mono)
+        switches = self._failover.on_tick(now.mono)
         for switch in switches:
             self._log.warning("feed.failover", **switch._asdict())
             if switch.active:
                 self._watches[switch.symbol].resumed()
                 self._commits.resumed.add(self._commits.key_of(switch.symbol))
-        if self.connection is not None and (switches or not self._stands_by):
-            self._stands_by = True
-            symbols = self.subscribed
+        if self.connection is not None and (switches or not self._standby_told):
+            self._standby_told, symbols = True, self.subscribed
             self.connection.speak_for(self._speaking_for(symbols) if symbols else None, now)
+            self._health.state = "ready" if symbols else "standby"
 
     def _each_second(self, now: Instant) -> None:
         self._commits.refill_reserve()
-        if self._bad_frames_kept != self._health.counters["bad_frames"]:
-            self._bad_frames_kept = self._health.counters["bad_frames"]
-            self._keep_bad_frames(self._bad_frames)
+        self._bad_frames.on_second()
         line, listings = self.connection, self.listings
         if line is not None and listings is not None:
             listings.on_second(now, line.since if line.state == "connected" else None)
             self._complain(listings.complaint)
-        if self._failover is not None:
-            self._health.state = "ready" if self.subscribed else "standby"
         for watch in self._watches.values():
             watch.second()
             if self.connection is None or self.connection.state != "connected":
@@ -389,14 +359,11 @@ class Feed(Idle):
         line = self.connection
         connected = line is not None and line.state == "connected"
         missing = self._gaps.counted()
-        symbols = [
-            self._gaps.of(
-                watch.status(now.mono, self._stale_after_us, connected=connected), missing
-            )
+        known = [
+            watch.status(now.mono, self._stale_after_us, connected=connected)
             for watch in self._watches.values()
         ]
-        if self._failover is not None:
-            symbols = [self._failover.of(one) for one in symbols]
+        symbols = [self._failover.of(self._gaps.of(one, missing)) for one in known]
         if self._days:
             symbols = [replace(one, day=self._days.get(one.symbol)) for one in symbols]
         return FeedStatus(

@@ -127,10 +127,7 @@ class FeedSymbol(Struct):
     symbol: Symbol
     state: Annotated[
         Literal["never received", "live", "quiet", "stale", "standby"],
-        Meta(
-            description="quiet: no trade for long, and none is due; stale: one is; standby: not "
-            "asked for while the symbol that it stands in for is well"
-        ),
+        Meta(description="quiet: no trade for long, none is due; stale: one is; standby: unasked"),
     ]
     last_recv: Annotated[EpochMs | None, Meta(description="Its last trade came: epoch ms, UTC")]
     trades: Annotated[int, Meta(description="Since the feed started")]

@@ -196,8 +196,7 @@
  * @typedef {object} FeedSymbol
  * @property {string} symbol BASE-QUOTE in capitals
  * @property {"live" | "never received" | "quiet" | "stale" | "standby"} state quiet: no trade for
- *   long, and none is due; stale: one is; standby: not asked for while the symbol that it stands in
- *   for is well
+ *   long, none is due; stale: one is; standby: unasked
  * @property {number | null} last_recv Its last trade came: epoch ms, UTC
  * @property {number} trades Since the feed started
  * @property {boolean | null} listed Whether the exchange lists it; null: unknown
