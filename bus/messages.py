@@ -148,6 +148,8 @@ class SeenIds(msgspec.Struct, frozen=True, array_like=True):
     """In rising order, both ends included."""
     newest: int | None
     """``ts_event`` of the symbol's newest trade, µs UTC."""
+    oldest: int | None = None
+    """Begin of the oldest minute that has trades of the symbol, µs UTC."""
 
 
 class Seen(msgspec.Struct, frozen=True, array_like=True, tag="seen"):

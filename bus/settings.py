@@ -102,7 +102,7 @@ class Settings:
     )
     finnhub_token: str | None = _setting(
         None,
-        values.text,
+        values.secret,
         "Token of Finnhub; without `finnhub` in FEEDS it asks for its three default pairs",
         option=("finnhub", "token"),
         secret=True,
@@ -115,7 +115,7 @@ class Settings:
     )
     binance_api_key: str | None = _setting(
         None,
-        values.text,
+        values.secret,
         "Sent to Binance's REST interface, which needs none today",
         option=("binance", "api_key"),
         secret=True,
@@ -124,6 +124,13 @@ class Settings:
         None,
         values.text,
         "Another address of CoinGecko's API; set, it is asked for MONITORED_SYMBOLS",
+    )
+    coingecko_api_key: str | None = _setting(
+        None,
+        values.secret,
+        "Key of CoinGecko's free plan, which allows more calls; none is needed",
+        option=("coingecko", "api_key"),
+        secret=True,
     )
     ingestion_interval_ms: int = _setting(
         10_000,
@@ -260,11 +267,16 @@ class Settings:
         return found
 
     def options(self, exchange: str) -> dict[str, str]:
-        """Return what an exchange's file is given of the settings, those that have a value."""
+        """Return what an exchange's file is given of the settings, those that have a value.
+
+        In a demo nobody needs a key, and a real one is not for the simulator.
+        """
         found = {}
         for field in dataclasses.fields(self):
             option = field.metadata.get("option")
             value = getattr(self, field.name)
+            if self.simulated and not field.repr:
+                value = "simulated"
             if option is not None and option[0] == exchange and value is not None:
                 found[option[1]] = str(value)
         return found

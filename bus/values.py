@@ -31,6 +31,13 @@ def text(value: str) -> str:
     return value
 
 
+def secret(value: str) -> str:
+    """Return a key or token. What is refused is not repeated."""
+    if not re.fullmatch(r"[!-~]{1,512}", value, re.ASCII):
+        raise Wrong("something that is no key", "give it in one piece, as it was given to you")
+    return value
+
+
 def integer(low: int, high: int) -> Callable[[str], int]:
     """Return the reading of a whole number from ``low`` to ``high``."""
 

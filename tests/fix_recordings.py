@@ -53,10 +53,35 @@ def recorded(*names: str) -> list[Path]:
 
 
 def frames(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield (receive time in µs UTC, frame) of each line of a ``.txt.zst``."""
+    """Yield (receive time in µs UTC, frame) of each line of a ``.txt.zst``.
+
+    What other people have recorded is also single frames in a ``.jsonl``, or one answer in a
+    ``.json.zst``; when it was received is not known then, and 1.
+    """
+    if path.suffix == ".jsonl":
+        yield from ((1, line) for line in path.read_bytes().splitlines())
+        return
+    if path.name.endswith(".json.zst"):
+        with path.open("rb") as packed:
+            yield 1, zstandard.ZstdDecompressor().stream_reader(packed).read()
+        return
     text = zstandard.ZstdDecompressor().stream_reader(path.open("rb"), closefd=True)
     with text:
         for line in text.read().splitlines():
             stamp, _, frame = line.partition(b" ")
             seconds, _, fraction = stamp.decode().partition(".")
             yield int(seconds) * 1_000_000 + int(fraction.ljust(6, "0")[:6]), frame
+
+
+def real_text(name: str) -> str:
+    """Return the text of a file below RECORDINGS_DIR, unpacked where it is packed."""
+    (path,) = recorded(name)
+    content = path.read_bytes()
+    if path.suffix == ".zst":
+        content = zstandard.ZstdDecompressor().decompressobj().decompress(content)
+    return content.decode()
+
+
+def real_lines(name: str) -> list[str]:
+    """Return the messages of a file of single ones below RECORDINGS_DIR."""
+    return real_text(name).splitlines()

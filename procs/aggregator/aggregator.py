@@ -21,6 +21,7 @@ from bus.held import Held
 from bus.log import Log
 from bus.messages import (
     Average,
+    Candle,
     CandleUpdate,
     Consolidated,
     FeedStatus,
@@ -160,7 +161,10 @@ class Aggregator(Idle):
         return [Send("out", *held) for held in self._held.under(frame[1:])]
 
     def _corrected(self, update: object) -> list[Send]:
-        """Pass on a candle that the persister corrected and that is older than the memory."""
+        """Pass on a candle that the persister corrected and that is older than the memory.
+
+        An hour goes out with its average, as one that is remembered does.
+        """
         if isinstance(update, History):
             self._published(update)
         if not isinstance(update, CandleUpdate):
@@ -169,7 +173,7 @@ class Aggregator(Idle):
         key = (update.symbol, update.interval_s, update.ts_open)
         if memory is None or key in memory.candles:
             return []
-        return [self._publish(update)]
+        return self._publish_both(memory, key, candle.from_update(update), closed=True)
 
     def _published(self, found: History) -> None:
         """Take an exchange's own minutes, for the 24 hours of its tickers."""
@@ -217,6 +221,10 @@ class Aggregator(Idle):
         made = memory.candles.get(key)
         if made is None:
             return []
+        return self._publish_both(memory, key, made, closed=closed)
+
+    def _publish_both(self, memory: Memory, key: Key, made: Candle, *, closed: bool) -> list[Send]:
+        """Publish a candle, and of an hour the average too."""
         symbol, interval_s, ts_open = key
         partial = memory.is_partial(symbol, interval_s, ts_open)
         if partial:
@@ -224,7 +232,7 @@ class Aggregator(Idle):
         update = candle.update(memory.exchange, key, made, closed=closed, partial=partial)
         sends = [self._publish(update)]
         if interval_s == HOUR_S:
-            last_ts = memory.last_ts(symbol, ts_open)
+            last_ts = memory.last_ts(symbol, ts_open, made.close_key)
             average = candle.hour_average(
                 memory.exchange, symbol, ts_open, made, last_ts, partial=partial
             )

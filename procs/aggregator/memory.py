@@ -279,12 +279,16 @@ class Memory:
             or self._missing.within(symbol, ts_open, end((symbol, interval_s, ts_open)))
         )
 
-    def last_ts(self, symbol: str, hour_start: int) -> int:
-        """Return when the last trade of an hour that has a candle happened, µs UTC.
+    def last_ts(
+        self, symbol: str, hour_start: int, close_key: tuple[int, int] | None = None
+    ) -> int:
+        """Return when the last trade of an hour, by default of one remembered, happened, µs UTC.
 
-        Where that trade has been pruned from Postgres, the begin of its minute.
+        Where that is not known (it was pruned, or the hour is older than this memory), the begin of
+        the last minute with a trade that is, or of the hour.
         """
-        close_key = self.candles[symbol, HOUR_S, hour_start].close_key
+        if close_key is None:
+            close_key = self.candles[symbol, HOUR_S, hour_start].close_key
         known = self._hour_ends.get((symbol, hour_start))
         if known is not None and known[0] == close_key:
             return known[1]

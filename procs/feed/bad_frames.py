@@ -1,7 +1,6 @@
-"""The last frames that could not be read, for the operator to compare with the documentation.
+"""The messages that could not be read: counted, and the last of them kept for a person to see.
 
-Frames and what is wrong with them go in; once a second the last few go out, when there are new
-ones.
+Nothing that our own questions carry as a key is ever in them, whoever repeats it.
 """
 
 from collections import deque
@@ -12,30 +11,41 @@ from bus.heartbeat import Health
 
 KEPT = 20
 BYTES_KEPT = 500
-"""Of each frame."""
 
 
 class BadFrames:
-    """The last of them.
+    """One exchange's bad frames.
 
     Args:
-        health: they are counted there as ``bad_frames``.
-        keep: takes the last of them, as lines.
+        health: counts them.
+        keep: takes the last ones, once a second, when there are new ones.
+        secrets: what is not to be shown.
     """
 
-    def __init__(self, health: Health, keep: Callable[[Iterable[str]], None]) -> None:
+    def __init__(
+        self, health: Health, keep: Callable[[Iterable[str]], None], secrets: Iterable[str]
+    ) -> None:
         self._health = health
         self._keep = keep
-        self._lines: deque[str] = deque(maxlen=KEPT)
+        self._secrets = tuple(secrets)
+        self._last: deque[str] = deque(maxlen=KEPT)
         self._kept = 0
 
     def add(self, reason: str, frame: bytes, now: Instant) -> None:
-        """Take one."""
+        """Count one."""
         self._health.counters["bad_frames"] += 1
-        self._lines.append(f"{now.wall} {reason}: {frame[:BYTES_KEPT]!r}")
+        for secret in self._secrets:  # before it is cut: half a key would not be found
+            frame = frame.replace(secret.encode(), b"...")
+        self._last.append(f"{now.wall} {self.shown(reason)}: {frame[:BYTES_KEPT]!r}")
+
+    def shown(self, text: str) -> str:
+        """Return a text of the exchange's without anything that is a secret."""
+        for secret in self._secrets:
+            text = text.replace(secret, "...")
+        return text
 
     def on_second(self) -> None:
-        """Hand them on, when there are new ones."""
+        """Let the last ones be kept where the operator finds them."""
         if self._kept != self._health.counters["bad_frames"]:
             self._kept = self._health.counters["bad_frames"]
-            self._keep(self._lines)
+            self._keep(self._last)

@@ -38,6 +38,7 @@ from procs.feed.exchanges import (
     Event,
     Exchange,
     Refused,
+    headers_of,
     quarantined,
 )
 from procs.feed.failover import Failover
@@ -104,6 +105,9 @@ class Feed(Idle):
         )
         takes = {"consecutive": self._trade, "latest": self._update, "none": self._unnumbered}
         self._take = takes[exchange.ids]
+        repeats = exchange.ids == "latest"
+        self._disbelieve = self._disbelieve_once if repeats else self._quarantine
+        self._disbelieved: dict[str | None, str] = {}
         self._gaps = Gaps(exchange.name, self._commits, health, log, series)
         self._health = health
         self._log = log
@@ -111,18 +115,17 @@ class Feed(Idle):
         self._standby_told = failover is None
         self._speaking_for = speaking_for or type(exchange)
         self._stale_after_us = stale_after_us
-        self._bad_frames = BadFrames(health, keep_bad_frames)
         self.connection: Link | None = None
         self.listings: Listings | None = None
         self._watches = {symbol: SymbolWatch(symbol) for symbol in symbols}
         self._days: dict[str, Day] = {}
         self._trades: list[Trade] = []
         self._quarantined: list[Quarantined] = []
+        self._bad_frames = BadFrames(health, keep_bad_frames, headers_of(exchange).values())
         self._next_status = 0
         self._next_counts = 0
         self._last_state: tuple[str, str] | None = None
         self._refused: str | None = None
-        self._complaint: str | None = None
 
     # ---- in: the exchange's messages
 
@@ -142,15 +145,16 @@ class Feed(Idle):
                 data = True
                 self._beat(event, now)
             elif isinstance(event, Quarantined):
-                self._quarantine(event, now)
+                self._disbelieve(event, now)
             elif isinstance(event, DayFigures):
                 self._days[event.symbol] = event.day
             elif isinstance(event, Closing) and self.connection is not None:
                 self.connection.replace(event.reason)
             elif isinstance(event, Refused):
-                if event.reason != self._refused:  # a flood of them is one line
-                    self._log.warning("feed.refused", reason=event.reason)
-                self._refused = self._health.last_error = event.reason
+                reason = self._bad_frames.shown(event.reason)
+                if reason != self._refused:  # a flood of them is one line
+                    self._log.warning("feed.refused", reason=reason)
+                self._refused = self._health.last_error = reason
         return data
 
     def _in_series(self, event: Event) -> Event:
@@ -185,6 +189,7 @@ class Feed(Idle):
         elif not 0 <= trade.trade_id <= ID_MAX:
             self._bad_frames.add("a time of update out of range", frame, now)
         elif self._commits.advance(trade):
+            self._disbelieved.pop(trade.symbol, None)
             self._trades.append(trade)
 
     def _unnumbered(self, trade: Trade, frame: bytes, now: Instant) -> None:
@@ -199,7 +204,7 @@ class Feed(Idle):
         shown = f"{trade.ts_event} µs" if abs(trade.ts_event) < 1 << 63 else "beyond 64 bits"
         reason = f"an implausible time: {shown}"
         item = quarantined(trade.symbol, trade_id, now.wall, reason, frame)
-        self._quarantine(replace(item, series=trade.series), now)
+        self._disbelieve(replace(item, series=trade.series), now)
 
     def _plausible(self, ts_event: int, now: Instant, past_us: int = DAY_US) -> bool:
         """Return whether a time is about the exchange's own, as it last told us."""
@@ -221,6 +226,12 @@ class Feed(Idle):
         if symbol in self._watches:
             self._watches[symbol].quarantined += 1
             self._watches[symbol].streamed(-1 if trade_id is None else trade_id)
+
+    def _disbelieve_once(self, item: Quarantined, now: Instant) -> None:
+        """Quarantine what is told again and again once, until the symbol has better news."""
+        if self._disbelieved.get(item.symbol) != item.reason:
+            self._disbelieved[item.symbol] = item.reason
+            self._quarantine(item, now)
 
     def _duplicate(self, symbol: str, trade_id: int) -> None:
         self._health.counters["duplicates"] += 1
@@ -255,7 +266,7 @@ class Feed(Idle):
         trades, items = recovered.take(
             message, self._commits, lambda ts: self._plausible(ts, now, RECOVERED_US), now
         )
-        self._gaps.absent(message)
+        self._gaps.absent(message, now)
         self._health.counters["recovered"] += len(trades)
         self._health.counters["quarantined"] += len(items)
         if not trades and not items:
@@ -336,7 +347,8 @@ class Feed(Idle):
         line, listings = self.connection, self.listings
         if line is not None and listings is not None:
             listings.on_second(now, line.since if line.state == "connected" else None)
-            self._complain(listings.complaint)
+            if self._commits.journal_ok:  # a full disk is the greater trouble
+                listings.complain(self._health)
         for watch in self._watches.values():
             watch.second()
             if self.connection is None or self.connection.state != "connected":
@@ -345,14 +357,6 @@ class Feed(Idle):
                 self._log.warning("feed.resubscribe", symbol=watch.symbol)
                 self._health.counters["resubscribes"] += 1
                 self.connection.resubscribe(watch.symbol)
-
-    def _complain(self, complaint: str | None) -> None:
-        """Say what is not listed when that changes; a full disk is the greater trouble."""
-        if complaint == self._complaint or not self._commits.journal_ok:
-            return
-        if complaint is not None or self._health.last_error == self._complaint:
-            self._health.last_error = complaint
-        self._complaint = complaint
 
     def status(self, now: Instant) -> FeedStatus:
         """Return the state of the connection and of each symbol."""

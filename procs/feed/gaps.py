@@ -3,7 +3,7 @@
 In come the exchange's newest ids, what Postgres has, and the backfiller's word that there is
 nothing; out go journal records and wishes for the backfiller. A gap is journalled before it is
 asked for, so that one that stays is a visible row. Which ids are missing is ``holes``' business,
-and their trades come in like all others.
+and their trades come in like all others; so do those from before the first (``earlier``).
 """
 
 from collections import Counter
@@ -26,6 +26,7 @@ from bus.messages import (
 )
 from market.sequence import IdSet
 from procs.feed.commits import Commits
+from procs.feed.earlier import Earlier
 from procs.feed.holes import JUMP_MAX, Key
 
 REASON = "ids are missing"
@@ -66,6 +67,7 @@ class Gaps:
         self._health = health
         self._log = log
         self._series = dict(series or {})
+        self._earlier = Earlier(commits.ids, commits.newest_at)
         self._filled: Counter[str] = Counter()
         self._unfillable: Counter[str] = Counter()
         self._promised: dict[Key, int] = {}
@@ -101,6 +103,8 @@ class Gaps:
                 self._commits.newest_at.setdefault(key, one.newest)
             if self._commits.know(key, one.intervals):
                 self._look(key, now)
+                self._earlier.drop(key)
+            self._earlier.stored(one, now.mono)
             if key == self._commits.key_of(one.symbol) and one.intervals:
                 sends += self._compare(key, IdSet(one.intervals), message, now)
         for gap in message.gaps:
@@ -181,8 +185,9 @@ class Gaps:
         self._log.error("ids.anew", symbol=symbol, trade_id=trade_id, advice=advice)
         self._health.last_error = f"{symbol} has ids that were given before; {advice}"
 
-    def absent(self, message: Recovered) -> None:
+    def absent(self, message: Recovered, now: Instant) -> None:
         """Take the exchange's word that it has no trade there."""
+        self._earlier.brought(message, now.mono)
         key = (message.symbol, message.series)
         if message.absent and key in self._commits.ids:
             self._holes.absent(key, message.absent, self._commits.ids)
@@ -217,6 +222,8 @@ class Gaps:
             self._health.counters["gaps_filled"] += 1
         sends = [*self._give_up(now)]
         wanted = self._holes.wanted(ids, self._commits.stored_seq, now.mono)
+        if self._commits.gapless:
+            wanted += self._earlier.wanted(now.mono)
         if wanted:
             sends.append(Send("backfiller", b"", encode(GapsWanted(self._exchange, wanted))))
         return sends

@@ -17,6 +17,7 @@ import msgspec
 
 from bus.actor import Instant
 from bus.errors import BadFrame
+from bus.heartbeat import Health
 from bus.log import Log
 from bus.messages import SymbolStatus
 from market.backoff import Backoff
@@ -156,6 +157,7 @@ class Listings:
         self._not_before = 0
         """A new connection is a reason to try again earlier, but never before this."""
         self._connected_since: int | None = None
+        self._said: str | None = None
         self._warned: dict[tuple[str, str], dict[str, str | None]] = {}
 
     def of(self, status: SymbolStatus) -> SymbolStatus:
@@ -179,6 +181,15 @@ class Listings:
             if listing is None
         ]
         return f"not listed by {self._exchange.name}: {', '.join(unlisted)}" if unlisted else None
+
+    def complain(self, health: Health) -> None:
+        """Have the process say what is not listed, when that changes."""
+        complaint = self.complaint
+        if complaint == self._said:
+            return
+        if complaint is not None or health.last_error == self._said:
+            health.last_error = complaint
+        self._said = complaint
 
     def on_second(self, now: Instant, connected_since: int | None) -> None:
         """Take the answers that came; ask, while there is a connection, what is to be asked.

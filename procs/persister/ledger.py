@@ -33,6 +33,7 @@ from store import candles, cursors, gaps, quarantine, trades
 from store.pool import Connection
 
 CONSUMER = "persister"
+MINUTE_S = 60
 INTERVALS_MAX = 1_000
 """Intervals of ids of one symbol that a feed is told of: the newest ones."""
 GAPS_MAX = 1_000
@@ -82,6 +83,12 @@ class Ledger:
         self.epoch, self.seq = found or (0, 0)
         self.newest = {symbol: trade.ts_event for symbol, trade in last.items()}
         """ts_event of the newest trade of each symbol, to know which candles have closed."""
+        self._oldest = {
+            symbol: ts_open
+            for (name, symbol), ts_open in candles.known_since(connection).items()
+            if name == exchange
+        }
+        """Begin of the oldest minute of each symbol that has trades."""
         self._ends = {(symbol, trade.series): trade.trade_id for symbol, trade in last.items()}
         """The highest id of a trade of each key; that of a quarantined one proves nothing."""
 
@@ -215,7 +222,13 @@ class Ledger:
     def have(self) -> Seen:
         """Return what Postgres has, for the feed."""
         ids = [
-            SeenIds(symbol, series, found.intervals()[-INTERVALS_MAX:], self.newest.get(symbol))
+            SeenIds(
+                symbol,
+                series,
+                found.intervals()[-INTERVALS_MAX:],
+                self.newest.get(symbol),
+                self._oldest.get(symbol),
+            )
             for (symbol, series), found in self._seen.items()
         ]
         return Seen(self.exchange, self.epoch, self.seq, ids, self._missing.oldest(GAPS_MAX))
@@ -246,6 +259,9 @@ class Ledger:
         self, merged: dict[tuple[str, int, int], Candle], new: Iterable[Trade]
     ) -> list[CandleUpdate]:
         before = dict(self.newest)
+        for symbol, interval_s, ts_open in merged:
+            if interval_s == MINUTE_S:
+                self._oldest[symbol] = min(ts_open, self._oldest.get(symbol, ts_open))
         for trade in new:
             if trade.ts_event > self.newest.get(trade.symbol, 0):
                 self.newest[trade.symbol] = trade.ts_event

@@ -18,6 +18,9 @@ USD_PRICES = {
 }  # fmt: skip
 """Price level of what is known, US dollars. Anything else gets one from a hash of its name."""
 
+QUOTES = ("FDUSD", "USDT", "USDC", "TUSD", "BUSD", "BTC", "ETH", "BNB", "EUR", "GBP", "TRY", "USD")
+"""What a symbol that is spelled in one word may end with, the longest first."""
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -82,6 +85,14 @@ class Listing:
 
 def _format(decimals: int, written: int) -> str:
     return f"%d.%0{decimals}d" + "0" * max(0, written - decimals)
+
+
+def dashed(native: str) -> str | None:
+    """Return ``BTC-USDT`` for ``BTCUSDT``; None where it ends with no quote that is known."""
+    for quote in QUOTES:
+        if native.endswith(quote) and native != quote:
+            return f"{native.removesuffix(quote)}-{quote}"
+    return None
 
 
 def usd_price(asset: str) -> Fraction:

@@ -5,7 +5,7 @@ one by one misses nothing. At speed ``max`` it goes as fast as the clients read,
 there is none; at a number it goes that much faster than it was recorded. Nothing is dropped: a
 client whose buffer is full holds everything up. After the last frame connections stay open. Server
 time is the time of the playback. Of an exchange that is asked, the first question is the first
-subscription, and at speed ``max`` each further one is told the next answer.
+subscription, and at speed ``max`` the next answer waits until somebody was told the one before.
 """
 
 import asyncio
@@ -48,8 +48,8 @@ class RecordedMarket:
         self._anchor = time.monotonic()
         self._speed = speed
         self._shift: int | None = 0 if clock is None else None
-        self.questions = 0
-        """How often the newest was asked for."""
+        self.asked = False
+        """Whether somebody has been told of the last frame played; or of none, before the first."""
         self._newest = "[]"
         self._ids: dict[str, list[int]] = {native: [] for native in recorded.listings}
         self._trades: dict[str, dict[int, Execution]] = {native: {} for native in recorded.listings}
@@ -120,11 +120,12 @@ class RecordedMarket:
     def show(self, text: str) -> None:
         """This frame has been played."""
         self.played += 1
+        self.asked = False
         self._newest = text
 
     def answer(self) -> str:
         """Return the last frame played; before the first an empty list."""
-        self.questions += 1
+        self.asked = True
         return self._newest
 
 
@@ -168,7 +169,7 @@ class Playback:
 
     def _start(self) -> None:
         """Start when it is time to."""
-        if self._polled and self.market.questions:
+        if self._polled and self.market.asked:
             self._wanted()
         if self._start_at is not None and time.monotonic() >= self._start_at:
             self._started = True
@@ -209,7 +210,7 @@ class Playback:
         wanting = [client for client in self.clients if client.subscribed]
         at_once = FRAMES_PER_WAKE
         if self._polled and not self._paced:
-            at_once = min(at_once, self.market.questions - self.market.played)
+            at_once = 1 if self.market.asked else 0
         elif not all(client.ready() for client in wanting) or not (wanting or self._paced):
             return
         out: dict[Client, list[bytes]] = {client: [] for client in wanting}

@@ -18,6 +18,11 @@ def iso(ts: int) -> str:
     return f"{iso_second(ts // 1_000_000)}{ts % 1_000_000:06d}Z"
 
 
+def iso_ms(ts: int) -> str:
+    """Return ``2023-07-28T20:03:29.093Z`` for µs UTC."""
+    return f"{iso_second(ts // 1_000_000)}{ts // 1000 % 1000:03d}Z"
+
+
 def parse_iso(text: str) -> int:
     """Return µs UTC; a time without an offset is UTC.
 

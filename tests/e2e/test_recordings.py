@@ -25,7 +25,7 @@ from tests.e2e.exactness import (
 from tests.e2e.fix_stack import Stacks
 from tests.e2e.stack import Stack
 from tests.eventually import eventually
-from tests.exchanges.samples import sample
+from tests.exchanges import samples
 from tests.fix_recordings import frames, own, recorded
 
 pytestmark = pytest.mark.e2e
@@ -62,8 +62,7 @@ def trades_in(paths: list[Path]) -> dict[str, Ids]:
     for path in paths:
         exchange = path.parent.name
         for ts_recv, frame in frames(path):
-            one = sample(exchange).read(frame)
-            if one is not None:
+            for one in samples.trades_in(samples.sample(exchange), frame):
                 symbol, trade_id, ts_event, price, size, side = one
                 trade = Trade(symbol, trade_id, ts_event, ts_recv, price, size, side)
                 found.setdefault(exchange, {}).setdefault((symbol, trade_id), trade)

@@ -25,6 +25,8 @@ function candle(time, revision, closed = false) {
     trades: revision,
     closed,
     revision,
+    partial: false,
+    published: false,
     epoch: null,
     seq: null,
   };
@@ -44,6 +46,8 @@ test("a candle of the wire is read, with its time in whole seconds", () => {
     trades: 4,
     closed: true,
     revision: 4,
+    partial: false,
+    published: false,
     epoch: null,
     seq: null,
   });
@@ -176,4 +180,20 @@ test("a chart is given what changed, oldest first, and drawn anew when that cann
   ]);
   assert.equal(changesToDraw(drawn, merge(candles, candle(120, 1))), null);
   assert.equal(changesToDraw(new Map(), candles), null);
+});
+
+test("a candle of trades wins over the exchange's own, unless some trades are missing", () => {
+  const exchange = readCandle({ t: 60_000, o: 1, h: 2, l: 1, c: 2, closed: true, origin: "exchange" });
+  assert.ok(exchange?.published);
+  const whole = candle(60, 5);
+  const partial = { ...whole, partial: true };
+  for (const [own, wins] of /** @type {[Candle, Candle][]} */ ([
+    [whole, whole],
+    [partial, exchange],
+  ])) {
+    assert.equal(merge([exchange], own)[0], wins);
+    assert.equal(merge([own], exchange)[0], wins);
+    assert.deepEqual(mergeAll([exchange], [own]), [wins]);
+    assert.deepEqual(mergeAll([own], [exchange]), [wins]);
+  }
 });

@@ -33,7 +33,7 @@ def one(tmp_path: Path) -> Iterator[Feeding]:
 
 
 def wanted(sends: list[Send]) -> list[tuple[str, int, int]]:
-    """Return (symbol, first, last) of what is asked for."""
+    """Return (symbol, first, last) of what is asked for as missing."""
     asked = [decode(send.payload) for send in sends if send.output == "backfiller"]
     assert all(isinstance(one, GapsWanted) and one.exchange == "coinbase" for one in asked)
     return [
@@ -41,6 +41,7 @@ def wanted(sends: list[Send]) -> list[tuple[str, int, int]]:
         for one in asked
         if isinstance(one, GapsWanted)
         for each in one.wanted
+        if each.until is None
     ]
 
 

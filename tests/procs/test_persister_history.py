@@ -10,6 +10,7 @@ from bus.messages import (
     History,
     HistoryCandle,
     HistoryWanted,
+    Seen,
     SymbolStatus,
     Trade,
     decode,
@@ -203,6 +204,24 @@ def test_an_installation_that_slept_gets_what_was_meanwhile(
     minutes = [wanted for wanted in asked if wanted.interval_s == 60]
     assert minutes[0].start == awake // MINUTE * MINUTE + MINUTE - SPANS_US[60]
     assert served(one) == []
+
+
+def test_a_feed_is_told_since_when_there_are_trades(
+    begun: Persisting, persisting: Persist, record: Journalling
+) -> None:
+    minute = NOW // MINUTE * MINUTE
+
+    def told(one: Persisting) -> list[int | None]:
+        found = [decode(send.payload) for send in one.live(11, 1_000_000)]
+        return [ids.oldest for seen in found if isinstance(seen, Seen) for ids in seen.ids]
+
+    begun.live()
+    assert told(begun)[-1] == minute
+    begun.take(record.append([trade(0, NOW - 5 * MINUTE), trade(2, NOW + MINUTE)]))
+    begun.live()
+    assert told(begun)[-1] == minute - 5 * MINUTE
+    begun.die()
+    assert told(persisting())[-1] == minute - 5 * MINUTE
 
 
 def test_a_replay_asks_by_the_time_of_its_own_trades(

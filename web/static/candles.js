@@ -21,6 +21,8 @@ export const CANDLES_MAX = 600;
  * @property {number} trades
  * @property {boolean} closed
  * @property {number} revision
+ * @property {boolean} partial trades are missing: the data began in it
+ * @property {boolean} published the exchange's own, of a minute of which there are no trades here
  * @property {number | null} epoch of the stream that it came by; null where it is a stored one
  * @property {number | null} seq its place there
  */
@@ -57,13 +59,24 @@ export function readCandle(wire) {
     trades,
     closed: wire.closed === true,
     revision: Number.isFinite(wire.revision) ? wire.revision : trades,
+    partial: wire.partial === true,
+    published: wire.origin === "exchange",
     epoch: Number.isFinite(wire.epoch) ? wire.epoch : null,
     seq: Number.isFinite(wire.seq) ? wire.seq : null,
   };
 }
 
-/** @param {Candle} present @param {Candle} update */
+/**
+ * True when `update` is to take the place of `present`, a candle of the same time.
+ *
+ * @param {Candle} present
+ * @param {Candle} update
+ */
 function isNewer(present, update) {
+  if (update.published !== present.published) {
+    // One made of trades wins, unless some of its trades are missing.
+    return update.published ? present.partial : !update.partial;
+  }
   if (update.revision !== present.revision) return update.revision > present.revision;
   if (update.closed !== present.closed) return update.closed;
   // The same candle, but of the stream that now tells its place.

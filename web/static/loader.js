@@ -12,12 +12,14 @@ import { effect } from "@preact/signals";
 import { fetchCandles, fetchStatus } from "./api.js";
 import { fullJitter } from "./backoff.js";
 import { hasLooseEnd } from "./candles.js";
-import { chartOf, connected, dispatch, order } from "./state.js";
+import { cardOf, chartOf, connected, dispatch, order } from "./state.js";
 
 /** A failed request is not repeated sooner than this. */
 const RETRY_MS_MIN = 2_000;
 /** How often the status is asked for, and charts are looked over for candles that never closed. */
 const LOOK_MS = 10_000;
+/** A chart with fewer is short. */
+const CANDLES_SHORT = 120;
 
 /**
  * @typedef {object} Job
@@ -31,6 +33,8 @@ const LOOK_MS = 10_000;
 const jobs = new Map();
 /** The candle that was loose at the last look, by key. @type {Map<string, number>} */
 const loose = new Map();
+/** The keys whose chart was asked for again as it was shorter than what is known. */
+const takenUp = new Set();
 
 /**
  * Fetch by `fetch`, hand over by `take`, and go on until it has worked.
@@ -114,8 +118,23 @@ function mendLooseEnds() {
   }
 }
 
+/**
+ * Ask again, once, for a chart that is short although 24 hours are known: on a fresh installation
+ * the exchange's own candles come after the first prices.
+ */
+function takeUpPast() {
+  for (const key of order.value) {
+    const { candles, load } = chartOf(key).value;
+    const known = cardOf(key).value.changePercent !== null;
+    if (!known || load !== "ready" || candles.length >= CANDLES_SHORT || takenUp.has(key)) continue;
+    takenUp.add(key);
+    loadCandles(key);
+  }
+}
+
 function look() {
   mendLooseEnds();
+  takeUpPast();
   if (connected.value && document.visibilityState === "visible") loadStatus();
 }
 

@@ -66,9 +66,16 @@ function candleColours() {
   };
 }
 
-/** @param {Candle} candle */
-function bar({ time: at, open, high, low, close }) {
-  return { time: /** @type {Stamp} */ (at), open, high, low, close };
+/**
+ * One that the exchange published is hollow and pale: told apart without colours, too.
+ *
+ * @param {Candle} candle
+ */
+function bar({ time: at, open, high, low, close, published }) {
+  const drawn = { time: /** @type {Stamp} */ (at), open, high, low, close };
+  if (!published) return drawn;
+  const pale = token(close >= open ? "--up-pale" : "--down-pale");
+  return { ...drawn, color: "transparent", borderColor: pale, wickColor: pale };
 }
 
 /**
@@ -126,6 +133,7 @@ export function makePlot(container, onPoint) {
     chart.applyOptions(colours());
     candleSeries.applyOptions(candleColours());
     averageSeries.applyOptions({ color: token("--accent") });
+    candleSeries.setData([...drawn.values()].sort((a, b) => a.time - b.time).map(bar));
   }
   paint();
   LIGHT.addEventListener("change", paint);

@@ -28,8 +28,8 @@ ID_MAX = (1 << 63) - 2
 """Postgres keeps the end of a range of ids as the last one + 1."""
 _parts = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _object = msgspec.json.Decoder(dict[str, Any]).decode
-_has_exponent = re.compile(
-    r"(?:0|[1-9][0-9]{0,63})(?:\.[0-9]{1,64})?[eE][+-]?[0-9]{1,9}", re.ASCII
+_is_number = re.compile(
+    r"-?(?:0|[1-9][0-9]{0,63})(?:\.[0-9]{1,64})?(?:[eE][+-]?[0-9]{1,9})?", re.ASCII
 ).fullmatch
 
 
@@ -348,15 +348,23 @@ def number(raw: msgspec.Raw | bytes) -> str:
         BadDecimal: it is no JSON number, or one that ``market.decimals.check`` refuses.
     """
     text = bytes(raw).decode("ascii", "replace")
-    if "e" not in text and "E" not in text:
-        return check(text)
-    if not _has_exponent(text):
+    return check(text if "e" not in text and "E" not in text else plain(decimal_of(raw)))
+
+
+def decimal_of(raw: msgspec.Raw | bytes) -> Decimal:
+    """Return a JSON number of any sign that is less than 1e12, exactly.
+
+    Raises:
+        BadDecimal: it is no number, or so near to 0 or so far that nobody would write it out.
+    """
+    text = bytes(raw).decode("ascii", "replace")
+    if not _is_number(text):
         raise BadDecimal(f"not a plain decimal: {text[:48]!r}")
     value = Decimal(text)
     # Before it is written out: 1e999999999 would be a thousand million digits.
-    if not -FRACTION_DIGITS_MAX <= value.adjusted() < WHOLE_DIGITS_MAX:
+    if value and not -FRACTION_DIGITS_MAX <= value.adjusted() < WHOLE_DIGITS_MAX:
         raise BadDecimal(f"far out of bounds: {text!r}")
-    return check(plain(value))
+    return value if value else Decimal(0)
 
 
 def step(text: str | None) -> str | None:

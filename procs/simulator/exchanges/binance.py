@@ -22,6 +22,7 @@ from bus.messages import Side
 from procs.simulator.listing import (
     Grid,
     Listing,
+    dashed,
     price_decimals,
     price_level,
     size_decimals,
@@ -33,7 +34,6 @@ from procs.simulator.truth import Truth
 from procs.simulator.wire import framed
 
 STREAMS_MAX = 1024
-_QUOTES = ("FDUSD", "USDT", "USDC", "TUSD", "BUSD", "BTC", "ETH", "BNB", "EUR", "GBP", "TRY", "USD")
 _COMBINED = '{"stream":"'
 _TIMES = re.compile(r'"([ET])":([0-9]{13})\b')
 _PRICE = re.compile(r'"p":"[^"]*"')
@@ -102,10 +102,7 @@ class Exchange:
 
     def symbol_of(self, native: str) -> str | None:
         """Return ``BTC-USDT`` for ``BTCUSDT``."""
-        for quote in _QUOTES:
-            if native.endswith(quote) and native != quote:
-                return f"{native.removesuffix(quote)}-{quote}"
-        return None
+        return dashed(native)
 
 
 class Session:

@@ -12,7 +12,7 @@ from typing import NamedTuple, cast
 from bus.messages import HistoryCandle, Side, Trade
 from procs.feed.exchanges import Listing
 
-Read = tuple[str, int, int, str, str, Side]
+Read = tuple[str, int, int, str, str | None, Side | None]
 """(symbol, trade_id, ts_event, price, size, the taker's side)."""
 
 
@@ -24,7 +24,7 @@ class RealRecording(NamedTuple):
     trades: int
 
 
-OTHERWISE: dict[str, object] = {"numbers": False, "options": {}}
+OTHERWISE: dict[str, object] = {"numbers": False, "options": {}, "listed": (b"", None)}
 """What a file need not say."""
 
 
@@ -57,8 +57,8 @@ class Sample:
     candles: tuple[bytes, list[HistoryCandle]]
     """An answer with candles of a minute, where it publishes them, and what they are."""
     recordings: tuple[RealRecording, ...]
-    read: Callable[[bytes], Read | None]
-    """Return the trade in a recorded frame, None where there is none, by ``json`` alone."""
+    read: Callable[[bytes], Read | list[Read] | None]
+    """Return the trade or trades in a recorded frame, whosever they are, by ``json`` alone."""
 
 
 def names() -> list[str]:
@@ -76,3 +76,9 @@ def sample(name: str) -> Sample:
     for key, value in OTHERWISE.items():
         vars(module).setdefault(key, value)
     return cast(Sample, module)
+
+
+def trades_in(known: Sample, frame: bytes) -> list[Read]:
+    """Return the trades in a recorded frame, one or many or none."""
+    found = known.read(frame) or []
+    return found if isinstance(found, list) else [found]

@@ -6,21 +6,24 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 import uvloop
 import websocket
+import zstandard
 
 from procs.simulator import app, recording, server
 from procs.simulator.connection import Source
 from procs.simulator.exchanges import exchanges
 from procs.simulator.faults import Faults
-from procs.simulator.market import SeededMarket
+from procs.simulator.listing import Listing
 from procs.simulator.playback import Playback
 from procs.simulator.protocol import Exchange
 from procs.simulator.pump import SeededSource
 from procs.simulator.schedule import Schedule
+from procs.simulator.stepped import invented
 from tests.fix_recordings import recorded
 
 SYMBOLS = ("coinbase:BTC-USD", "binance:BTC-USDT", "coinbase:ETH-USD", "binance:ETH-BTC")
@@ -120,25 +123,21 @@ def seeded() -> Iterator[Seeded]:
         faults: Faults = Faults(),  # noqa: B008
         known: dict[str, Exchange] | None = None,
         schedule: Schedule | None = None,
+        symbols: Sequence[str] = SYMBOLS,
     ) -> Simulation:
         known = known or exchanges()
         schedule = schedule or Schedule(round(rate * 1000), ())
         if not schedule.segments:
-            schedule.open(wall() - 100_000, SYMBOLS)
+            schedule.open(wall() - 100_000, symbols)
+        listings: dict[str, list[Listing]] = {}
+        for name in symbols:
+            exchange, _, symbol = name.partition(":")
+            listings.setdefault(exchange, []).append(known[exchange].listing(symbol))
         markets = {
-            name: SeededMarket(
-                seed,
-                [
-                    known[name].listing(symbol.partition(":")[2])
-                    for symbol in SYMBOLS
-                    if symbol.startswith(name)
-                ],
-                schedule,
-                wall,
-            )
-            for name in ("binance", "coinbase")
+            name: invented(known[name], seed, found, schedule, wall)
+            for name, found in listings.items()
         }
-        source = SeededSource(seed, markets, schedule, SYMBOLS, wall, lambda changed: None)
+        source = SeededSource(seed, markets, schedule, symbols, wall, lambda changed: None)
         made = Simulation([source], known, faults)
         started.append(made)
         return made
@@ -173,3 +172,21 @@ def played() -> Iterator[Played]:
     yield start
     for made in started:
         made.close()
+
+
+Made = Callable[[str, list[str]], str]
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Made:
+    """Return a function that writes a recording of these texts, a second apart; it is named."""
+    monkeypatch.setenv("RECORDINGS_DIR", str(tmp_path))
+
+    def make(exchange: str, frames: list[str]) -> str:
+        path = tmp_path / exchange / "made.txt.zst"
+        path.parent.mkdir()
+        lines = (f"{1_723_161_255 + n}.5 {text}" for n, text in enumerate(frames))
+        path.write_bytes(zstandard.compress("\n".join(lines).encode()))
+        return f"{exchange}/made.txt.zst"
+
+    return make

@@ -30,6 +30,7 @@ export function Chart({ name }) {
   const error = useComputed(() => chart.value.error);
   const why = typeof database.value === "object" ? "" : `: ${error.value}`;
   const since = useComputed(() => sinceOf(chart.value));
+  const published = useComputed(() => chart.value.candles[0]?.published === true);
   const container = useRef(/** @type {HTMLDivElement | null} */ (null));
 
   useEffect(() => {
@@ -43,14 +44,20 @@ export function Chart({ name }) {
 
   const { symbol, exchange } = card.peek();
   const whole = `1-minute ${since.value}`;
+  const pale = published.value ? "; the pale ones are the exchange's own history" : "";
   return html`
     <div class="chart">
-      <p class="legend">
+      <p class=${published.value ? "legend two" : "legend"}>
         ${
           pointed.value === null
-            ? html`<span class="since" title=${whole}
+            ? html`<span class="since" title=${whole + pale}
                   ><span class="long">1-minute </span>${since}</span
-                ><span class="average-key">hour average</span>`
+                >${
+                published.value &&
+                html`<span class="published-key" title="from before trades were stored here"
+                  >exchange’s own</span
+                >`
+              }<span class="average-key">hour average</span>`
             : html`<span>${describe(pointed.value, card.peek().decimals)}</span>`
         }
       </p>
@@ -58,7 +65,7 @@ export function Chart({ name }) {
         class="plot"
         ref=${container}
         role="img"
-        aria-label=${`${symbol} on ${exchange}: ${whole}`}
+        aria-label=${`${symbol} on ${exchange}: ${whole}${pale}`}
       ></div>
       ${
         error.value !== null &&
@@ -120,8 +127,9 @@ function sinceOf({ candles, load }) {
 }
 
 /** @param {Candle} candle @param {number} decimals */
-function describe({ time, open, high, low, close, volume }, decimals) {
+function describe({ time, open, high, low, close, volume, published }, decimals) {
   const at = format.time(time * 1000, clock.peek(), { seconds: false });
   const [o, h, l, c] = [open, high, low, close].map((value) => format.price(value, decimals));
-  return `${at}  O ${o}  H ${h}  L ${l}  C ${c}  V ${format.volume(volume)}`;
+  const whose = published ? "  exchange’s own" : "";
+  return `${at}  O ${o}  H ${h}  L ${l}  C ${c}  V ${format.volume(volume)}${whose}`;
 }
