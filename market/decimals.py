@@ -73,6 +73,11 @@ def _reason(text: str) -> str:
     return f"not a plain decimal: {shown}"
 
 
+def trimmed(text: str) -> str:
+    """Return a plain decimal without zeros at the end of its fraction: ``1.5`` for ``1.500``."""
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def plain(value: Decimal) -> str:
     """Return ``value`` in plain notation: ``0.00000012``, where ``str`` writes ``1.2E-7``."""
     return format(value, "f")

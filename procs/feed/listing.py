@@ -16,7 +16,7 @@ from typing import NamedTuple
 import msgspec
 
 from bus.actor import Instant
-from bus.errors import BadFrame
+from bus.errors import BadFrame, Throttled
 from bus.heartbeat import Health
 from bus.log import Log
 from bus.messages import SymbolStatus
@@ -126,7 +126,8 @@ class Round:
             if status in FORBIDDEN:
                 asked_off_s = max(asked_off_s, FORBIDDEN_S)
                 return Answer(symbol, None, refusal(status), asked_off_s, ends_round=True)
-            return Answer(symbol, None, str(bad), asked_off_s, ends_round=status != 200)
+            over = status != 200 or isinstance(bad, Throttled)
+            return Answer(symbol, None, str(bad), asked_off_s, ends_round=over)
         except Exception as error:  # whatever a network can bring: the question has failed
             return Answer(symbol, None, sentence(error), asked_off_s, ends_round=True)
 

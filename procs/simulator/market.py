@@ -54,7 +54,10 @@ class Market(Protocol):
         """Yield the begun candles that open in [``start``, ``end``) (µs UTC), oldest first."""
 
     def answer(self) -> str | None:
-        """Return a recorded answer to whoever asks for the newest; None: make one up."""
+        """Return a recorded answer to whoever asks for the newest, empty before the first.
+
+        None: there is no recording, an answer has to be made up.
+        """
 
 
 def lookup(market: Market, name: str) -> Listing | None:

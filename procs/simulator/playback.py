@@ -50,7 +50,7 @@ class RecordedMarket:
         self._shift: int | None = 0 if clock is None else None
         self.asked = False
         """Whether somebody has been told of the last frame played; or of none, before the first."""
-        self._newest = "[]"
+        self._newest = ""
         self._ids: dict[str, list[int]] = {native: [] for native in recorded.listings}
         self._trades: dict[str, dict[int, Execution]] = {native: {} for native in recorded.listings}
 
@@ -124,7 +124,7 @@ class RecordedMarket:
         self._newest = text
 
     def answer(self) -> str:
-        """Return the last frame played; before the first an empty list."""
+        """Return the last frame played; before the first an empty text."""
         self.asked = True
         return self._newest
 

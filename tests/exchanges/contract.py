@@ -4,7 +4,6 @@ Each check takes the exchange's class and a recording, and fails where the promi
 check knows a vendor: what must be known of one beforehand is in ``samples``.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -342,7 +341,8 @@ def a_page_has_the_trades_that_the_frames_had(kind: Kind, recorded: Recorded) ->
             if trade.symbol == symbol
         }
         while missing:
-            wanted = Wanted(symbol, min(missing), max(missing))
+            since = missing[min(missing)].ts_event
+            wanted = Wanted(symbol, min(missing), max(missing), since=since)
             body = pages.get(exchange.page_url(paging.BASE, wanted))
             found = exchange.parse_page(symbol, body, 7)
             assert any(trade.trade_id in missing for trade in found), "no page brings the rest"
@@ -359,7 +359,7 @@ def a_torn_or_damaged_page_is_bad_counted_or_believable(kind: Kind, recorded: Re
     assert len(exchange.parse_page(symbol, body, 7)) > 10
     for end in (*range(0, len(body), 97), len(body) - 1):
         assert bad(partial(exchange.parse_page, symbol, body[:end], 7)), body[:end][-80:]
-    few = json.dumps(json.loads(body)[:2]).encode()
+    few = garbage.shortened(body)
     for damaged in (*garbage.damaged(few), *garbage.mistyped(few)):
         try:
             found = exchange.parse_page(symbol, damaged, 7)

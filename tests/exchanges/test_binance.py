@@ -81,7 +81,7 @@ def test_a_page_rises_to_a_short_range_or_from_a_long_one_and_needs_no_key(
 
 
 def test_the_buyer_of_a_page_was_the_maker_or_the_taker() -> None:
-    page = binance.page('"1"', '"1"')
+    page = binance.page(binance.row('"1"', '"1"'))
     for maker, side in ((b"true", "sell"), (b"false", "buy")):
         (trade,) = EXCHANGE.parse_page("ETH-USDT", page.replace(b":true", b":" + maker, 1), 7)
         assert isinstance(trade, Trade)

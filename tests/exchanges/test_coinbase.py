@@ -82,7 +82,7 @@ def test_a_page_falls_from_the_newest_wanted_trade() -> None:
 
 def test_the_makers_side_of_a_page_is_turned_into_the_takers_as_that_of_a_match_is() -> None:
     for maker, taker in (("sell", "buy"), ("buy", "sell")):
-        page = coinbase.page('"1"', '"1"').replace(b"sell", maker.encode())
+        page = coinbase.page(coinbase.row('"1"', '"1"')).replace(b"sell", maker.encode())
         match = coinbase.trade('"1"', '"1"').replace(b"sell", maker.encode())
         assert EXCHANGE.parse_page("ETH-USD", page, 7) == EXCHANGE.parse(match, 7)
         (trade,) = EXCHANGE.parse_page("ETH-USD", page, 7)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bus.errors import BadDecimal
 from market import decimals
-from market.decimals import check, plain, quotient
+from market.decimals import check, plain, quotient, trimmed
 from tests.market.folding import numbers
 
 pytestmark = pytest.mark.usefixtures("exact_decimals")
@@ -72,6 +72,11 @@ def test_nothing_is_accepted_but_finite_positive_numbers_below_the_bound(text: s
     assert 0 < number < 10**12
     assert -18 <= exponent <= 0
     assert plain(number) == text
+
+
+def test_zeros_at_the_end_of_a_fraction_are_left_out_and_no_others() -> None:
+    assert trimmed("1.50000") == "1.5"
+    assert (trimmed("100.00"), trimmed("100"), trimmed("0.10")) == ("100", "100", "0.1")
 
 
 def test_small_and_large_numbers_are_written_without_an_exponent() -> None:

@@ -20,7 +20,7 @@ import msgspec
 
 from bus.errors import BadDecimal, BadFrame
 from bus.messages import Day, HistoryCandle, Quarantined, Trade, Wanted
-from market.decimals import FRACTION_DIGITS_MAX, WHOLE_DIGITS_MAX, check, plain
+from market.decimals import FRACTION_DIGITS_MAX, WHOLE_DIGITS_MAX, check, plain, trimmed
 
 FRAME_KEPT = 4096
 """Characters of a raw frame that are kept with a quarantined trade."""
@@ -28,6 +28,7 @@ ID_MAX = (1 << 63) - 2
 """Postgres keeps the end of a range of ids as the last one + 1."""
 _parts = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _object = msgspec.json.Decoder(dict[str, Any]).decode
+_array = msgspec.json.Decoder(list[Any]).decode
 _is_number = re.compile(
     r"-?(?:0|[1-9][0-9]{0,63})(?:\.[0-9]{1,64})?(?:[eE][+-]?[0-9]{1,9})?", re.ASCII
 ).fullmatch
@@ -312,14 +313,18 @@ def doubtful(symbol: str | None, trade_id: object, ts_recv: int, frame: bytes) -
 
 
 def page(
-    body: bytes, symbol: str, id_field: str, ts_recv: int, read: Callable[[bytes], TradeEvent]
+    body: bytes,
+    symbol: str,
+    id_field: str | int,
+    ts_recv: int,
+    read: Callable[[bytes], TradeEvent],
 ) -> tuple[TradeEvent, ...]:
-    """Return what ``read`` makes of each object of a JSON list.
+    """Return what ``read`` makes of each object, or each array, of a JSON list.
 
-    One that it cannot decode is quarantined by its ``id_field``.
+    One that it cannot decode is quarantined by its ``id_field``, a name or a place in the array.
 
     Raises:
-        BadFrame: it is no list of objects, or one has not even an id.
+        BadFrame: it is no list of such, or one has not even an id.
     """
     found: list[TradeEvent] = []
     try:
@@ -327,7 +332,7 @@ def page(
             try:
                 one = read(part)
             except msgspec.ValidationError:
-                one = doubtful(symbol, _object(part).get(id_field), ts_recv, part)
+                one = doubtful(symbol, _id_in(part, id_field), ts_recv, part)
             if isinstance(one, Trade) and not (
                 0 <= one.trade_id <= ID_MAX and 0 <= one.ts_event <= ID_MAX
             ):
@@ -336,6 +341,13 @@ def page(
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise BadFrame(f"not a page of trades: {str(error)[:120]}") from None
     return tuple(found)
+
+
+def _id_in(part: bytes, field: str | int) -> object:
+    if isinstance(field, str):
+        return _object(part).get(field)
+    items = _array(part)
+    return items[field] if field < len(items) else None
 
 
 def number(raw: msgspec.Raw | bytes) -> str:
@@ -379,4 +391,4 @@ def step(text: str | None) -> str | None:
         checked = check(text)
     except BadDecimal as bad:
         raise BadFrame(f"not a step: {bad.reason}") from None
-    return checked.rstrip("0").rstrip(".") if "." in checked else checked
+    return trimmed(checked)

@@ -43,6 +43,7 @@ import msgspec
 from bus.errors import BadDecimal, BadFrame
 from bus.messages import HistoryCandle, Side, Trade, Wanted
 from market.decimals import check
+from market.moments import microseconds
 from procs.feed.exchanges import (
     Beat,
     Event,
@@ -57,8 +58,6 @@ from procs.feed.exchanges import (
 )
 from procs.feed.published import published
 
-_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-_MICROSECOND = datetime.timedelta(microseconds=1)
 _CHANNELS = ["matches", "heartbeat"]
 
 
@@ -167,7 +166,7 @@ class Exchange:
     def parse_time(self, body: bytes) -> int:
         """Return the clock's time, µs UTC."""
         try:
-            return _microseconds(_time(body).iso)
+            return microseconds(_time(body).iso)
         except (msgspec.MsgspecError, TypeError, RecursionError, UnicodeDecodeError) as error:
             raise BadFrame(f"not a time: {error}") from None
 
@@ -267,10 +266,6 @@ class Exchange:
         return (doubtful(symbol if known else None, trade_id, ts_recv, frame),)
 
 
-def _microseconds(moment: datetime.datetime) -> int:
-    return (moment - _EPOCH) // _MICROSECOND
-
-
 def _second(ts: int) -> str:
     """Return ``2026-08-25T03:35:00Z``."""
     moment = datetime.datetime.fromtimestamp(ts // 1_000_000, datetime.UTC)
@@ -285,4 +280,4 @@ def _read(symbol: str, match: _Match | _PageTrade, frame: bytes, ts_recv: int) -
         price, size = check(match.price), check(match.size)
     except BadDecimal as bad:
         return quarantined(symbol, match.trade_id, ts_recv, bad.reason, frame)
-    return Trade(symbol, match.trade_id, _microseconds(match.time), ts_recv, price, size, side)
+    return Trade(symbol, match.trade_id, microseconds(match.time), ts_recv, price, size, side)

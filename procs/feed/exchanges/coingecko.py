@@ -28,6 +28,7 @@ import msgspec
 from bus.errors import BadDecimal, BadFrame
 from bus.messages import Day, Trade
 from market.decimals import plain, quotient
+from market.moments import microseconds
 from market.symbols import coin_id, quote
 from procs.feed.exchanges import (
     DayFigures,
@@ -39,8 +40,6 @@ from procs.feed.exchanges import (
     quarantined,
 )
 
-_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-_MICROSECOND = datetime.timedelta(microseconds=1)
 _UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 _NULL = msgspec.Raw(b"null")
 SHOWN_DIGITS_MAX = 12
@@ -131,7 +130,7 @@ class Exchange:
             price = number(coin.current_price)
         except BadDecimal as bad:
             return [quarantined(symbol, None, ts_recv, bad.reason, part)]
-        ts_event = (moment - _EPOCH) // _MICROSECOND
+        ts_event = microseconds(moment)
         day = Day(
             change=_figure(coin.price_change_24h),
             change_pct=_figure(coin.price_change_percentage_24h),

@@ -2,9 +2,9 @@
 
 ``/coingecko/rest/ping`` and ``/coingecko/rest/coins/markets?vs_currency=usd``, optionally with
 ``ids``, ``per_page`` and ``page``, largest coins first. Coins that it does not have are left out,
-and so is, now and then, one that it has; another time its price is null. More than so many
-questions a minute from one address are refused with 429, unless a recording answers. Source:
-CoinGecko API reference, "Coins List with Market Data".
+and so is, now and then, one that it has; another time its price is null, as it is before the first
+update. More than so many questions a minute from one address are refused with 429, unless a
+recording answers. Source: CoinGecko API reference, "Coins List with Market Data".
 """
 
 from collections import deque
@@ -80,6 +80,8 @@ class _Api:
             return JSONResponse({"error": wrong}, 422)
         wanted = request.query_params.get("ids")
         ids = None if wanted is None else set(wanted.split(","))
+        if recorded == "":
+            return JSONResponse({"error": "the playback begins"}, 503, {"Retry-After": "1"})
         if recorded is not None:
             text = _only(recorded, ids)
         else:
@@ -108,14 +110,16 @@ class _Api:
         now, position = self._market.now(), self._market.position()
         for listing in self._market.listings.values():
             last = self._market.last_id(listing.native, position)
-            if not last or (ids is not None and listing.native not in ids):
+            if ids is not None and listing.native not in ids:
                 continue
-            trade = next(self._market.executions(listing.native, last, last), None)
-            if trade is None and mix(last) % 2:
+            trade = (
+                next(self._market.executions(listing.native, last, last), None) if last else None
+            )
+            if trade is None and last and mix(last) % 2:
                 continue  # left out
             opened, volume, low, high = self._days.texts(listing.native, now)
             day = _Day(Decimal(opened), Decimal(volume), Decimal(low), Decimal(high))
-            found.append((_worth(listing, day.open), listing, last, trade, day))
+            found.append((_worth(listing, day.open), listing, last or now, trade, day))
         found.sort(key=lambda coin: -coin[0])
         return [_coin(rank, *coin[1:]) for rank, coin in enumerate(found, 1)]
 

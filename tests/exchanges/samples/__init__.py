@@ -52,8 +52,10 @@ class Sample:
     """An answer, with HTTP 200, to what the exchange lists, and what it says."""
     unlisted: tuple[int, bytes]
     """HTTP status and body of the answer for a symbol that it does not list."""
-    page: Callable[[str, str], bytes]
-    """Return a page of one trade, that of ``trade``, with this price and size."""
+    row: Callable[[str, str], bytes]
+    """Return that trade as it stands in a page, with this price and size (as in ``trade``)."""
+    page: Callable[..., bytes]
+    """Return a page of these rows."""
     candles: tuple[bytes, list[HistoryCandle]]
     """An answer with candles of a minute, where it publishes them, and what they are."""
     recordings: tuple[RealRecording, ...]

@@ -17,12 +17,17 @@ def trade(price: str, size: str) -> bytes:
     ).encode()
 
 
-def page(price: str, size: str) -> bytes:
-    """Return an answer of the old trade lookup."""
+def row(price: str, size: str) -> bytes:
+    """Return that trade as the old trade lookup has it."""
     return (
-        f'[{{"id":77,"price":{price},"qty":{size},"quoteQty":"0.01250000","time":1723161255342,'
-        '"isBuyerMaker":true,"isBestMatch":true}]'
+        f'{{"id":77,"price":{price},"qty":{size},"quoteQty":"0.01250000","time":1723161255342,'
+        '"isBuyerMaker":true,"isBestMatch":true}'
     ).encode()
+
+
+def page(*rows: bytes) -> bytes:
+    """Return an answer of the old trade lookup."""
+    return b"[%b]" % b",".join(rows)
 
 
 expected = Trade("ETH-USDT", 77, 1723161255342000, 7, "12.50", "0.001", "sell")
@@ -67,13 +72,13 @@ recordings = (
 )
 
 
-def read(frame: bytes) -> Read | None:
+def read(frame: bytes) -> list[Read]:
     """Return the trade in a frame."""
     found = json.loads(frame)
     one = found.get("data", found)
     if not isinstance(one, dict) or one.get("e") != "trade" or one.get("X", "MARKET") != "MARKET":
-        return None
+        return []
     quote = next(quote for quote in ("USDT", "BTC") if one["s"].endswith(quote))
     symbol = one["s"].removesuffix(quote) + "-" + quote
     side = "sell" if one["m"] else "buy"
-    return symbol, one["t"], one["T"] * 1000, one["p"], one["q"], side  # type: ignore[return-value]
+    return [(symbol, one["t"], one["T"] * 1000, one["p"], one["q"], side)]  # type: ignore[list-item]

@@ -19,12 +19,17 @@ def trade(price: str, size: str) -> bytes:
     ).encode()
 
 
-def page(price: str, size: str) -> bytes:
-    """Return a page of a product's trades; its side is the maker's, as in a match."""
+def row(price: str, size: str) -> bytes:
+    """Return that trade as a page has it; its side is the maker's, as in a match."""
     return (
-        f'[{{"time":"2026-08-25T03:35:57.198335Z","trade_id":77,"price":{price},"size":{size},'
-        '"side":"sell"}]'
+        f'{{"time":"2026-08-25T03:35:57.198335Z","trade_id":77,"price":{price},"size":{size},'
+        '"side":"sell"}'
     ).encode()
+
+
+def page(*rows: bytes) -> bytes:
+    """Return a page of a product's trades."""
+    return b"[%b]" % b",".join(rows)
 
 
 expected = Trade("ETH-USD", 77, 1787628957198335, 7, "12.50", "0.001", "buy")
@@ -68,13 +73,13 @@ recordings = (
 )
 
 
-def read(frame: bytes) -> Read | None:
+def read(frame: bytes) -> list[Read]:
     """Return the trade in a frame; what it says is the maker's side."""
     one = json.loads(frame)
     if one["type"] not in ("match", "last_match"):
-        return None
+        return []
     moment = datetime.fromisoformat(one["time"])
     ts = int(moment.replace(microsecond=0).timestamp()) * 1_000_000 + moment.microsecond
     side = {"buy": "sell", "sell": "buy"}[one["side"]]
     symbol = one["product_id"]
-    return symbol, one["trade_id"], ts, one["price"], one["size"], side  # type: ignore[return-value]
+    return [(symbol, one["trade_id"], ts, one["price"], one["size"], side)]  # type: ignore[list-item]
