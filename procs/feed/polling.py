@@ -89,21 +89,19 @@ class Polling:
         if call.done.is_set():
             self._call = None
             if call.answer is None:
-                self._failed(call.error, None, now)
+                self._failed(call.error, now)
             else:
                 self._take(call.answer, now)
         elif call.stuck(now):
             self._call = None
-            self._failed("there was no answer", None, now)
+            self._failed("there was no answer", now)
 
     def _take(self, answer: Answer, now: Instant) -> None:
         if answer.status != 200:
-            least_s = wait_s(answer.status, answer.retry_after_s)
-            if least_s is None and answer.retry_after_s:
-                least_s = answer.retry_after_s
-            self._failed(refusal(answer.status), least_s, now)
+            asked_off_s = wait_s(answer.status, answer.retry_after_s) or answer.retry_after_s
+            self._failed(refusal(answer.status), now, asked_off_s)
         elif not self._on_message(answer.body, now):
-            self._failed("the exchange's answer has nothing that was asked for", None, now)
+            self._failed("the exchange's answer has nothing that was asked for", now)
         else:
             self._backoff.data_flowed()
             self._said = None
@@ -111,10 +109,9 @@ class Polling:
                 self.state, self.since, self.reason = "connected", now.wall, None
                 self._log.info("feed.connected", every_s=self._exchange.poll_every_s)
 
-    def _failed(self, reason: str, asked_off_s: float | None, now: Instant) -> None:
+    def _failed(self, reason: str, now: Instant, asked_off_s: float = 0.0) -> None:
         delay_s = self._backoff.next_delay_s(random.random())  # noqa: S311
-        if asked_off_s is not None:
-            delay_s = asked_off_s
+        delay_s = asked_off_s or delay_s
         self._ask_at = max(self._ask_at, now.mono + int(delay_s * 1e6))
         self.next_try = now.wall + self._ask_at - now.mono
         if self.state == "connected":
