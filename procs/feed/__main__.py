@@ -24,7 +24,7 @@ from bus.wiring import BATCHES, OUT, RECOVERED, WANTED
 from market import decimals
 from procs.feed import exchanges
 from procs.feed.connection import Connection
-from procs.feed.exchanges import Exchange, Listed, Polled, Streamed
+from procs.feed.exchanges import Catalogued, Exchange, Listed, Polled, Streamed
 from procs.feed.feed import Feed
 from procs.feed.link import Link
 from procs.feed.listing import Listings
@@ -65,7 +65,7 @@ def main(process: Process, name: str) -> int:
         series=settings.series,
     )
     feed.connection = link_to(exchange, settings, feed, process.log)
-    if isinstance(exchange, Listed):
+    if isinstance(exchange, Listed | Catalogued):
         rest_url = settings.address(name, "REST") or exchange.rest_url
         feed.listings = Listings(exchange, rest_url, symbols, process.log)
     inputs: dict[str, sockets.Socket | sockets.Subscriber] = {

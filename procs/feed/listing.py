@@ -19,13 +19,15 @@ from bus.errors import BadFrame, Throttled
 from bus.log import Log
 from bus.messages import SymbolStatus
 from market.backoff import Backoff
-from procs.feed.exchanges import Listed, Listing, headers_of
+from procs.feed.exchanges import Catalogued, Listed, Listing, headers_of
 from procs.feed.refusal import FORBIDDEN, FORBIDDEN_S, refusal, sentence
 from procs.feed.rest import STUCK_US, get
 
 PAUSE_S = 0.2
 ANSWER_BYTES_MAX = 1 << 20
-"""An answer that is larger has failed."""
+"""An answer on one symbol that is larger has failed,"""
+CATALOGUE_BYTES_MAX = 16 << 20
+"""and so has one on all of them."""
 RENEW_US = 86_400_000_000
 RETRY_US_MIN = 60_000_000
 RETRY_BASE_S = 120.0
@@ -45,9 +47,14 @@ class Answer(NamedTuple):
 
 
 class Round:
-    """One question for each of some symbols, in a thread of its own. ``done`` is set last."""
+    """One question for each of some symbols, in a thread of its own. ``done`` is set last.
 
-    def __init__(self, exchange: Listed, rest_url: str, symbols: Sequence[str]) -> None:
+    An exchange that has but a list of all that it trades is asked for that, once.
+    """
+
+    def __init__(
+        self, exchange: Listed | Catalogued, rest_url: str, symbols: Sequence[str]
+    ) -> None:
         self.answers: deque[Answer] = deque()
         self.done = threading.Event()
         self._exchange = exchange
@@ -62,28 +69,51 @@ class Round:
 
     def _run(self) -> None:
         try:
-            for symbol in self._symbols:
-                answer = self._ask(symbol)
-                self.answers.append(answer)
-                if answer.ends_round or self._stop.wait(PAUSE_S):
-                    return
+            if isinstance(self._exchange, Listed):
+                self._ask_for_each(self._exchange)
+            else:
+                self.answers.extend(self._ask_for_all(self._exchange))
         finally:
             self.done.set()
 
-    def _ask(self, symbol: str) -> Answer:
+    def _ask_for_each(self, exchange: Listed) -> None:
+        for symbol in self._symbols:
+            answer = self._ask(exchange, symbol)
+            self.answers.append(answer)
+            if answer.ends_round or self._stop.wait(PAUSE_S):
+                return
+
+    def _ask(self, exchange: Listed, symbol: str) -> Answer:
         status, asked_off_s = 200, 0.0
         try:
-            url = self._exchange.listing_url(self._rest_url, symbol)
-            status, body, asked_off_s = get(url, ANSWER_BYTES_MAX, headers_of(self._exchange))
-            return Answer(symbol, self._exchange.parse_listing(status, body))
-        except BadFrame as bad:
-            if status in FORBIDDEN:
-                asked_off_s = max(asked_off_s, FORBIDDEN_S)
-                return Answer(symbol, None, refusal(status), asked_off_s, ends_round=True)
-            over = status != 200 or isinstance(bad, Throttled)
-            return Answer(symbol, None, str(bad), asked_off_s, ends_round=over)
+            url = exchange.listing_url(self._rest_url, symbol)
+            status, body, asked_off_s = get(url, ANSWER_BYTES_MAX, headers_of(exchange))
+            return Answer(symbol, exchange.parse_listing(status, body))
         except Exception as error:  # whatever a network can bring: the question has failed
-            return Answer(symbol, None, sentence(error), asked_off_s, ends_round=True)
+            return _failure(symbol, error, status, asked_off_s)
+
+    def _ask_for_all(self, exchange: Catalogued) -> list[Answer]:
+        status, asked_off_s = 200, 0.0
+        try:
+            url = exchange.catalogue_url(self._rest_url)
+            status, body, asked_off_s = get(url, CATALOGUE_BYTES_MAX, headers_of(exchange))
+            if status != 200:
+                raise BadFrame(f"not a list of symbols: HTTP {status}")
+            traded = set(exchange.parse_catalogue(body))
+        except Exception as error:  # likewise
+            return [_failure(self._symbols[0], error, status, asked_off_s)]
+        steps = Listing(None, None)
+        return [Answer(one, steps if one in traded else None) for one in self._symbols]
+
+
+def _failure(symbol: str, error: Exception, status: int, asked_off_s: float) -> Answer:
+    if not isinstance(error, BadFrame):
+        return Answer(symbol, None, sentence(error), asked_off_s, ends_round=True)
+    if status in FORBIDDEN:
+        asked_off_s = max(asked_off_s, FORBIDDEN_S)
+        return Answer(symbol, None, refusal(status), asked_off_s, ends_round=True)
+    over = status != 200 or isinstance(error, Throttled)
+    return Answer(symbol, None, str(error), asked_off_s, ends_round=over)
 
 
 class Listings:
@@ -96,7 +126,9 @@ class Listings:
         log: one WARNING for each symbol that is not listed, and for each new kind of failure.
     """
 
-    def __init__(self, exchange: Listed, rest_url: str, symbols: Sequence[str], log: Log) -> None:
+    def __init__(
+        self, exchange: Listed | Catalogued, rest_url: str, symbols: Sequence[str], log: Log
+    ) -> None:
         self._exchange = exchange
         self._rest_url = rest_url
         self._symbols = tuple(symbols)
