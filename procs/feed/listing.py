@@ -1,33 +1,36 @@
 """What the exchange lists of our symbols: asked by REST in a helper thread, kept, renewed daily.
 
 Comes in: since when there is a connection, each second. Goes out: for each symbol whether it is
-listed, and its steps of price and size. The loop never waits for an answer, nor does a trade; what
-was learned outlives every reconnect. The exchange is asked at most five times a second; after a
-failure not before a minute has passed, and not before it wants to be asked again.
+listed, and its steps of price and size; of one that is not, the listed one that is spelled most
+alike, where the exchange says all that it lists. The loop never waits for an answer, nor does a
+trade; what was learned outlives every reconnect. The exchange is asked at most five times a second;
+after a failure not before a minute has passed, and not before it wants to be asked again.
 """
 
 import random
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from bus.actor import Instant
 from bus.errors import BadFrame, Throttled
+from bus.heartbeat import Health
 from bus.log import Log
 from bus.messages import SymbolStatus
 from market.backoff import Backoff
+from market.symbols import nearest
 from procs.feed.exchanges import Catalogued, Listed, Listing, headers_of
 from procs.feed.refusal import FORBIDDEN, FORBIDDEN_S, refusal, sentence
 from procs.feed.rest import STUCK_US, get
 
 PAUSE_S = 0.2
 ANSWER_BYTES_MAX = 1 << 20
-"""An answer on one symbol that is larger has failed,"""
-CATALOGUE_BYTES_MAX = 16 << 20
-"""and so has one on all of them."""
+"""An answer on one symbol that is larger has failed."""
+CATALOGUE_BYTES_MAX = 32 << 20
+"""The same of the list of all that is traded."""
 RENEW_US = 86_400_000_000
 RETRY_US_MIN = 60_000_000
 RETRY_BASE_S = 120.0
@@ -46,16 +49,24 @@ class Answer(NamedTuple):
     """The exchange cannot be asked at present, not for another symbol either."""
 
 
+class Nearest(NamedTuple):
+    """The exchange's own symbol whose name is most like that of one that it does not list."""
+
+    symbol: str
+    nearest: str | None
+
+
 class Round:
     """One question for each of some symbols, in a thread of its own. ``done`` is set last.
 
-    An exchange that has but a list of all that it trades is asked for that, once.
+    Where one is not listed, all that is listed is asked for in the end; and where that is all that
+    can be asked for, at once.
     """
 
     def __init__(
         self, exchange: Listed | Catalogued, rest_url: str, symbols: Sequence[str]
     ) -> None:
-        self.answers: deque[Answer] = deque()
+        self.answers: deque[Answer | Nearest] = deque()
         self.done = threading.Event()
         self._exchange = exchange
         self._rest_url = rest_url
@@ -69,51 +80,80 @@ class Round:
 
     def _run(self) -> None:
         try:
-            if isinstance(self._exchange, Listed):
-                self._ask_for_each(self._exchange)
+            exchange = self._exchange
+            if isinstance(exchange, Listed):
+                unlisted = self._ask_for_each(exchange)
+                if unlisted and isinstance(exchange, Catalogued):
+                    self.answers.extend(self._compare(exchange, unlisted))
             else:
-                self.answers.extend(self._ask_for_all(self._exchange))
+                self.answers.extend(self._compare(exchange, self._symbols))
         finally:
             self.done.set()
 
-    def _ask_for_each(self, exchange: Listed) -> None:
+    def _ask_for_each(self, exchange: Listed) -> list[str]:
+        """Return the symbols that are not listed; none where not all could be asked for."""
+        unlisted = []
         for symbol in self._symbols:
             answer = self._ask(exchange, symbol)
             self.answers.append(answer)
             if answer.ends_round or self._stop.wait(PAUSE_S):
-                return
+                return []
+            if answer.listing is None and answer.error is None:
+                unlisted.append(symbol)
+        return unlisted
 
     def _ask(self, exchange: Listed, symbol: str) -> Answer:
-        status, asked_off_s = 200, 0.0
-        try:
-            url = exchange.listing_url(self._rest_url, symbol)
-            status, body, asked_off_s = get(url, ANSWER_BYTES_MAX, headers_of(exchange))
-            return Answer(symbol, exchange.parse_listing(status, body))
-        except Exception as error:  # whatever a network can bring: the question has failed
-            return _failure(symbol, error, status, asked_off_s)
+        url = exchange.listing_url(self._rest_url, symbol)
+        return self._put(
+            symbol,
+            url,
+            ANSWER_BYTES_MAX,
+            lambda status, body: Answer(symbol, exchange.parse_listing(status, body)),
+        )
 
-    def _ask_for_all(self, exchange: Catalogued) -> list[Answer]:
-        status, asked_off_s = 200, 0.0
-        try:
-            url = exchange.catalogue_url(self._rest_url)
-            status, body, asked_off_s = get(url, CATALOGUE_BYTES_MAX, headers_of(exchange))
+    def _compare(self, exchange: Catalogued, symbols: Sequence[str]) -> list[Answer | Nearest]:
+        """Look for symbols in the list of all: one that is not there may be spelled like another.
+
+        Of an exchange that says more of a symbol by itself, this one is known not to be listed.
+        """
+        names: list[str] = []
+
+        def read(status: int, body: bytes) -> Answer:
             if status != 200:
-                raise BadFrame(f"not a list of symbols: HTTP {status}")
-            traded = set(exchange.parse_catalogue(body))
-        except Exception as error:  # likewise
-            return [_failure(self._symbols[0], error, status, asked_off_s)]
-        steps = Listing(None, None)
-        return [Answer(one, steps if one in traded else None) for one in self._symbols]
+                raise BadFrame(refusal(status))
+            names.extend(exchange.parse_catalogue(body))
+            return Answer("", None)
 
+        url = exchange.catalogue_url(self._rest_url)
+        answer = self._put("", url, CATALOGUE_BYTES_MAX, read)
+        if answer.error is not None:
+            return [answer]
+        found: list[Answer | Nearest] = []
+        traded = set(names)
+        for symbol in symbols:
+            if not isinstance(exchange, Listed):
+                listing = Listing(None, None) if symbol in traded else None
+                found.append(Answer(symbol, listing))
+            if symbol not in traded:
+                found.append(Nearest(symbol, nearest(symbol, names)))
+        return found
 
-def _failure(symbol: str, error: Exception, status: int, asked_off_s: float) -> Answer:
-    if not isinstance(error, BadFrame):
-        return Answer(symbol, None, sentence(error), asked_off_s, ends_round=True)
-    if status in FORBIDDEN:
-        asked_off_s = max(asked_off_s, FORBIDDEN_S)
-        return Answer(symbol, None, refusal(status), asked_off_s, ends_round=True)
-    over = status != 200 or isinstance(error, Throttled)
-    return Answer(symbol, None, str(error), asked_off_s, ends_round=over)
+    def _put(
+        self, symbol: str, url: str, bytes_max: int, read: Callable[[int, bytes], Answer]
+    ) -> Answer:
+        """Put one question and have its answer read."""
+        status, asked_off_s = 200, 0.0
+        try:
+            status, body, asked_off_s = get(url, bytes_max, headers_of(self._exchange))
+            return read(status, body)
+        except BadFrame as bad:
+            if status in FORBIDDEN:
+                asked_off_s = max(asked_off_s, FORBIDDEN_S)
+                return Answer(symbol, None, refusal(status), asked_off_s, ends_round=True)
+            over = status != 200 or isinstance(bad, Throttled)
+            return Answer(symbol, None, str(bad), asked_off_s, ends_round=over)
+        except Exception as error:  # whatever a network can bring: the question has failed
+            return Answer(symbol, None, sentence(error), asked_off_s, ends_round=True)
 
 
 class Listings:
@@ -134,6 +174,7 @@ class Listings:
         self._symbols = tuple(symbols)
         self._log = log
         self._known: dict[str, Listing | None] = {}
+        self._nearest: dict[str, str | None] = {}
         self._renew_at: dict[str, int] = {}
         self._round: Round | None = None
         self._moved_at = 0
@@ -143,7 +184,8 @@ class Listings:
         self._not_before = 0
         """A new connection is a reason to try again earlier, but never before this."""
         self._connected_since: int | None = None
-        self._warned: dict[tuple[str, str], str | None] = {}
+        self._said: str | None = None
+        self._warned: dict[tuple[str, str], dict[str, str | None]] = {}
 
     def of(self, status: SymbolStatus) -> SymbolStatus:
         """Return a symbol's status with what is known of its listing."""
@@ -151,7 +193,8 @@ class Listings:
             return status
         listing = self._known[status.symbol]
         if listing is None:
-            return msgspec.structs.replace(status, listed=False)
+            nearest_one = self._nearest.get(status.symbol)
+            return msgspec.structs.replace(status, listed=False, nearest=nearest_one)
         return msgspec.structs.replace(
             status, listed=True, tick_size=listing.tick_size, size_step=listing.size_step
         )
@@ -159,8 +202,21 @@ class Listings:
     @property
     def complaint(self) -> str | None:
         """One sentence that names the symbols that are not listed; None while there are none."""
-        unlisted = [symbol for symbol, listing in self._known.items() if listing is None]
+        unlisted = [
+            f"{symbol} ({self._nearest[symbol]}?)" if self._nearest.get(symbol) else symbol
+            for symbol, listing in self._known.items()
+            if listing is None
+        ]
         return f"not listed by {self._exchange.name}: {', '.join(unlisted)}" if unlisted else None
+
+    def complain(self, health: Health) -> None:
+        """Have the process say what is not listed, when that changes."""
+        complaint = self.complaint
+        if complaint == self._said:
+            return
+        if complaint is not None or health.last_error == self._said:
+            health.last_error = complaint
+        self._said = complaint
 
     def on_second(self, now: Instant, connected_since: int | None) -> None:
         """Take the answers that came; ask, while there is a connection, what is to be asked.
@@ -184,7 +240,9 @@ class Listings:
         while asked.answers:
             answer = asked.answers.popleft()
             self._moved_at = now.mono
-            if answer.error is None:
+            if isinstance(answer, Nearest):
+                self._nearest[answer.symbol] = answer.nearest
+            elif answer.error is None:
                 self._learn(answer, now)
             else:
                 self._failures.append(answer)
@@ -199,11 +257,12 @@ class Listings:
     def _learn(self, answer: Answer, now: Instant) -> None:
         self._renew_at[answer.symbol] = now.mono + RENEW_US
         self._known[answer.symbol] = answer.listing
-        if answer.listing is None:
-            self._warn("feed.not_listed", answer.symbol)
 
     def _finish(self, now: Instant) -> None:
         failures, self._failures = self._failures, []
+        for symbol, listing in self._known.items():
+            if listing is None:
+                self._warn("feed.not_listed", symbol, nearest=self._nearest.get(symbol))
         if not failures:
             self._backoff.data_flowed()
             return
@@ -212,13 +271,14 @@ class Listings:
         self._not_before = now.mono + max(asked_off_us, RETRY_US_MIN)
         self._retry_at = max(self._not_before, now.mono + delay_us)
         for one in failures:
-            self._warn("feed.listing_unknown", one.symbol, one.error)
+            self._warn("feed.listing_unknown", one.symbol, reason=one.error)
 
-    def _warn(self, event: str, symbol: str, reason: str | None = None) -> None:
+    def _warn(self, event: str, symbol: str, **more: str | None) -> None:
         """Log it, but not what was said of the symbol before."""
-        if self._warned.get((event, symbol), "") != reason:
-            self._warned[event, symbol] = reason
-            self._log.warning(event, symbol=symbol, **({"reason": reason} if reason else {}))
+        if self._warned.get((event, symbol)) != more:
+            self._warned[event, symbol] = more
+            said = {name: value for name, value in more.items() if value is not None}
+            self._log.warning(event, symbol=symbol, **said)
 
     def close(self) -> None:
         """Ask nothing more."""

@@ -11,7 +11,7 @@ from tests.procs.exchange_server import ExchangeServer, http
 from tests.procs.fix_connection import Serve
 from tests.procs.living import Clock
 
-SYMBOLS = ("ETH-USDT", "ETH-BTC", "FOO-BAR")
+SYMBOLS = ("ETH-USDT", "ETH-BTC", "ETH-BTX")
 PATH = "/rest/api/v1/crypto/symbol?exchange=binance"
 KNOWN = http(
     "200 OK",
@@ -53,7 +53,7 @@ def test_one_question_tells_which_of_all_symbols_are_listed(serve: Serve) -> Non
     one.server.rest[PATH] = KNOWN
     assert one.after() == 1
     assert one.listed() == [True, True, False]
-    assert one.listings.complaint == "not listed by finnhub: FOO-BAR"
+    assert one.listings.complaint == "not listed by finnhub: ETH-BTX (ETH-BTC?)"
     assert "x-finnhub-token: a-token" in one.server.heads[0].lower()
     assert one.after(1_000_000) == 1
 
