@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from bus.actor import Instant, Reader
 from bus.log import Log
 from market.backoff import Backoff
-from procs.feed.exchanges import Polled, headers_of
+from procs.feed.exchanges import Exchange, Polled, headers_of
 from procs.feed.line import OnMessage
 from procs.feed.link import Circuit, LinkState
 from procs.feed.refusal import refusal, wait_s
@@ -77,7 +77,7 @@ class Polling:
         self.clock_offset_us = now.wall - now.mono
         if self._call is not None:
             self._look_at(self._call, now)
-        if self._call is None and now.mono >= self._ask_at:
+        if self.state != "idle" and self._call is None and now.mono >= self._ask_at:
             if self.since == 0:
                 self.since = now.wall
             self.next_try = None
@@ -130,6 +130,17 @@ class Polling:
 
     def replace(self, reason: str) -> None:
         """There is nothing to be cut."""
+
+    def speak_for(self, exchange: Exchange | None, now: Instant) -> None:
+        """Ask for other symbols from the next question on; with None, ask for nothing."""
+        if exchange is None:
+            self._call = None
+            self.state, self.since, self.reason, self.next_try = "idle", now.wall, None, None
+            return
+        assert isinstance(exchange, Polled)
+        self._exchange = exchange
+        if self.state == "idle":
+            self.state, self.since = "connecting", now.wall
 
     def close(self) -> None:
         """Wait for no answer any more."""

@@ -27,7 +27,8 @@ from tests.eventually import eventually
 from tests.surroundings import ask
 
 FEEDS = (
-    "coinbase:BTC-USD,ETH-USD,SOL-USD,XRP-USD,DOGE-USD;binance:BTC-USDT,ETH-USDT,ETH-USDC,ETH-BTC"
+    "coinbase:BTC-USD,ETH-USD,SOL-USD,XRP-USD,DOGE-USD;"
+    "binance:BTC-USDT,ETH-USDT,ETH-BTC;kraken:BTC-USD,ETH-USD"
 )
 """Exchanges whose ids are consecutive: of the others nobody can know what was missed."""
 DISK_MIB, JOURNAL_DISK_MIB = 24 << 10, 6 << 10
