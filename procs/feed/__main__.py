@@ -24,7 +24,7 @@ from bus.wiring import BATCHES, OUT, RECOVERED, WANTED
 from market import decimals
 from procs.feed import exchanges
 from procs.feed.connection import Connection
-from procs.feed.exchanges import Exchange, Listed, Polled, Streamed
+from procs.feed.exchanges import Catalogued, Exchange, Listed, Polled, Streamed
 from procs.feed.failover import Failover
 from procs.feed.feed import Feed
 from procs.feed.link import Link
@@ -74,7 +74,7 @@ def main(process: Process, name: str) -> int:
         speaking_for=lambda some: exchanges.make(name, some, options),
     )
     feed.connection = link_to(exchange, settings, feed, process.log)
-    if isinstance(exchange, Listed):
+    if isinstance(exchange, Listed | Catalogued):
         rest_url = settings.address(name, "REST") or exchange.rest_url
         feed.listings = Listings(exchange, rest_url, symbols, process.log)
     inputs: dict[str, sockets.Socket | sockets.Subscriber] = {

@@ -28,7 +28,7 @@ from procs.feed.rest import STUCK_US, get
 
 PAUSE_S = 0.2
 ANSWER_BYTES_MAX = 1 << 20
-"""An answer that is larger has failed."""
+"""An answer on one symbol that is larger has failed."""
 CATALOGUE_BYTES_MAX = 32 << 20
 """The same of the list of all that is traded."""
 RENEW_US = 86_400_000_000
@@ -59,10 +59,13 @@ class Nearest(NamedTuple):
 class Round:
     """One question for each of some symbols, in a thread of its own. ``done`` is set last.
 
-    Where one is not listed, all that is listed is asked for in the end.
+    Where one is not listed, all that is listed is asked for in the end; and where that is all that
+    can be asked for, at once.
     """
 
-    def __init__(self, exchange: Listed, rest_url: str, symbols: Sequence[str]) -> None:
+    def __init__(
+        self, exchange: Listed | Catalogued, rest_url: str, symbols: Sequence[str]
+    ) -> None:
         self.answers: deque[Answer | Nearest] = deque()
         self.done = threading.Event()
         self._exchange = exchange
@@ -77,29 +80,42 @@ class Round:
 
     def _run(self) -> None:
         try:
-            unlisted = []
-            for symbol in self._symbols:
-                answer = self._ask(symbol)
-                self.answers.append(answer)
-                if answer.ends_round or self._stop.wait(PAUSE_S):
-                    return
-                if answer.listing is None and answer.error is None:
-                    unlisted.append(symbol)
-            if unlisted and isinstance(self._exchange, Catalogued):
-                self.answers.extend(self._compare(self._exchange, unlisted))
+            exchange = self._exchange
+            if isinstance(exchange, Listed):
+                unlisted = self._ask_for_each(exchange)
+                if unlisted and isinstance(exchange, Catalogued):
+                    self.answers.extend(self._compare(exchange, unlisted))
+            else:
+                self.answers.extend(self._compare(exchange, self._symbols))
         finally:
             self.done.set()
 
-    def _ask(self, symbol: str) -> Answer:
-        url = self._exchange.listing_url(self._rest_url, symbol)
+    def _ask_for_each(self, exchange: Listed) -> list[str]:
+        """Return the symbols that are not listed; none where not all could be asked for."""
+        unlisted = []
+        for symbol in self._symbols:
+            answer = self._ask(exchange, symbol)
+            self.answers.append(answer)
+            if answer.ends_round or self._stop.wait(PAUSE_S):
+                return []
+            if answer.listing is None and answer.error is None:
+                unlisted.append(symbol)
+        return unlisted
+
+    def _ask(self, exchange: Listed, symbol: str) -> Answer:
+        url = exchange.listing_url(self._rest_url, symbol)
         return self._put(
             symbol,
             url,
             ANSWER_BYTES_MAX,
-            lambda status, body: Answer(symbol, self._exchange.parse_listing(status, body)),
+            lambda status, body: Answer(symbol, exchange.parse_listing(status, body)),
         )
 
-    def _compare(self, exchange: Catalogued, unlisted: Sequence[str]) -> list[Answer | Nearest]:
+    def _compare(self, exchange: Catalogued, symbols: Sequence[str]) -> list[Answer | Nearest]:
+        """Look for symbols in the list of all: one that is not there may be spelled like another.
+
+        Of an exchange that says more of a symbol by itself, this one is known not to be listed.
+        """
         names: list[str] = []
 
         def read(status: int, body: bytes) -> Answer:
@@ -112,7 +128,15 @@ class Round:
         answer = self._put("", url, CATALOGUE_BYTES_MAX, read)
         if answer.error is not None:
             return [answer]
-        return [Nearest(symbol, nearest(symbol, names)) for symbol in unlisted]
+        found: list[Answer | Nearest] = []
+        traded = set(names)
+        for symbol in symbols:
+            if not isinstance(exchange, Listed):
+                listing = Listing(None, None) if symbol in traded else None
+                found.append(Answer(symbol, listing))
+            if symbol not in traded:
+                found.append(Nearest(symbol, nearest(symbol, names)))
+        return found
 
     def _put(
         self, symbol: str, url: str, bytes_max: int, read: Callable[[int, bytes], Answer]
@@ -142,7 +166,9 @@ class Listings:
         log: one WARNING for each symbol that is not listed, and for each new kind of failure.
     """
 
-    def __init__(self, exchange: Listed, rest_url: str, symbols: Sequence[str], log: Log) -> None:
+    def __init__(
+        self, exchange: Listed | Catalogued, rest_url: str, symbols: Sequence[str], log: Log
+    ) -> None:
         self._exchange = exchange
         self._rest_url = rest_url
         self._symbols = tuple(symbols)
