@@ -6,7 +6,7 @@ symbol) or an asset's id (``bitcoin``). One table of assets and renames, used ev
 """
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bus.coins import ASSETS as ASSETS
 from bus.coins import COIN_IDS, RENAMED
@@ -167,9 +167,14 @@ class Directory:
 
     def _nearest(self, wanted: str, exchange: str | None) -> str | None:
         where = exchange if self._spellings.get(exchange) else None
-        names = self._spellings[where]
-        close = difflib.get_close_matches(wanted[:_COMPARED_CHARS], names, n=1, cutoff=0.6)
-        return ":".join(self._found[where, close[0]]) if close else None
+        close = nearest(wanted, self._spellings[where])
+        return ":".join(self._found[where, close]) if close is not None else None
+
+
+def nearest(wanted: str, names: Sequence[str]) -> str | None:
+    """Return the name that is spelled most like the wanted one; None where none is alike."""
+    close = difflib.get_close_matches(wanted[:_COMPARED_CHARS], names, n=1, cutoff=0.6)
+    return close[0] if close else None
 
 
 def _is_coin(name: str, code: str) -> bool:

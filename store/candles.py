@@ -146,12 +146,17 @@ def hour_ends(connection: Connection, exchange: str, ts: int) -> dict[tuple[str,
     rows = connection.execute(
         """
         SELECT hour.symbol, (extract(epoch FROM hour.ts_open) * 1000000)::bigint,
-               (extract(epoch FROM trade.ts_event) * 1000000)::bigint
+               (extract(epoch FROM last.ts_event) * 1000000)::bigint
         FROM candle_symbol
         JOIN candle AS hour USING (exchange, symbol)
-        JOIN trade ON trade.exchange = hour.exchange AND trade.symbol = hour.symbol
-                  AND trade.series = hour.close_key[1] AND trade.trade_id = hour.close_key[2]
+        CROSS JOIN LATERAL (  -- in the order of the primary key, so that it is the one looked into
+            SELECT trade_id, ts_event FROM trade
+            WHERE trade.exchange = hour.exchange AND trade.symbol = hour.symbol
+              AND trade.series = hour.close_key[1] AND trade.trade_id <= hour.close_key[2]
+            ORDER BY trade_id DESC LIMIT 1
+        ) AS last
         WHERE hour.exchange = %s AND hour.interval_s = 3600 AND hour.ts_open >= %s::timestamptz
+          AND last.trade_id = hour.close_key[2]
         """,
         [exchange, text(ts)],
     )

@@ -180,7 +180,8 @@ class Latest:
         """True when the price is old *and* something says that there should be a newer one.
 
         That is: the feed's process is silent, its connection is not up, it calls the symbol stale,
-        or it has had newer trades than this. An illiquid market is not a dead feed.
+        does not ask for it, or it has had newer trades than this. An illiquid market is not a dead
+        feed.
         """
         if now.wall - message.ts_recv <= self._stale_after_us:
             return False
@@ -189,7 +190,7 @@ class Latest:
             return True
         assert isinstance(update.message, FeedStatus)
         state, last_recv = self._states.get((message.exchange, message.symbol), ("quiet", None))
-        if update.message.state != "connected" or state == "stale":
+        if update.message.state != "connected" or state in ("stale", "standby"):
             return True
         return last_recv is not None and last_recv - message.ts_recv > NEWER_ELSEWHERE_US
 

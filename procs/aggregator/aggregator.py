@@ -24,6 +24,7 @@ from bus.messages import (
     Candle,
     CandleUpdate,
     Consolidated,
+    Day,
     FeedStatus,
     GapOpened,
     GapUnfillable,
@@ -40,6 +41,7 @@ from market import candle
 from market.candle import Key
 from market.coalesce import Coalescer
 from procs.aggregator.consolidating import Consolidating
+from procs.aggregator.day import completed
 from procs.aggregator.memory import HOUR_S, MINUTE_S, Memory
 from procs.aggregator.selfcheck import Asking, SelfCheck
 from procs.aggregator.snapshot import Loading, Snapshot
@@ -84,6 +86,8 @@ class Aggregator(Idle):
         """Candles that were published as partial: a base brings what they lacked."""
         self._held = Held()
         self._prices = Consolidating()
+        self._days: dict[tuple[str, str], Day] = {}
+        """What exchanges say themselves of a symbol's last 24 hours."""
         self._check = SelfCheck(ask, health, log)
         self._differing: dict[str, set[Key]] = {}
         """Candles to be published again once they are as Postgres has them."""
@@ -119,6 +123,12 @@ class Aggregator(Idle):
     def _heard(self, status: object, now: Instant) -> Sequence[Send]:
         if isinstance(status, FeedStatus):
             self._prices.heard(status, now)
+            for one in status.symbols:
+                where = (status.exchange, one.symbol)
+                if one.day is not None and one.day != self._days.get(where):
+                    self._days[where] = one.day
+                    if status.exchange in self._memories:
+                        self._changed.offer(where, None)
         return ()
 
     def _glimpse(self, batch: TradeBatch) -> None:
@@ -211,7 +221,8 @@ class Aggregator(Idle):
     def _publish_symbol(
         self, memory: Memory, symbol: str, keys: set[Key], now: Instant
     ) -> list[Send]:
-        ticker = memory.ticker(symbol, now.mono)
+        day = self._days.get((memory.exchange, symbol))
+        ticker = completed(memory.ticker(symbol, now.mono), day)
         sends = [self._publish(ticker)]
         for key in sorted(keys, key=lambda key: (key[2], key[1])):
             sends += self._publish_candle(memory, key, closed=memory.closed(key, now.mono))

@@ -275,7 +275,7 @@ class Memory:
         """
         return (
             self.partial
-            or ts_open <= self._first_minutes.get(symbol, ts_open)
+            or candle.data_begin_in(ts_open, self._first_minutes.get(symbol, ts_open))
             or self._missing.within(symbol, ts_open, end((symbol, interval_s, ts_open)))
         )
 
@@ -302,7 +302,7 @@ class Memory:
         return before != self._hour
 
     def ticker(self, symbol: str, mono: int) -> Ticker:
-        """Return the latest state of a symbol that has traded."""
+        """Return the latest state of a symbol that has traded. Without sizes its volume is 0."""
         last = self.last[symbol]
         window = self._window(symbol, bucket(self.clock.now(mono), MINUTE_S))
         running = self.candles.get((symbol, MINUTE_S, window.minute), EMPTY)
@@ -312,6 +312,7 @@ class Memory:
         hour_start = bucket(self.clock.now(mono), HOUR_S)
         hour = self.candles.get((symbol, HOUR_S, hour_start), EMPTY)
         whole = change is not None and day.n > 0
+        sized = whole and day.volume > 0
         return Ticker(
             exchange=self.exchange,
             symbol=symbol,
@@ -330,7 +331,7 @@ class Memory:
             hour_avg=plain(candle.average(hour)) if hour.n else None,
             hour_count=hour.n,
             partial=self.is_partial(symbol, HOUR_S, hour_start),
-            turnover_24h=plain(day.sum_pq) if whole and not window.published else None,
+            turnover_24h=plain(day.sum_pq) if sized and not window.published else None,
         )
 
     def turnover(self, symbol: str, mono: int) -> Decimal:

@@ -6,7 +6,8 @@ Postgres is read (by ``Reading``) once the persister has come as far as this pro
 candles were noted, the answer is judged once this process has come as far as the answer, and a
 candle that changed in between is left to the next minute.
 
-What has changed since it was last found equal is looked at each minute, everything once an hour.
+What has changed since it was last found equal is looked at each minute, everything once an hour:
+to read 25 hours of nine symbols takes a tenth of a second of this process.
 """
 
 from collections.abc import Callable, Mapping

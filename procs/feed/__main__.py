@@ -14,7 +14,7 @@ from pathlib import Path
 import zmq
 
 from bus import actor, sockets, topics
-from bus.actor import Idle, Instant, Send
+from bus.actor import Idle, Instant, Send, instant
 from bus.errors import JournalDamaged, JournalFull
 from bus.journal import JournalWriter, path_of, set_aside
 from bus.log import Log
@@ -24,7 +24,8 @@ from bus.wiring import BATCHES, OUT, RECOVERED, WANTED
 from market import decimals
 from procs.feed import exchanges
 from procs.feed.connection import Connection
-from procs.feed.exchanges import Exchange, Listed, Polled, Streamed
+from procs.feed.exchanges import Catalogued, Exchange, Listed, Polled, Streamed
+from procs.feed.failover import Failover
 from procs.feed.feed import Feed
 from procs.feed.link import Link
 from procs.feed.listing import Listings
@@ -53,6 +54,12 @@ def main(process: Process, name: str) -> int:
     if journal is None:
         process.health.state = "waiting: disk"
         return actor.run(process, UntilRoom(settings), {}, {"out": out})
+    primaries = {
+        symbol: settings.failover[name, symbol]
+        for symbol in symbols
+        if (name, symbol) in settings.standby
+    }
+    failover = Failover(primaries, instant().mono) if primaries else None
     feed = Feed(
         exchange,
         symbols,
@@ -63,9 +70,11 @@ def main(process: Process, name: str) -> int:
         keep_us=settings.journal_keep_s * 1_000_000,
         keep_bad_frames=partial(_write, data_folder(settings, "logs") / f"bad-frames-{name}.txt"),
         series=settings.series,
+        failover=failover,
+        speaking_for=lambda some: exchanges.make(name, some, options),
     )
     feed.connection = link_to(exchange, settings, feed, process.log)
-    if isinstance(exchange, Listed):
+    if isinstance(exchange, Listed | Catalogued):
         rest_url = settings.address(name, "REST") or exchange.rest_url
         feed.listings = Listings(exchange, rest_url, symbols, process.log)
     inputs: dict[str, sockets.Socket | sockets.Subscriber] = {
@@ -74,6 +83,11 @@ def main(process: Process, name: str) -> int:
         ),
         "recovered": sockets.bind(context, RECOVERED, run_dir, process.program),
     }
+    if primaries:
+        watched = sorted({exchange for exchange, _ in primaries.values()})
+        inputs["primaries"] = sockets.Subscriber(
+            context, run_dir, [f"feed-{one}" for one in watched], [*map(topics.status, watched)]
+        )
     outputs = {
         "out": out,
         "persister": sockets.connect(context, BATCHES, run_dir, "persister"),

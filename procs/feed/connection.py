@@ -17,7 +17,7 @@ from bus.actor import Instant
 from bus.log import Log
 from market.backoff import Backoff
 from procs.feed.attempt import Attempt
-from procs.feed.exchanges import Streamed
+from procs.feed.exchanges import Exchange, Streamed
 from procs.feed.line import Line, OnMessage
 from procs.feed.link import Circuit, LinkState
 
@@ -27,6 +27,8 @@ LIFETIME_MARGIN_S = 600.0
 """The hand-over begins so long before the exchange's own cut."""
 OVERLAP_US = 2_000_000
 """The old connection is kept so long after the new one has brought data."""
+CHANGE_EVERY_US = 10_000_000
+"""The hand-over to a connection for other symbols is tried again so often."""
 
 
 class Connection:
@@ -43,7 +45,10 @@ class Connection:
     def __init__(
         self, exchange: Streamed, websocket_url: str, rest_url: str, on_message: OnMessage, log: Log
     ) -> None:
-        self._exchange = exchange
+        self._exchange: Streamed | None = exchange
+        """None: nobody is to be talked to for now."""
+        self._tried = self._spoken = exchange
+        """Whom the attempt is for, and whom the newest socket is to."""
         self._addresses = (websocket_url, rest_url)
         self._on_message = on_message
         self._log = log
@@ -52,7 +57,7 @@ class Connection:
         self._attempt_since = 0
         self._lines: list[Line] = []
         self._retry_at = 0
-        self._handover_at = 0
+        self._handover_at = self._change_at = 0
         self._said: str | None = None
         self.state: LinkState = "connecting"
         self.since = 0
@@ -84,8 +89,8 @@ class Connection:
 
     def resubscribe(self, symbol: str) -> None:
         """Have one symbol's stream started anew, on the newest socket, if there is one."""
-        for text in self._exchange.resubscribe(symbol):
-            if self._lines:
+        if self._exchange is not None and self._lines:
+            for text in self._exchange.resubscribe(symbol):
                 self._lines[-1].send(text)
 
     def replace(self, reason: str) -> None:
@@ -93,7 +98,27 @@ class Connection:
         if self._lines and self._attempt is None and len(self._lines) == 1:
             self._log.info("feed.handover", reason=reason)
             self.handovers += 1
-            self._attempt = Attempt(self._exchange, *self._addresses)
+            self._try()
+
+    def speak_for(self, exchange: Exchange | None, now: Instant) -> None:
+        """Subscribe to other symbols from now on, by a hand-over; to none: close everything."""
+        assert exchange is None or isinstance(exchange, Streamed)
+        self._exchange, self._change_at = exchange, 0
+        if exchange is None:
+            for line in self._lines:
+                self._drop(line)
+            self._lines = []
+            if self._attempt is not None:
+                self._attempt.abandon()
+                self._attempt = None
+            self.state, self.since, self.reason, self.next_try = "idle", now.wall, None, None
+        elif self.state == "idle":
+            self.state, self.since = "connecting", now.wall
+
+    def _try(self) -> None:
+        assert self._exchange is not None
+        self._tried = self._exchange
+        self._attempt = Attempt(self._exchange, *self._addresses)
 
     def drop_all(self, reason: str, now: Instant) -> None:
         """Close every socket, as if the exchange had; what follows is the usual reconnect."""
@@ -122,15 +147,24 @@ class Connection:
         if newest is not None and self._outlived(newest, now):
             self._handover_at = now.mono + 60_000_000  # again in a minute if this one fails
             self.replace("lifetime")
-        if not self._lines and self._attempt is None and now.mono >= self._retry_at:
+        if (
+            newest is not None
+            and self._spoken is not self._exchange
+            and now.mono >= self._change_at
+        ):
+            self._change_at = now.mono + CHANGE_EVERY_US
+            self.replace("other symbols")
+        if self._exchange is None or self._lines or self._attempt is not None:
+            return
+        if now.mono >= self._retry_at:
             if self.since == 0:
                 self.since = now.wall
             self.next_try = None
-            self._attempt = Attempt(self._exchange, *self._addresses)
+            self._try()
 
     def _outlived(self, line: Line, now: Instant) -> bool:
         """Return whether the exchange will soon cut the line for its age."""
-        lifetime_s = self._exchange.lifetime_s
+        lifetime_s = self._exchange.lifetime_s if self._exchange else None
         if lifetime_s is None:
             return False
         span_us = int((lifetime_s - min(LIFETIME_MARGIN_S, lifetime_s / 10)) * 1e6)
@@ -164,6 +198,7 @@ class Connection:
                 self._wait(attempt.error or "unknown", attempt.retry_after_s, now)
             return
         self._lines.append(Line(attempt.socket, self._on_message, now))
+        self._spoken = self._tried
         if self.state != "connected":
             self.state, self.since, self.reason = "connected", now.wall, None
         self._log.info("feed.connected", attempt=self._backoff.attempt, sockets=len(self._lines))

@@ -27,6 +27,7 @@ from bus.messages import (
     decode,
     encode,
 )
+from procs.feed import recovered
 from procs.feed.bad_frames import BadFrames
 from procs.feed.commits import Commits
 from procs.feed.exchanges import (
@@ -40,6 +41,7 @@ from procs.feed.exchanges import (
     headers_of,
     quarantined,
 )
+from procs.feed.failover import Failover
 from procs.feed.gaps import Gaps
 from procs.feed.link import Link
 from procs.feed.listing import Listings
@@ -66,6 +68,8 @@ class Feed(Idle):
         keep_us: how long a stored record stays in the journal.
         keep_bad_frames: takes the last bad frames, once a second, when there are new ones.
         series: the setting ``SERIES``, of all exchanges.
+        failover: which of the symbols only stand in for others.
+        speaking_for: makes the exchange for some of the symbols; by default as it is.
     """
 
     def __init__(
@@ -80,6 +84,8 @@ class Feed(Idle):
         keep_us: int,
         keep_bad_frames: Callable[[Iterable[str]], None],
         series: Mapping[tuple[str, str], int] | None = None,
+        failover: Failover | None = None,
+        speaking_for: Callable[[tuple[str, ...]], Exchange] | None = None,
     ) -> None:
         self._exchange = exchange
         self._gapless = exchange.ids == "consecutive"
@@ -105,6 +111,9 @@ class Feed(Idle):
         self._gaps = Gaps(exchange.name, self._commits, health, log, series)
         self._health = health
         self._log = log
+        self._failover = failover or Failover({}, 0)
+        self._standby_told = failover is None
+        self._speaking_for = speaking_for or type(exchange)
         self._stale_after_us = stale_after_us
         self.connection: Link | None = None
         self.listings: Listings | None = None
@@ -117,7 +126,6 @@ class Feed(Idle):
         self._next_counts = 0
         self._last_state: tuple[str, str] | None = None
         self._refused: str | None = None
-        self._complaint: str | None = None
 
     # ---- in: the exchange's messages
 
@@ -245,6 +253,8 @@ class Feed(Idle):
         message = decode(frames[-1])
         if isinstance(message, Stored):
             self._commits.stored(message)
+        elif isinstance(message, FeedStatus):
+            self._failover.told(message, now.mono)
         elif isinstance(message, Seen) and message.exchange == self._exchange.name:
             return self._gaps.seen(message, now)
         elif isinstance(message, Recovered) and message.exchange == self._exchange.name:
@@ -252,37 +262,18 @@ class Feed(Idle):
         return ()
 
     def _recovered(self, message: Recovered, now: Instant) -> Sequence[Send]:
-        """Commit what was fetched like what came by itself; what came meanwhile is no duplicate."""
-        symbol, series = message.symbol, message.series
-        if (symbol, series) != self._commits.key_of(symbol):
-            return ()  # it was asked for before the series was raised
-        trades: list[Trade] = []
-        items: list[Quarantined] = []
-        for trade in message.trades:
-            if trade.symbol != symbol or not 0 <= trade.trade_id <= ID_MAX:
-                continue
-            if series and self._commits.of_another_series(trade):
-                continue
-            if not self._plausible(trade.ts_event, now, past_us=RECOVERED_US):
-                if self._commits.see(symbol, series, trade.trade_id, None, now):
-                    reason = f"an implausible time: {trade.ts_event} µs"
-                    frame = repr(trade).encode()
-                    item = quarantined(symbol, trade.trade_id, now.wall, reason, frame)
-                    items.append(replace(item, series=series))
-            elif self._commits.see(symbol, series, trade.trade_id, trade.ts_event, now):
-                trades.append(trade)
-        items += [
-            item
-            for item in message.quarantined
-            if item.trade_id is not None
-            and self._commits.see(symbol, series, item.trade_id, None, now)
-        ]
+        """Commit what was fetched like what came by itself."""
+        trades, items = recovered.take(
+            message, self._commits, lambda ts: self._plausible(ts, now, RECOVERED_US), now
+        )
         self._gaps.absent(message, now)
         self._health.counters["recovered"] += len(trades)
         self._health.counters["quarantined"] += len(items)
         if not trades and not items:
             return ()
-        return self._commits.commit(trades, items, {symbol: len(trades)} if trades else {}, now)
+        return self._commits.commit(
+            trades, items, {message.symbol: len(trades)} if trades else {}, now
+        )
 
     # ---- out
 
@@ -308,6 +299,7 @@ class Feed(Idle):
     def on_tick(self, now: Instant) -> Sequence[Send]:
         """Move the connection, trim the journal, publish the status."""
         sends: list[Send] = []
+        self._stand_in(now)
         if self.connection is not None:
             self.connection.on_tick(now)
             # What an ending connection still brought is committed with its own ids, before any
@@ -331,13 +323,32 @@ class Feed(Idle):
             self._log.info("feed.counts", **self._health.counters)
         return sends
 
+    @property
+    def subscribed(self) -> tuple[str, ...]:
+        """The symbols that are asked for now."""
+        return tuple(one for one in self._watches if one not in self._failover.resting)
+
+    def _stand_in(self, now: Instant) -> None:
+        """Take up what its primary fails, give up what it does not need any more."""
+        switches = self._failover.on_tick(now.mono)
+        for switch in switches:
+            self._log.warning("feed.failover", **switch._asdict())
+            if switch.active:
+                self._watches[switch.symbol].resumed()
+                self._commits.resumed.add(self._commits.key_of(switch.symbol))
+        if self.connection is not None and (switches or not self._standby_told):
+            self._standby_told, symbols = True, self.subscribed
+            self.connection.speak_for(self._speaking_for(symbols) if symbols else None, now)
+            self._health.state = "ready" if symbols else "standby"
+
     def _each_second(self, now: Instant) -> None:
         self._commits.refill_reserve()
         self._bad_frames.on_second()
         line, listings = self.connection, self.listings
         if line is not None and listings is not None:
             listings.on_second(now, line.since if line.state == "connected" else None)
-            self._complain(listings.complaint)
+            if self._commits.journal_ok:  # a full disk is the greater trouble
+                listings.complain(self._health)
         for watch in self._watches.values():
             watch.second()
             if self.connection is None or self.connection.state != "connected":
@@ -347,25 +358,16 @@ class Feed(Idle):
                 self._health.counters["resubscribes"] += 1
                 self.connection.resubscribe(watch.symbol)
 
-    def _complain(self, complaint: str | None) -> None:
-        """Say what is not listed when that changes; a full disk is the greater trouble."""
-        if complaint == self._complaint or not self._commits.journal_ok:
-            return
-        if complaint is not None or self._health.last_error == self._complaint:
-            self._health.last_error = complaint
-        self._complaint = complaint
-
     def status(self, now: Instant) -> FeedStatus:
         """Return the state of the connection and of each symbol."""
         line = self.connection
         connected = line is not None and line.state == "connected"
         missing = self._gaps.counted()
-        symbols = [
-            self._gaps.of(
-                watch.status(now.mono, self._stale_after_us, connected=connected), missing
-            )
+        known = [
+            watch.status(now.mono, self._stale_after_us, connected=connected)
             for watch in self._watches.values()
         ]
+        symbols = [self._failover.of(self._gaps.of(one, missing)) for one in known]
         if self._days:
             symbols = [replace(one, day=self._days.get(one.symbol)) for one in symbols]
         return FeedStatus(

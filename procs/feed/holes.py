@@ -73,7 +73,8 @@ class Frontier:
 
     def follow(self, trade_id: int) -> tuple[int, int] | None:
         """Go on to an id, however far ahead; return the ids that were passed over."""
-        first, self.last = (self.last or trade_id) + 1, max(self.last or 0, trade_id)
+        first = trade_id if self.last is None else self.last + 1
+        self.last = max(first - 1, trade_id)
         if self.doubtful is not None and self.doubtful <= trade_id + JUMP_MAX:
             self.doubtful = None
         return (first, trade_id - 1) if first < trade_id else None
@@ -259,7 +260,8 @@ class Holes:
                 if mine and first - mine[-1][0].last_id <= TOGETHER_IDS:
                     before, states = mine[-1]
                     both = Wanted(gap.symbol, before.first_id, last, gap.series, before.since)
-                    mine[-1] = (both, [*states, state])
+                    states.append(state)
+                    mine[-1] = (both, states)
                 else:
                     mine.append((Wanted(gap.symbol, first, last, gap.series, state.since), [state]))
             asked.append(mine)

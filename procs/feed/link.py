@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import Literal, Protocol
 
 from bus.actor import Instant, Reader
+from procs.feed.exchanges import Exchange
 
-LinkState = Literal["connecting", "connected", "reconnecting"]
+LinkState = Literal["idle", "connecting", "connected", "reconnecting"]
 Circuit = Literal["closed", "open", "half-open"]
 
 
@@ -52,6 +53,9 @@ class Link(Protocol):
 
     def replace(self, reason: str) -> None:
         """Make a new connection before the old one is cut, where there is one."""
+
+    def speak_for(self, exchange: Exchange | None, now: Instant) -> None:
+        """Ask for other symbols from now on, those of ``exchange``; with None, be idle."""
 
     def close(self) -> None:
         """End it."""

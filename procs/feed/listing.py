@@ -1,31 +1,36 @@
 """What the exchange lists of our symbols: asked by REST in a helper thread, kept, renewed daily.
 
 Comes in: since when there is a connection, each second. Goes out: for each symbol whether it is
-listed, and its steps of price and size. The loop never waits for an answer, nor does a trade; what
-was learned outlives every reconnect. The exchange is asked at most five times a second; after a
-failure not before a minute has passed, and not before it wants to be asked again.
+listed, and its steps of price and size; of one that is not, the listed one that is spelled most
+alike, where the exchange says all that it lists. The loop never waits for an answer, nor does a
+trade; what was learned outlives every reconnect. The exchange is asked at most five times a second;
+after a failure not before a minute has passed, and not before it wants to be asked again.
 """
 
 import random
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from bus.actor import Instant
 from bus.errors import BadFrame, Throttled
+from bus.heartbeat import Health
 from bus.log import Log
 from bus.messages import SymbolStatus
 from market.backoff import Backoff
-from procs.feed.exchanges import Listed, Listing, headers_of
+from market.symbols import nearest
+from procs.feed.exchanges import Catalogued, Listed, Listing, headers_of
 from procs.feed.refusal import FORBIDDEN, FORBIDDEN_S, refusal, sentence
 from procs.feed.rest import STUCK_US, get
 
 PAUSE_S = 0.2
 ANSWER_BYTES_MAX = 1 << 20
-"""An answer that is larger has failed."""
+"""An answer on one symbol that is larger has failed."""
+CATALOGUE_BYTES_MAX = 32 << 20
+"""The same of the list of all that is traded."""
 RENEW_US = 86_400_000_000
 RETRY_US_MIN = 60_000_000
 RETRY_BASE_S = 120.0
@@ -44,11 +49,24 @@ class Answer(NamedTuple):
     """The exchange cannot be asked at present, not for another symbol either."""
 
 
-class Round:
-    """One question for each of some symbols, in a thread of its own. ``done`` is set last."""
+class Nearest(NamedTuple):
+    """The exchange's own symbol whose name is most like that of one that it does not list."""
 
-    def __init__(self, exchange: Listed, rest_url: str, symbols: Sequence[str]) -> None:
-        self.answers: deque[Answer] = deque()
+    symbol: str
+    nearest: str | None
+
+
+class Round:
+    """One question for each of some symbols, in a thread of its own. ``done`` is set last.
+
+    Where one is not listed, all that is listed is asked for in the end; and where that is all that
+    can be asked for, at once.
+    """
+
+    def __init__(
+        self, exchange: Listed | Catalogued, rest_url: str, symbols: Sequence[str]
+    ) -> None:
+        self.answers: deque[Answer | Nearest] = deque()
         self.done = threading.Event()
         self._exchange = exchange
         self._rest_url = rest_url
@@ -62,20 +80,72 @@ class Round:
 
     def _run(self) -> None:
         try:
-            for symbol in self._symbols:
-                answer = self._ask(symbol)
-                self.answers.append(answer)
-                if answer.ends_round or self._stop.wait(PAUSE_S):
-                    return
+            exchange = self._exchange
+            if isinstance(exchange, Listed):
+                unlisted = self._ask_for_each(exchange)
+                if unlisted and isinstance(exchange, Catalogued):
+                    self.answers.extend(self._compare(exchange, unlisted))
+            else:
+                self.answers.extend(self._compare(exchange, self._symbols))
         finally:
             self.done.set()
 
-    def _ask(self, symbol: str) -> Answer:
+    def _ask_for_each(self, exchange: Listed) -> list[str]:
+        """Return the symbols that are not listed; none where not all could be asked for."""
+        unlisted = []
+        for symbol in self._symbols:
+            answer = self._ask(exchange, symbol)
+            self.answers.append(answer)
+            if answer.ends_round or self._stop.wait(PAUSE_S):
+                return []
+            if answer.listing is None and answer.error is None:
+                unlisted.append(symbol)
+        return unlisted
+
+    def _ask(self, exchange: Listed, symbol: str) -> Answer:
+        url = exchange.listing_url(self._rest_url, symbol)
+        return self._put(
+            symbol,
+            url,
+            ANSWER_BYTES_MAX,
+            lambda status, body: Answer(symbol, exchange.parse_listing(status, body)),
+        )
+
+    def _compare(self, exchange: Catalogued, symbols: Sequence[str]) -> list[Answer | Nearest]:
+        """Look for symbols in the list of all: one that is not there may be spelled like another.
+
+        Of an exchange that says more of a symbol by itself, this one is known not to be listed.
+        """
+        names: list[str] = []
+
+        def read(status: int, body: bytes) -> Answer:
+            if status != 200:
+                raise BadFrame(refusal(status))
+            names.extend(exchange.parse_catalogue(body))
+            return Answer("", None)
+
+        url = exchange.catalogue_url(self._rest_url)
+        answer = self._put("", url, CATALOGUE_BYTES_MAX, read)
+        if answer.error is not None:
+            return [answer]
+        found: list[Answer | Nearest] = []
+        traded = set(names)
+        for symbol in symbols:
+            if not isinstance(exchange, Listed):
+                listing = Listing(None, None) if symbol in traded else None
+                found.append(Answer(symbol, listing))
+            if symbol not in traded:
+                found.append(Nearest(symbol, nearest(symbol, names)))
+        return found
+
+    def _put(
+        self, symbol: str, url: str, bytes_max: int, read: Callable[[int, bytes], Answer]
+    ) -> Answer:
+        """Put one question and have its answer read."""
         status, asked_off_s = 200, 0.0
         try:
-            url = self._exchange.listing_url(self._rest_url, symbol)
-            status, body, asked_off_s = get(url, ANSWER_BYTES_MAX, headers_of(self._exchange))
-            return Answer(symbol, self._exchange.parse_listing(status, body))
+            status, body, asked_off_s = get(url, bytes_max, headers_of(self._exchange))
+            return read(status, body)
         except BadFrame as bad:
             if status in FORBIDDEN:
                 asked_off_s = max(asked_off_s, FORBIDDEN_S)
@@ -96,12 +166,15 @@ class Listings:
         log: one WARNING for each symbol that is not listed, and for each new kind of failure.
     """
 
-    def __init__(self, exchange: Listed, rest_url: str, symbols: Sequence[str], log: Log) -> None:
+    def __init__(
+        self, exchange: Listed | Catalogued, rest_url: str, symbols: Sequence[str], log: Log
+    ) -> None:
         self._exchange = exchange
         self._rest_url = rest_url
         self._symbols = tuple(symbols)
         self._log = log
         self._known: dict[str, Listing | None] = {}
+        self._nearest: dict[str, str | None] = {}
         self._renew_at: dict[str, int] = {}
         self._round: Round | None = None
         self._moved_at = 0
@@ -111,7 +184,8 @@ class Listings:
         self._not_before = 0
         """A new connection is a reason to try again earlier, but never before this."""
         self._connected_since: int | None = None
-        self._warned: dict[tuple[str, str], str | None] = {}
+        self._said: str | None = None
+        self._warned: dict[tuple[str, str], dict[str, str | None]] = {}
 
     def of(self, status: SymbolStatus) -> SymbolStatus:
         """Return a symbol's status with what is known of its listing."""
@@ -119,7 +193,8 @@ class Listings:
             return status
         listing = self._known[status.symbol]
         if listing is None:
-            return msgspec.structs.replace(status, listed=False)
+            nearest_one = self._nearest.get(status.symbol)
+            return msgspec.structs.replace(status, listed=False, nearest=nearest_one)
         return msgspec.structs.replace(
             status, listed=True, tick_size=listing.tick_size, size_step=listing.size_step
         )
@@ -127,8 +202,21 @@ class Listings:
     @property
     def complaint(self) -> str | None:
         """One sentence that names the symbols that are not listed; None while there are none."""
-        unlisted = [symbol for symbol, listing in self._known.items() if listing is None]
+        unlisted = [
+            f"{symbol} ({self._nearest[symbol]}?)" if self._nearest.get(symbol) else symbol
+            for symbol, listing in self._known.items()
+            if listing is None
+        ]
         return f"not listed by {self._exchange.name}: {', '.join(unlisted)}" if unlisted else None
+
+    def complain(self, health: Health) -> None:
+        """Have the process say what is not listed, when that changes."""
+        complaint = self.complaint
+        if complaint == self._said:
+            return
+        if complaint is not None or health.last_error == self._said:
+            health.last_error = complaint
+        self._said = complaint
 
     def on_second(self, now: Instant, connected_since: int | None) -> None:
         """Take the answers that came; ask, while there is a connection, what is to be asked.
@@ -152,7 +240,9 @@ class Listings:
         while asked.answers:
             answer = asked.answers.popleft()
             self._moved_at = now.mono
-            if answer.error is None:
+            if isinstance(answer, Nearest):
+                self._nearest[answer.symbol] = answer.nearest
+            elif answer.error is None:
                 self._learn(answer, now)
             else:
                 self._failures.append(answer)
@@ -167,11 +257,12 @@ class Listings:
     def _learn(self, answer: Answer, now: Instant) -> None:
         self._renew_at[answer.symbol] = now.mono + RENEW_US
         self._known[answer.symbol] = answer.listing
-        if answer.listing is None:
-            self._warn("feed.not_listed", answer.symbol)
 
     def _finish(self, now: Instant) -> None:
         failures, self._failures = self._failures, []
+        for symbol, listing in self._known.items():
+            if listing is None:
+                self._warn("feed.not_listed", symbol, nearest=self._nearest.get(symbol))
         if not failures:
             self._backoff.data_flowed()
             return
@@ -180,13 +271,14 @@ class Listings:
         self._not_before = now.mono + max(asked_off_us, RETRY_US_MIN)
         self._retry_at = max(self._not_before, now.mono + delay_us)
         for one in failures:
-            self._warn("feed.listing_unknown", one.symbol, one.error)
+            self._warn("feed.listing_unknown", one.symbol, reason=one.error)
 
-    def _warn(self, event: str, symbol: str, reason: str | None = None) -> None:
+    def _warn(self, event: str, symbol: str, **more: str | None) -> None:
         """Log it, but not what was said of the symbol before."""
-        if self._warned.get((event, symbol), "") != reason:
-            self._warned[event, symbol] = reason
-            self._log.warning(event, symbol=symbol, **({"reason": reason} if reason else {}))
+        if self._warned.get((event, symbol)) != more:
+            self._warned[event, symbol] = more
+            said = {name: value for name, value in more.items() if value is not None}
+            self._log.warning(event, symbol=symbol, **said)
 
     def close(self) -> None:
         """Ask nothing more."""

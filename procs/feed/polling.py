@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from bus.actor import Instant, Reader
 from bus.log import Log
 from market.backoff import Backoff
-from procs.feed.exchanges import Polled, headers_of
+from procs.feed.exchanges import Exchange, Polled, headers_of
 from procs.feed.line import OnMessage
 from procs.feed.link import Circuit, LinkState
 from procs.feed.refusal import refusal, wait_s
@@ -77,7 +77,7 @@ class Polling:
         self.clock_offset_us = now.wall - now.mono
         if self._call is not None:
             self._look_at(self._call, now)
-        if self._call is None and now.mono >= self._ask_at:
+        if self.state != "idle" and self._call is None and now.mono >= self._ask_at:
             if self.since == 0:
                 self.since = now.wall
             self.next_try = None
@@ -89,21 +89,19 @@ class Polling:
         if call.done.is_set():
             self._call = None
             if call.answer is None:
-                self._failed(call.error, None, now)
+                self._failed(call.error, now)
             else:
                 self._take(call.answer, now)
         elif call.stuck(now):
             self._call = None
-            self._failed("there was no answer", None, now)
+            self._failed("there was no answer", now)
 
     def _take(self, answer: Answer, now: Instant) -> None:
         if answer.status != 200:
-            least_s = wait_s(answer.status, answer.retry_after_s)
-            if least_s is None and answer.retry_after_s:
-                least_s = answer.retry_after_s
-            self._failed(refusal(answer.status), least_s, now)
+            asked_off_s = wait_s(answer.status, answer.retry_after_s) or answer.retry_after_s
+            self._failed(refusal(answer.status), now, asked_off_s)
         elif not self._on_message(answer.body, now):
-            self._failed("the exchange's answer has nothing that was asked for", None, now)
+            self._failed("the exchange's answer has nothing that was asked for", now)
         else:
             self._backoff.data_flowed()
             self._said = None
@@ -111,10 +109,9 @@ class Polling:
                 self.state, self.since, self.reason = "connected", now.wall, None
                 self._log.info("feed.connected", every_s=self._exchange.poll_every_s)
 
-    def _failed(self, reason: str, asked_off_s: float | None, now: Instant) -> None:
+    def _failed(self, reason: str, now: Instant, asked_off_s: float = 0.0) -> None:
         delay_s = self._backoff.next_delay_s(random.random())  # noqa: S311
-        if asked_off_s is not None:
-            delay_s = asked_off_s
+        delay_s = asked_off_s or delay_s
         self._ask_at = max(self._ask_at, now.mono + int(delay_s * 1e6))
         self.next_try = now.wall + self._ask_at - now.mono
         if self.state == "connected":
@@ -133,6 +130,17 @@ class Polling:
 
     def replace(self, reason: str) -> None:
         """There is nothing to be cut."""
+
+    def speak_for(self, exchange: Exchange | None, now: Instant) -> None:
+        """Ask for other symbols from the next question on; with None, ask for nothing."""
+        if exchange is None:
+            self._call = None
+            self.state, self.since, self.reason, self.next_try = "idle", now.wall, None, None
+            return
+        assert isinstance(exchange, Polled)
+        self._exchange = exchange
+        if self.state == "idle":
+            self.state, self.since = "connecting", now.wall
 
     def close(self) -> None:
         """Wait for no answer any more."""

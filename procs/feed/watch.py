@@ -98,6 +98,11 @@ class SymbolWatch:
         weight = 1 / RATE_SPAN_S if count else 0.1 / RATE_SPAN_S
         self._rate += weight * (count - self._rate)
 
+    def resumed(self) -> None:
+        """The symbol was not subscribed for a while: what it was like before says nothing."""
+        self._heard, self._rate, self._counted = NEVER, 0.0, self.trades
+        self._behind_since = None
+
     def should_flow(self, mono: int) -> bool:
         """Return True when there should be newer trades than we have."""
         if self._behind_since is not None and mono - self._behind_since > BEHIND_US:

@@ -8,7 +8,6 @@ changed; so are the candles of the time before the trades, which the exchanges t
 and the backfiller is asked for. What is too old is deleted beside that, by a thread.
 """
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -17,7 +16,7 @@ import psycopg
 from bus import topics
 from bus.actor import Idle, Instant, Send
 from bus.errors import SchemaNewer, SettingError, WrongDatabaseKind
-from bus.follow import Follower, journals, tell
+from bus.follow import journals
 from bus.heartbeat import Health
 from bus.log import Log
 from bus.messages import (
@@ -29,6 +28,7 @@ from bus.messages import (
     decode,
     encode,
 )
+from procs.persister.gathering import Gathering
 from procs.persister.history import Histories
 from procs.persister.ledger import Ledger
 from procs.persister.listings import Listings
@@ -37,8 +37,6 @@ from procs.persister.pruning import Pruning
 from procs.persister.sift import Refused
 from store.pool import Connection, is_waitable
 
-GROUP_TRADES = 2_000
-"""A group this large is stored at once; a smaller one waits for the next tick, 100 ms at most."""
 RETRY_US = 1_000_000
 POSITIONS_EVERY_US = 1_000_000
 SEEN_EVERY_US = 10_000_000
@@ -78,9 +76,7 @@ class Persister(Idle):
         self._connection: Connection | None = None
         self._outage = Outage(log)
         self._ledgers: dict[str, Ledger] = {}
-        self._followers: dict[str, Follower] = {}
-        self._groups: dict[str, list[JournalRecord]] = {}
-        self._sizes: Counter[str] = Counter()
+        self._gathering = Gathering(journal_dir, health.counters, log)
         self._gapless: set[str] = set()
         self._listings = Listings()
         self._listings_at = 0
@@ -97,7 +93,7 @@ class Persister(Idle):
     def on_message(self, source: str, frames: list[bytes], now: Instant) -> Sequence[Send]:
         """Take a batch, candles, a feed's status, or its heartbeat that says how far it is."""
         if source == "heartbeats":
-            tell(self._followers, frames[1])
+            self._gathering.heard(frames[1])
             return ()
         if source == "status":
             status = decode(frames[1])
@@ -111,26 +107,17 @@ class Persister(Idle):
             self._histories.take(record)
             return ()
         assert isinstance(record, JournalRecord), f"not for a persister: {type(record).__name__}"
-        follower = self._followers.get(record.exchange)
-        if follower is not None and follower.take(record):
-            self._add(record)
+        self._gathering.take(record)
+        self._health.queue = self._gathering.queue
         return ()
 
-    def _add(self, record: JournalRecord) -> None:
-        self._groups.setdefault(record.exchange, []).append(record)
-        if isinstance(record, TradeBatch):
-            self._sizes[record.exchange] += len(record.trades)
-            self._health.queue += len(record.trades)
-
     def busy(self) -> bool:
-        """Return whether a journal has more to read."""
-        return self._connection is not None and any(
-            follower.behind for follower in self._followers.values()
-        )
+        """Return whether there is more to store or to read."""
+        return self._connection is not None and self._gathering.busy()
 
     def on_wake(self, now: Instant) -> Sequence[Send]:
-        """Store the groups that are large enough."""
-        return self._store_groups(now, at_least=GROUP_TRADES)
+        """Store one group, if one is large enough or has waited."""
+        return self._store_next(now)
 
     def on_tick(self, now: Instant) -> Sequence[Send]:
         """Store what has waited, come back to a database that was away, find new journals."""
@@ -139,9 +126,10 @@ class Persister(Idle):
         if self._connection is None and now.mono >= self._retry_at:
             self._connect(now)
         if self._connection is not None:
-            sends += self._store_groups(now, at_least=0)
+            self._gathering.ripen()
+            sends += self._store_next(now)
             sends += self._by_timer(now)
-            if self._connection is not None and not self._groups and not self.busy():
+            if self._connection is not None and not self._gathering.busy():
                 self._well(now)
         self._outage.tick(now.mono)
         self._prune_beside(now)
@@ -159,7 +147,7 @@ class Persister(Idle):
         if now.mono >= self._next_look and self._connection is not None:
             self._next_look = now.mono + LOOK_EVERY_US
             for exchange in self._gapless & self._ledgers.keys():
-                if not self._followers[exchange].behind and exchange not in self._groups:
+                if self._gathering.at_rest(exchange):
                     self._guarded(now, lambda: self._look(exchange))  # noqa: B023
         if now.mono >= self._next_seen and self._connection is not None:
             self._next_seen = now.mono + SEEN_EVERY_US
@@ -243,28 +231,21 @@ class Persister(Idle):
             return False
         return True
 
-    def _store_groups(self, now: Instant, at_least: int) -> Sequence[Send]:
+    def _store_next(self, now: Instant) -> list[Send]:
+        """Store one group: a heartbeat waits for no more than that, however slow the database."""
         sends: list[Send] = []
-        for exchange, follower in self._followers.items():
-            if self._connection is None:
-                break
-            if follower.behind and self._sizes[exchange] < GROUP_TRADES:
-                for record in follower.read():
-                    self._add(record)
-            group = self._groups.get(exchange)
-            if group and self._sizes[exchange] >= at_least:
-                self._guarded(now, lambda: sends.extend(self._store(exchange, now)))  # noqa: B023
+        group = self._gathering.next() if self._connection is not None else None
+        if group is not None:
+            self._guarded(now, lambda: sends.extend(self._store(*group, now)))
+        self._health.queue = self._gathering.queue
         return sends
 
-    def _store(self, exchange: str, now: Instant) -> list[Send]:
-        records = self._groups.pop(exchange)
-        size = self._sizes.pop(exchange, 0)
+    def _store(self, exchange: str, records: list[JournalRecord], now: Instant) -> list[Send]:
         ledger = self._ledgers[exchange]
         outcome = ledger.store(records)
         self._well(now)
         self._refused(outcome.refused, exchange)
         counters = self._health.counters
-        self._health.queue -= size
         counters["stored"] += outcome.stored
         counters["duplicates"] += outcome.duplicates
         counters["transactions"] += 1
@@ -329,11 +310,7 @@ class Persister(Idle):
 
     def _open_ledger(self, exchange: str) -> None:
         ledger = Ledger(self._database(), exchange)
-        follower = self._followers.get(exchange)
-        if follower is None:
-            follower = Follower(self._journal_dir, exchange, self._health.counters, self._log)
-            self._followers[exchange] = follower
-        follower.reset(ledger.epoch, ledger.seq)
+        self._gathering.follow(exchange, ledger.epoch, ledger.seq)
         self._ledgers[exchange] = ledger
         self._histories.begin(exchange, ledger.newest)
         self._health.positions[exchange] = (ledger.epoch, ledger.seq)
@@ -361,16 +338,16 @@ class Persister(Idle):
         self._ledgers.clear()
         self._listings.forget()
         self._histories.forget()
-        self._groups.clear()
-        self._sizes.clear()
+        self._gathering.let_go()
         self._health.queue = 0
-        for follower in self._followers.values():
-            follower.behind = True
         self._retry_at = now.mono + RETRY_US
 
     def on_drain(self, now: Instant) -> Sequence[Send]:
         """Store what is at hand, then close."""
-        sends = self._store_groups(now, at_least=0)
+        sends: list[Send] = []
+        self._gathering.ripen()
+        for _ in self._ledgers:
+            sends += self._store_next(now)
         if self._pruning is not None:
             self._pruning.stop()
         if self._connection is not None:

@@ -105,7 +105,7 @@ def test_a_symbol_that_is_not_listed_is_named_and_the_others_go_on(stacks: Stack
     (recording,) = own("coinbase")
     listed = recording.symbols
     stack = stacks(
-        FEEDS=f"coinbase:{','.join([*listed, 'NOSUCH-USD'])}",
+        FEEDS=f"coinbase:{','.join([*listed, 'BTC-UDS'])}",
         RECORDING=str(recording.path),
         SPEED="max",
     ).start()
@@ -114,7 +114,7 @@ def test_a_symbol_that_is_not_listed_is_named_and_the_others_go_on(stacks: Stack
         rows = stack.rows("SELECT symbol, listed, tick_size IS NOT NULL FROM symbol")
         return {row[0]: row[1:] for row in rows} == {
             **dict.fromkeys(listed, (True, True)),
-            "NOSUCH-USD": (False, False),
+            "BTC-UDS": (False, False),
         }
 
     eventually(known, within=KNOWN_WITHIN_S)
@@ -125,11 +125,13 @@ def test_a_symbol_that_is_not_listed_is_named_and_the_others_go_on(stacks: Stack
 
         def said() -> bool:
             beat = heard.take().get("feed-coinbase")
-            return beat is not None and beat.last_error == "not listed by coinbase: NOSUCH-USD"
+            return (
+                beat is not None and beat.last_error == "not listed by coinbase: BTC-UDS (BTC-USD?)"
+            )
 
         eventually(said, within=10)
     _, answer = stack.get("/api/status")
     (feed,) = [one for one in answer["feeds"] if one["exchange"] == "coinbase"]
     states = {one["symbol"]: one["state"] for one in feed["symbols"]}
-    assert states.pop("NOSUCH-USD") == "never received"
+    assert states.pop("BTC-UDS") == "never received"
     assert "never received" not in states.values()

@@ -111,6 +111,8 @@ class ExchangeServer:
         """Its answer to every other path."""
         self.rest_asked: list[tuple[float, str]] = []
         """When (monotonic seconds) the REST interface was asked for which path."""
+        self.heads: list[str] = []
+        """First line and headers of each request."""
         self.asked = 0
         """Requests for an upgrade so far."""
         self.peers: list[Peer] = []
@@ -155,6 +157,7 @@ class ExchangeServer:
             return
         head, _, rest = request.partition(b"\r\n\r\n")
         path = head.split(b" ", 2)[1].decode()
+        self.heads.append(head.decode())
         if path.startswith("/rest"):
             self.rest_asked.append((time.monotonic(), path))
             found = self.rest.get(path)

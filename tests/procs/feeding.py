@@ -20,6 +20,7 @@ from bus.messages import (
 )
 from procs.feed.exchanges import Exchange as AnyExchange
 from procs.feed.exchanges.coinbase import Exchange
+from procs.feed.failover import Failover
 from procs.feed.feed import Feed
 
 START = 1_723_161_255_000_000
@@ -50,6 +51,7 @@ class Feeding:
         keep_us: int = 0,
         other: AnyExchange | None = None,
         series: Mapping[tuple[str, str], int] | None = None,
+        failover: Failover | None = None,
     ) -> None:
         self.folder = folder
         self.health = Health("feed-coinbase")
@@ -68,6 +70,7 @@ class Feeding:
             keep_us=keep_us,
             keep_bad_frames=self._keep,
             series=series,
+            failover=failover,
         )
         self.now = Instant(START, 1_000_000)
 

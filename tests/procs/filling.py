@@ -9,6 +9,7 @@ from pathlib import Path
 from bus.actor import Send
 from bus.heartbeat import Health
 from bus.log import Log
+from bus.messages import GapsWanted, decode, encode
 from procs.backfiller.asking import Asking
 from procs.backfiller.backfiller import Backfiller
 from procs.feed import exchanges
@@ -103,7 +104,12 @@ class Filling:
         assert isinstance(sends, list | tuple)
         for send in sends:
             if send.output == "backfiller":
-                self._backfiller.on_message("wanted", [send.payload], self.feeding.now)
+                message = decode(send.payload)
+                assert isinstance(message, GapsWanted)
+                # The hour's earlier trades are no gap: they have tests of their own.
+                gaps = [one for one in message.wanted if one.until is None]
+                payload = encode(GapsWanted(message.exchange, gaps))
+                self._backfiller.on_message("wanted", [payload], self.feeding.now)
 
     def until(self, condition: Callable[[], object], micros: int = 250_000) -> None:
         """Tick until something is so."""

@@ -85,6 +85,8 @@ class Persisting:
                 sends += self.actor.on_wake(now)
                 sends += self.actor.on_tick(now)
             sends += self.actor.on_tick(now)
+            while self.actor.busy():
+                sends += self.actor.on_wake(now)
         return sends
 
     def die(self) -> None:

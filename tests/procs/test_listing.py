@@ -22,6 +22,7 @@ from tests.procs.fix_connection import Serve
 from tests.procs.living import Clock
 
 SYMBOLS = ("BTC-USD", "ETH-USD", "FOO-USD")
+CATALOGUE = "/rest/products"
 NOT_FOUND = http("404 Not Found", body=b'{"message":"NotFound"}')
 HOUR_US = 3_600_000_000
 Found = TypeVar("Found")
@@ -46,6 +47,7 @@ class Asking:
         self.connected_since: int | None = 1
         server.rest = {path_of(symbol): product(symbol) for symbol in SYMBOLS[:2]}
         server.rest[path_of("FOO-USD")] = NOT_FOUND
+        server.rest[CATALOGUE] = http("200 OK", body=b"[]")
         exchange = coinbase.Exchange(SYMBOLS)
         self.listings = Listings(exchange, rest_url or server.rest_url, SYMBOLS, Log("test"))
 
@@ -73,7 +75,12 @@ class Asking:
 
     def asked(self) -> list[str]:
         """Return the symbols that were asked for, in order."""
-        return [path.rpartition("/")[2] for _, path in self.server.rest_asked]
+        asked = [path for _, path in self.server.rest_asked if path != CATALOGUE]
+        return [path.rpartition("/")[2] for path in asked]
+
+    def catalogues(self) -> int:
+        """Return how often all that is listed was asked for."""
+        return [path for _, path in self.server.rest_asked].count(CATALOGUE)
 
     def known(self) -> dict[str, tuple[bool | None, str | None, str | None]]:
         """Return what stands in each symbol's status."""
@@ -126,11 +133,43 @@ def test_it_is_warned_of_once_for_each_symbol(
     said: list[tuple[str, str]] = []
     monkeypatch.setattr(Log, "warning", lambda _, event, symbol: said.append((event, symbol)))
     asking.settled()
+    assert asking.catalogues() == 1
     for _ in range(3):
         asking.second(RENEW_US)
         asking.settled()
     assert len(asking.asked()) == 12
     assert said == [("feed.not_listed", "FOO-USD")]
+
+
+def catalogue(*names: str) -> bytes:
+    """Return the exchange's answer when it is asked for all that it lists."""
+    products = ",".join(f'{{"id":"{name}","status":"online"}}' for name in names)
+    return http("200 OK", body=f"[{products}]".encode())
+
+
+def test_a_typing_error_names_the_symbol_that_is_spelled_most_alike(
+    asking: Asking, caplog: pytest.LogCaptureFixture
+) -> None:
+    asking.server.rest[CATALOGUE] = catalogue("BTC-USD", "FOX-EUR", "FOX-USD", "ETH-USD")
+    asking.settled()
+    assert asking.listings.complaint == "not listed by coinbase: FOO-USD (FOX-USD?)"
+    told = [asking.listings.of(SymbolStatus(one, "live", 7, 3)).nearest for one in SYMBOLS]
+    assert told == [None, None, "FOX-USD"]
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    asking.settled()
+    assert asking.catalogues() == 1
+
+
+@pytest.mark.parametrize(
+    "answer", [http("500 Oops"), http("200 OK", body=b'{"symbols":[]}'), catalogue("QQQQQ-ZZZZZ")]
+)
+def test_without_a_name_that_is_alike_the_symbol_is_named_alone(
+    asking: Asking, answer: bytes
+) -> None:
+    asking.server.rest[CATALOGUE] = answer
+    asking.settled()
+    assert asking.listings.complaint == "not listed by coinbase: FOO-USD"
+    assert asking.known()["FOO-USD"] == UNLISTED
 
 
 def test_what_is_known_outlives_reconnects_and_is_renewed_after_a_day(asking: Asking) -> None:
@@ -151,7 +190,7 @@ def test_what_is_known_outlives_reconnects_and_is_renewed_after_a_day(asking: As
         "ETH-USD": LISTED,
         "FOO-USD": LISTED,
     }
-    assert asking.listings.complaint is None
+    assert (asking.listings.complaint, asking.catalogues()) == (None, 1)
 
 
 @pytest.mark.parametrize(
@@ -284,6 +323,7 @@ class Told:
     def __init__(self, server: ExchangeServer, folder: Path) -> None:
         self.server = server
         server.rest = {path_of("BTC-USD"): product("BTC-USD"), path_of("ETH-USD"): NOT_FOUND}
+        server.rest[CATALOGUE] = catalogue("BTC-USD", "ETC-USD")
         feeding, self.driving = Feeding(folder), Driving()
         self.health = feeding.health
         self.feed = feed = feeding.feed
@@ -294,7 +334,7 @@ class Told:
         feed.listings = Listings(feeding.exchange, server.rest_url, symbols, Log("test"))
         self.driving.until(lambda: server.peers)
         server.peers[0].send(match(1))
-        self.until(lambda: [one.listed for one in self.symbols()] == [True, False])
+        self.until(lambda: [one.nearest for one in self.symbols()] == [None, "ETC-USD"])
 
     def symbols(self) -> list[SymbolStatus]:
         return self.feed.status(self.driving.now()).symbols
@@ -325,7 +365,8 @@ def test_the_feed_says_what_is_listed_beside_the_trades_it_takes(told: Told) -> 
     bitcoin, ether = told.symbols()
     assert (bitcoin.state, bitcoin.listed, bitcoin.tick_size) == ("live", True, "0.01")
     assert (ether.state, ether.listed, ether.tick_size) == ("never received", False, None)
-    assert told.health.last_error == "not listed by coinbase: ETH-USD"
+    assert ether.nearest == "ETC-USD"
+    assert told.health.last_error == "not listed by coinbase: ETH-USD (ETC-USD?)"
 
 
 def test_a_refusal_is_not_hidden_by_what_is_not_listed_and_a_flood_of_it_is_one_line(

@@ -6,11 +6,12 @@ The refusals are real: a database made read-only (25006), a table on a file syst
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg
 import pytest
 
-from procs.persister.persister import GROUP_TRADES
+from procs.persister.gathering import GROUP_TRADES
 from store import pool
 from tests import needed
 from tests.fix_disk import Disk
@@ -155,3 +156,23 @@ def test_f10_with_slow_commits_batches_grow_to_the_cap_and_what_waits_is_bounded
     assert GROUP_TRADES <= held < GROUP_TRADES + 50
     assert one.health.counters["database_lost"] == 0
     same(connection, trades)
+
+
+def test_f10_a_slow_database_keeps_no_heartbeat_waiting_for_more_than_one_group(
+    tmp_path: Path, persisting: Persist, connection: pool.Connection
+) -> None:
+    journals = [Journalling(tmp_path, name) for name in ("binance", "coinbase", "kraken")]
+    for journal in journals:
+        journal.append(random_trades(1, 30, 1))
+    one = persisting()
+    now = one.clock.now
+    stored = []
+    for call in (one.actor.on_tick, one.actor.on_wake, one.actor.on_wake, one.actor.on_wake):
+        call(now)
+        stored.append(one.health.counters["transactions"])
+    assert stored == [1, 2, 3, 3]
+    one.actor.on_drain(now)
+    rows = connection.execute("SELECT exchange, count(*) FROM trade GROUP BY 1 ORDER BY 1")
+    assert rows.fetchall() == [("binance", 30), ("coinbase", 30), ("kraken", 30)]
+    for journal in journals:
+        journal.writer.close()

@@ -82,7 +82,7 @@ identity.enter_namespace = refuse
 """
 
 
-def test_server_keeps_every_acknowledged_row_over_kills(server: Server) -> None:
+def test_f28_server_keeps_every_acknowledged_row_over_kills(server: Server) -> None:
     server.wait()
     with psycopg.connect(server.dsn(), autocommit=True) as connection:
         connection.execute("CREATE TABLE kept (number int PRIMARY KEY)")

@@ -58,7 +58,8 @@ TRADE = (
 FEED = (
     '{"exchange":"binance","state":"connected","circuit":"closed","since":1759327200000,'
     '"attempt":0,"next_try":null,"reason":null,"gapless":true,"journal_ok":true,"silent":true,'
-    '"symbols":[{"symbol":"ETH-BTC","state":"quiet","last_recv":1759327260000,"trades":3}]}'
+    '"symbols":[{"symbol":"ETH-BTC","state":"quiet","last_recv":1759327260000,"trades":3,'
+    '"listed":null,"nearest":null,"stands_in_for":null}]}'
 )
 ASSET = (
     '{"symbol":"ETH-USDT","currentPrice":2346.1,"priceChange24h":-1.20,'

@@ -196,7 +196,38 @@ def test_quality_is_what_the_feed_says_in_exactly_the_documented_shape(
         "lag_p50_ms": 12.345,
         "lag_p99_ms": -1.5,
         "gapless": True,
+        "listed": None,
+        "nearest": None,
+        "stands_in_for": None,
     }
+
+
+def test_a_symbol_that_stands_by_says_for_whom_and_its_old_price_is_stale(
+    without_database: Api,
+) -> None:
+    old = wall() - 60_000_000
+    standby = SymbolStatus("ETH-USDT", "standby", old, 3, stands_in_for="coinbase:ETH-USD")
+    without_database.tell(told("binance", standby))
+    without_database.tell(ticker(ts_recv=old))
+    found = quality(without_database, "binance:ETH-USDT")
+    assert (found["state"], found["stands_in_for"]) == ("standby", "coinbase:ETH-USD")
+    assert found["stale"] is True
+    (feed,) = without_database.get("/api/status").json["feeds"]
+    assert feed["symbols"][0]["stands_in_for"] == "coinbase:ETH-USD"
+    assert without_database.get("/api/last").json["ETHUSDT"]["stale"] is True
+
+
+def test_a_symbol_that_is_not_listed_names_the_one_that_is_spelled_most_alike(
+    without_database: Api,
+) -> None:
+    wrong = SymbolStatus("ETH-BTC", "never received", None, 0, False, nearest="ETH-BNB")
+    without_database.tell(told("binance", wrong))
+    found = quality(without_database, "binance:ETH-BTC")
+    assert (found["state"], found["listed"], found["nearest"]) == (
+        *("never received", False, "ETH-BNB"),
+    )
+    (feed,) = without_database.get("/api/status").json["feeds"]
+    assert (feed["symbols"][0]["listed"], feed["symbols"][0]["nearest"]) == (False, "ETH-BNB")
 
 
 def test_what_no_feed_has_told_is_null(without_database: Api) -> None:

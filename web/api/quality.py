@@ -10,13 +10,13 @@ from bus.messages import FeedStatus
 from web import cursors
 from web.answers import Page
 from web.configured import symbols_of
-from web.frames.fields import Exchange, Symbol
+from web.frames.fields import Exchange, Symbol, SymbolName
 from web.present import State, ticker_of
 from web.schema import Paging, route
 from web.services import Services
 
 Count = Annotated[int, Meta(ge=0)]
-_NOTHING = (None,) * 9
+_NOTHING = (None,) * 12
 
 
 class QualityQuery(Paging, kw_only=True):
@@ -35,7 +35,10 @@ class Quality(msgspec.Struct):
     symbol: Symbol
     state: Annotated[
         State | None,
-        Meta(description="quiet: no trade for long, and none is to be expected; stale: one is"),
+        Meta(
+            description="quiet: no trade for long, and none is to be expected; stale: one is; "
+            "standby: not asked for while the symbol that it stands in for is well"
+        ),
     ]
     age_ms: Annotated[Count | None, Meta(description="Since the last trade was received, ms")]
     stale: Annotated[bool, Meta(description="The price is old although there should be a newer")]
@@ -66,6 +69,16 @@ class Quality(msgspec.Struct):
     gapless: Annotated[
         bool | None,
         Meta(description="The exchange numbers its trades, so that a missing one is noticed"),
+    ]
+    listed: Annotated[bool | None, Meta(description="Whether the exchange lists it; null: unknown")]
+    nearest: Annotated[
+        Symbol | None, Meta(description="Where it is not listed: the one spelled most alike")
+    ]
+    stands_in_for: Annotated[
+        SymbolName | None,
+        Meta(
+            description="It is only asked for while this one fails", examples=["binance:ETH-USDT"]
+        ),
     ]
 
 
@@ -108,6 +121,9 @@ def _quality(services: Services, exchange: str, symbol: str, now: Instant) -> Qu
         lag_p50_ms=_ms(told.lag_p50_us),
         lag_p99_ms=_ms(told.lag_p99_us),
         gapless=feed.message.gapless,
+        listed=told.listed,
+        nearest=told.nearest,
+        stands_in_for=told.stands_in_for,
     )
 
 

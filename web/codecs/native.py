@@ -141,7 +141,15 @@ def feed(value: FeedStatus, *, silent: bool) -> Feed:
         journal_ok=value.journal_ok,
         silent=silent,
         symbols=[
-            FeedSymbol(each.symbol, each.state, _ms(each.last_recv), each.trades)
+            FeedSymbol(
+                each.symbol,
+                each.state,
+                _ms(each.last_recv),
+                each.trades,
+                each.listed,
+                each.nearest,
+                each.stands_in_for,
+            )
             for each in value.symbols
         ],
     )

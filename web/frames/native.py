@@ -127,10 +127,20 @@ class FeedSymbol(Struct):
     symbol: Symbol
     state: Annotated[
         Literal["never received", "live", "quiet", "stale", "standby"],
-        Meta(description="quiet: no trade for long, and none is due; stale: one is"),
+        Meta(description="quiet: no trade for long, none is due; stale: one is; standby: unasked"),
     ]
     last_recv: Annotated[EpochMs | None, Meta(description="Its last trade came: epoch ms, UTC")]
     trades: Annotated[int, Meta(description="Since the feed started")]
+    listed: Annotated[bool | None, Meta(description="Whether the exchange lists it; null: unknown")]
+    nearest: Annotated[
+        Symbol | None, Meta(description="Where it is not listed: the one spelled most alike")
+    ]
+    stands_in_for: Annotated[
+        SymbolName | None,
+        Meta(
+            description="It is only asked for while this one fails", examples=["binance:ETH-USDT"]
+        ),
+    ]
 
 
 class Feed(Struct):

@@ -196,9 +196,12 @@
  * @typedef {object} FeedSymbol
  * @property {string} symbol BASE-QUOTE in capitals
  * @property {"live" | "never received" | "quiet" | "stale" | "standby"} state quiet: no trade for
- *   long, and none is due; stale: one is
+ *   long, none is due; stale: one is; standby: unasked
  * @property {number | null} last_recv Its last trade came: epoch ms, UTC
  * @property {number} trades Since the feed started
+ * @property {boolean | null} listed Whether the exchange lists it; null: unknown
+ * @property {string | null} nearest Where it is not listed: the one spelled most alike
+ * @property {string | null} stands_in_for It is only asked for while this one fails
  */
 
 /**

@@ -100,6 +100,15 @@ class _Info(msgspec.Struct):
     symbols: list[_Symbol]
 
 
+class _Pair(msgspec.Struct):
+    base: str = msgspec.field(name="baseAsset")
+    quote: str = msgspec.field(name="quoteAsset")
+
+
+class _Catalogue(msgspec.Struct):
+    symbols: list[_Pair]
+
+
 class _Candle(msgspec.Struct, array_like=True):
     time: int
     open: str
@@ -121,6 +130,7 @@ _raw = msgspec.json.Decoder(_Trade).decode
 _page_trade = msgspec.json.Decoder(_PageTrade).decode
 _time = msgspec.json.Decoder(_Time).decode
 _info = msgspec.json.Decoder(_Info).decode
+_catalogue = msgspec.json.Decoder(_Catalogue).decode
 _candles = msgspec.json.Decoder(list[_Candle]).decode
 _failure = msgspec.json.Decoder(_Failure).decode
 
@@ -198,6 +208,18 @@ class Exchange:
         except (msgspec.MsgspecError, RecursionError, ValueError) as error:
             raise BadFrame(f"not a listing: {str(error)[:120]}") from None
         raise BadFrame(f"not a listing: HTTP {status}")
+
+    def catalogue_url(self, base: str) -> str:
+        """Return the address of the rules of all symbols, a few MiB."""
+        query = "permissions=SPOT&symbolStatus=TRADING&showPermissionSets=false"
+        return f"{base}/api/v3/exchangeInfo?{query}"
+
+    def parse_catalogue(self, body: bytes) -> list[str]:
+        """Return the symbols that are traded."""
+        try:
+            return [f"{one.base}-{one.quote}" for one in _catalogue(body).symbols]
+        except _UNREADABLE as error:
+            raise BadFrame(f"not a list of symbols: {str(error)[:120]}") from None
 
     def page_url(self, base: str, wanted: Wanted) -> str:
         """Return the address of a page that rises to the wanted range or, if it is long, from it.

@@ -104,6 +104,7 @@ class _Product(msgspec.Struct):
     id: str
     quote_increment: str | None = None
     base_increment: str | None = None
+    status: str | None = None
 
 
 class _Candle(msgspec.Struct, array_like=True):
@@ -123,6 +124,7 @@ _message = msgspec.json.Decoder(_Match | _LastMatch | _Heartbeat | _Subscription
 _page_trade = msgspec.json.Decoder(_PageTrade).decode
 _time = msgspec.json.Decoder(_Time).decode
 _product = msgspec.json.Decoder(_Product).decode
+_products = msgspec.json.Decoder(list[_Product]).decode
 _candles = msgspec.json.Decoder(list[_Candle]).decode
 _failure = msgspec.json.Decoder(_Failure).decode
 _TAKER: dict[str, Side] = {"buy": "sell", "sell": "buy"}
@@ -183,6 +185,17 @@ class Exchange:
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
             raise BadFrame(f"not a listing: {str(error)[:120]}") from None
         raise BadFrame(f"not a listing: HTTP {status}")
+
+    def catalogue_url(self, base: str) -> str:
+        """Return the address of all products."""
+        return f"{base}/products"
+
+    def parse_catalogue(self, body: bytes) -> list[str]:
+        """Return the products that are traded."""
+        try:
+            return [one.id for one in _products(body) if one.status != "delisted"]
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+            raise BadFrame(f"not a list of products: {str(error)[:120]}") from None
 
     def page_url(self, base: str, wanted: Wanted) -> str:
         """Return the address of the newest of the wanted trades and the 999 before it."""

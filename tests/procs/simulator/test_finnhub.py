@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import websocket
 
+from procs.feed.exchanges import Catalogued, load
 from procs.simulator.exchanges.finnhub import TRADES_PER_FRAME, Exchange
 from procs.simulator.faults import GARBAGE, Faults
 from procs.simulator.numbers import GO, RUBY, plain, short
@@ -48,16 +49,15 @@ def trades_of(text: str) -> list[dict[str, Any]]:
     return found
 
 
-def received(client: Any, until: dict[str, int]) -> dict[str, Counter[Traded]]:
-    """Return the trades by symbol, read until those at the given times have come."""
+def rest(client: Any) -> dict[str, Counter[Traded]]:
+    """Return the trades by symbol that come until no more do."""
+    client.settimeout(0.5)
+    texts: list[str] = []
+    with pytest.raises(websocket.WebSocketTimeoutException):
+        texts.extend(iter(client.recv, None))
     got: dict[str, Counter[Traded]] = {}
-    waiting = dict(until)
-    while waiting:
-        for one in trades_of(client.recv()):
-            ts = int(one["t"]) * 1000
-            got.setdefault(one["s"], Counter())[ts, one["p"], one["v"]] += 1
-            if ts == waiting.get(one["s"]):
-                del waiting[one["s"]]
+    for one in (one for text in texts for one in trades_of(text)):
+        got.setdefault(one["s"], Counter())[int(one["t"]) * 1000, one["p"], one["v"]] += 1
     return got
 
 
@@ -74,14 +74,14 @@ def test_every_trade_since_the_first_comes_exactly_once(seeded: Seeded, faults: 
     first = {one["s"]: int(one["t"]) * 1000 for one in trades_of(client.recv())}
     since = max(first.values()) + 500_000  # what was under way is over
     eventually(lambda: newest(simulation, "ETH-BTC") > since + 300_000)
-    simulation.post("/pause")
-    ends = {"BINANCE:ETHUSDT": "ETH-USDT", "BINANCE:ETHBTC": "ETH-BTC"}
-    got = received(client, {name: newest(simulation, symbol) for name, symbol in ends.items()})
-    assert got.keys() == ends.keys()
-    for name, symbol in ends.items():
+    assert simulation.post("/pause")["sent"]
+    got = rest(client)
+    natives = {"BINANCE:ETHUSDT": "ETH-USDT", "BINANCE:ETHBTC": "ETH-BTC"}
+    assert got.keys() == natives.keys()
+    for native, symbol in natives.items():
         expected = told(simulation, symbol, since)
         assert expected.total() > 20
-        assert Counter({one: n for one, n in got[name].items() if one[0] >= since}) == expected
+        assert Counter({one: n for one, n in got[native].items() if one[0] >= since}) == expected
 
 
 def test_messages_hold_several_trades_in_the_form_of_the_real_ones(seeded: Seeded) -> None:
@@ -206,6 +206,14 @@ def test_its_list_of_symbols_needs_the_token_in_the_header_or_the_query(seeded: 
             401,
             {"error": "Please use an API key."},
         )
+
+
+def test_a_feed_reads_its_catalogue(seeded: Seeded) -> None:
+    simulation = seeded(symbols=SYMBOLS)
+    reading = load("finnhub")(("ETH-USDT",))
+    assert isinstance(reading, Catalogued)
+    body, _ = simulation.open(f"{reading.catalogue_url('/finnhub/rest')}&token=x")
+    assert reading.parse_catalogue(body) == ["ETH-USDT", "ETH-BTC", "SHIB-BTC"]
 
 
 def test_recorded_messages_are_understood_and_can_be_changed() -> None:

@@ -32,7 +32,7 @@ export function Card({ name }) {
       </header>
       ${
         waiting.value
-          ? html`<p class="price-row waiting">Waiting for the first trade</p>`
+          ? html`<p class="price-row waiting">${waitsFor(symbol, exchange)}</p>`
           : html`<div class="price-row"><${Price} name=${name} /><${Change} name=${name} /></div>`
       }
       <${HourAverage} name=${name} />
@@ -40,6 +40,14 @@ export function Card({ name }) {
       ${chip.value !== null && html`<p class="chip">${chip.value}</p>`}
     </article>
   `;
+}
+
+/** @param {string} symbol @param {string} exchange why there is no price */
+function waitsFor(symbol, exchange) {
+  const of = feeds.value[exchange]?.symbols.find((one) => one.symbol === symbol);
+  if (of?.state === "standby") return `Stands by for ${of.stands_in_for}`;
+  if (of?.listed !== false) return "Waiting for the first trade";
+  return `Not listed by ${exchange}${of.nearest ? `: ${of.nearest}?` : ""}`;
 }
 
 /** @param {CardState} card @returns {string | null} */
