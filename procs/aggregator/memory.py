@@ -275,7 +275,7 @@ class Memory:
         """
         return (
             self.partial
-            or ts_open <= self._first_minutes.get(symbol, ts_open)
+            or candle.data_begin_in(ts_open, self._first_minutes.get(symbol, ts_open))
             or self._missing.within(symbol, ts_open, end((symbol, interval_s, ts_open)))
         )
 
