@@ -48,6 +48,33 @@ ORDER BY opened_at DESC, exchange DESC, symbol DESC, series DESC, first_id DESC,
 LIMIT %(limit)s
 """
 
+SPANS_MAX = 1_000
+"""Gaps of one symbol, those of the highest ids, whose times are looked for."""
+_SPANS = """
+SELECT (extract(epoch FROM before.ts_event) * 1000000)::bigint,
+       (extract(epoch FROM after.ts_event) * 1000000)::bigint
+FROM (
+    SELECT series, first_id, last_id FROM gap
+    WHERE exchange = %(exchange)s AND symbol = %(symbol)s AND state <> 'filled'
+    ORDER BY series DESC, first_id DESC LIMIT %(limit)s
+) AS missing
+CROSS JOIN LATERAL (
+    SELECT ts_event FROM trade
+    WHERE exchange = %(exchange)s AND symbol = %(symbol)s
+      AND series = missing.series AND trade_id < missing.first_id
+    ORDER BY trade_id DESC LIMIT 1
+) AS before
+LEFT JOIN LATERAL (
+    SELECT ts_event FROM trade
+    WHERE exchange = %(exchange)s AND symbol = %(symbol)s
+      AND series = missing.series AND trade_id > missing.last_id
+    ORDER BY trade_id LIMIT 1
+) AS after ON true
+WHERE least(before.ts_event, after.ts_event) < %(to)s::timestamptz
+  AND (after.ts_event IS NULL
+       OR greatest(before.ts_event, after.ts_event) >= %(from)s::timestamptz)
+"""
+
 
 def open(connection: Connection, exchange: str, gaps: Sequence[Gap], reason: str) -> None:  # noqa: A001
     """Make a row for each gap; one that was closed is opened again."""
@@ -148,6 +175,28 @@ def split(
                 for first, last, state in pieces
             ],
         )
+
+
+async def spans(
+    pool: Pool, exchange: str, symbol: str, from_us: int, to_us: int
+) -> list[tuple[int, int]]:
+    """Return when the trades on both sides of each gap that is not filled happened, µs UTC.
+
+    What is missing happened between them. Of gaps that reach into [from, to); as long as the trade
+    before is stored, for without it nobody knows. Where there is no trade after it yet, it reaches
+    to ``to``.
+
+    Raises:
+        psycopg.Error: see ``pool.is_waitable``.
+    """
+    given = {"exchange": exchange, "symbol": symbol, "limit": SPANS_MAX}
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            _SPANS, given | {"from": text(from_us), "to": text(to_us)}
+        )
+        rows = await cursor.fetchall()
+    found = [(before, to_us if after is None else after) for before, after in rows]
+    return [(min(span), max(span)) for span in found]
 
 
 async def newest(

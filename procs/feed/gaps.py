@@ -109,8 +109,17 @@ class Gaps:
                 sends += self._compare(key, IdSet(one.intervals), message, now)
         for gap in message.gaps:
             key = (gap.symbol, gap.series)
-            if key == self._commits.key_of(gap.symbol) and key in self._commits.ids:
-                self._holes.reopen(gap, self._commits.ids[key], now.mono)
+            if key not in self._commits.ids:
+                continue
+            ids = self._commits.ids[key]
+            if key == self._commits.key_of(gap.symbol):
+                self._holes.reopen(gap, ids, now.mono)
+            else:
+                missing = ids.missing(gap.first_id, gap.last_id)
+                self._ended += [
+                    Gap(key[0], first, last, key[1])
+                    for first, last in self._holes.unknown(key, missing)
+                ]
         return sends
 
     def _compare(self, key: Key, theirs: IdSet, message: Seen, now: Instant) -> Sequence[Send]:

@@ -260,7 +260,8 @@ class Holes:
                 if mine and first - mine[-1][0].last_id <= TOGETHER_IDS:
                     before, states = mine[-1]
                     both = Wanted(gap.symbol, before.first_id, last, gap.series, before.since)
-                    mine[-1] = (both, [*states, state])
+                    states.append(state)
+                    mine[-1] = (both, states)
                 else:
                     mine.append((Wanted(gap.symbol, first, last, gap.series, state.since), [state]))
             asked.append(mine)

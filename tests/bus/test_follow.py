@@ -67,7 +67,7 @@ def test_it_begins_with_the_journal_and_goes_on_with_the_bus(
     assert consumer.counters == {"from_journal": 5, "from_socket": 2}
 
 
-def test_a_hole_is_read_from_the_journal_and_nothing_comes_twice(
+def test_f11_a_hole_is_read_from_the_journal_and_nothing_comes_twice(
     journal: Journalling, consumer: Consumer
 ) -> None:
     consumer.read()
@@ -210,8 +210,38 @@ def test_without_a_journal_it_waits_until_it_hears_of_one(tmp_path: Path) -> Non
     journal.writer.close()
 
 
+def test_f11_a_slow_peer_reads_exactly_what_the_bus_has_dropped(
+    journal: Journalling, consumer: Consumer
+) -> None:
+    consumer.read()
+    dropped = 0
+    for number in range(1, 501):
+        body = batch(journal)
+        if (number - 1) % 100 < 60:  # its queue is full for a while, again and again
+            dropped += 1
+        else:
+            consumer.take(body)
+            consumer.read()
+    assert consumer.seqs == list(range(1, 501))
+    assert dropped == 300
+    refilled, had = consumer.counters["from_journal"], consumer.counters["from_socket"]
+    # What shows a hole is read along with it: one for each of the five.
+    assert (refilled, had) == (dropped + 5, 500 - dropped - 5)
+
+
+def test_f11_without_reading_the_journal_what_was_dropped_stays_away(
+    journal: Journalling, consumer: Consumer
+) -> None:
+    consumer.read()
+    bodies = [batch(journal) for _ in range(9)]
+    consumer.take(bodies[0], *bodies[5:])
+    assert consumer.seqs == [1]
+
+
 @pytest.mark.parametrize("seed", range(20))
-def test_every_record_comes_once_and_in_order_over_any_bus(journal: Journalling, seed: int) -> None:
+def test_f11_every_record_comes_once_and_in_order_over_any_bus(
+    journal: Journalling, seed: int
+) -> None:
     chance = Random(seed)
     consumer = Consumer(journal.folder)
     queue: list[bytes] = []

@@ -33,7 +33,7 @@ def troubled(stacks: Stacks) -> Stack:
     return stacks(RATE="400", FEEDS=feeds, FAULTS=FAULTS).start()
 
 
-def test_garbage_is_counted_and_the_feed_goes_on(troubled: Stack) -> None:
+def test_f14_garbage_is_counted_and_the_feed_goes_on(troubled: Stack) -> None:
     pids = troubled.pids()
     since = troubled.mark()
     with Heartbeats(troubled.settings.run_dir) as heard:
@@ -55,7 +55,9 @@ def test_garbage_is_counted_and_the_feed_goes_on(troubled: Stack) -> None:
     assert len(kept) == 2
 
 
-def test_each_bad_price_and_time_has_a_row_with_its_reason_and_its_frame(troubled: Stack) -> None:
+def test_f15_each_bad_price_and_time_has_a_row_with_its_reason_and_its_frame(
+    troubled: Stack,
+) -> None:
     def reasons() -> Counter[str]:
         found: Counter[str] = Counter()
         for (reason,) in troubled.rows("SELECT reason FROM quarantine"):
@@ -70,7 +72,7 @@ def test_each_bad_price_and_time_has_a_row_with_its_reason_and_its_frame(trouble
         assert str(trade_id) in frame
 
 
-def test_what_is_in_quarantine_is_in_no_candle(troubled: Stack) -> None:
+def test_f15_what_is_in_quarantine_is_in_no_candle(troubled: Stack) -> None:
     since = troubled.mark()
     assert_exact(troubled, since)
     with troubled.at_rest():

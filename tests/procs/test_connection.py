@@ -150,7 +150,7 @@ def test_f13_a_half_open_connection_is_found_within_ten_seconds(serve: Serve, dr
     assert line.state == "reconnecting"
 
 
-def test_a_frame_of_ten_mebibytes_is_skipped_and_the_connection_kept(
+def test_f14_a_frame_of_ten_mebibytes_is_skipped_and_the_connection_kept(
     serve: Serve, drive: Drive
 ) -> None:
     server = serve()

@@ -156,7 +156,7 @@ def test_a_time_is_judged_by_the_exchanges_clock_not_by_ours(
     assert bool(one.quarantined()) is not believed
 
 
-def test_our_clock_may_jump_without_anything_being_doubted(feeding: Make) -> None:
+def test_f19_our_clock_may_jump_without_anything_being_doubted(feeding: Make) -> None:
     one = feeding()
     url = "127.0.0.1:9"
     one.feed.connection = Connection(
@@ -182,7 +182,7 @@ def test_bad_frames_are_counted_and_the_last_ones_kept_for_the_operator(feeding:
     assert one.ids() == [1]
 
 
-def test_no_frame_of_any_kind_ends_the_feed_or_spoils_the_journal(feeding: Make) -> None:
+def test_f14_no_frame_of_any_kind_ends_the_feed_or_spoils_the_journal(feeding: Make) -> None:
     one = feeding()
     frames = [*garbage.BYTES, *garbage.truncated(match(1)), *garbage.mistyped(match(1))]
     for frame in frames:

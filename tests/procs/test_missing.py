@@ -1,6 +1,10 @@
 """The gaps in Postgres: what closes them, what cuts them, and what no gap explains. Pure."""
 
+from typing import Literal
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bus.messages import Gap
 from market.sequence import IdSet
@@ -113,3 +117,72 @@ def test_an_id_that_leads_astray_makes_no_hole() -> None:
     near = ids((1, 9), (far - 1, far + 1))
     missing.unexplained(near, ends)
     assert missing.unexplained(near, ends) == [Gap("BTC-USD", 10, far - 2)]
+
+
+class Rows:
+    """The table ``gap`` of one key, and what was missing of it by a plain set of ids."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[int, int], str] = {}
+        self.seen = IdSet()
+
+    def missing(self) -> Missing:
+        """Return what a persister that begins now would know."""
+        gaps: dict[str, list[Gap]] = {"open": [], "unfillable": [], "filled": []}
+        for (low, high), state in self.rows.items():
+            gaps[state].append(Gap("BTC-USD", low, high))
+        return Missing(gaps["open"], gaps["unfillable"])
+
+    def apply(self, missing: Missing, what: str, low: int, high: int) -> None:
+        """Let something happen to the ids, and do to the table what comes of it."""
+        gap = Gap("BTC-USD", low, high)
+        if what == "opened":
+            self.rows[low, high] = "open"
+            missing.open([gap])
+            fresh = self.seen
+        elif what == "absent":
+            for split in missing.absent(gap, {KEY: self.seen}):
+                del self.rows[split.gap.first_id, split.gap.last_id]
+                self.rows.update({(piece[0], piece[1]): piece[2] for piece in split.pieces})
+            return
+        else:
+            self.seen.add_range(low, high)
+            fresh = IdSet([(low, high)])
+        for filled in missing.filled({KEY: self.seen}, {KEY: fresh}):
+            self.rows[filled.first_id, filled.last_id] = "filled"
+
+
+Step = tuple[Literal["opened", "absent", "stored"], int, int]
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["opened", "absent", "stored", "stored"]),
+        st.integers(0, 30),
+        st.integers(0, 6),
+    ),
+    max_size=20,
+)
+
+
+@given(STEPS)
+def test_one_that_begins_anew_before_each_step_does_the_same(steps: list[Step]) -> None:
+    staying, restarting = Rows(), Rows()
+    kept = staying.missing()
+    for what, low, length in steps:
+        staying.apply(kept, what, low, low + length)
+        restarting.apply(restarting.missing(), what, low, low + length)
+        assert restarting.rows == staying.rows
+
+
+@given(STEPS)
+def test_no_open_gap_is_whole_and_no_id_is_lost_from_the_table(steps: list[Step]) -> None:
+    table = Rows()
+    missing = table.missing()
+    told: set[int] = set()
+    for what, low, length in steps:
+        table.apply(missing, what, low, low + length)
+        told |= set(range(low, low + length + 1)) if what == "opened" else set()
+        covered = {one for low, high in table.rows for one in range(low, high + 1)}
+        assert told <= covered
+        for (first, last), state in table.rows.items():
+            parts = table.seen.missing(first, last)
+            assert (state == "filled") == (not parts) or state == "unfillable"

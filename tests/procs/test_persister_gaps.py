@@ -115,7 +115,7 @@ def test_the_feed_is_told_which_gaps_are_open_also_after_a_restart(
     one.take(record.append([*trades(1, 2), *trades(9, 9)]), opened(record, Gap(SYMBOL, 3, 8)))
     for life in (one, persisting()):
         [told] = seen_in(life.live(2, SEEN_EVERY_US))[-1:]
-        ids = [SeenIds(SYMBOL, 0, [(1, 2), (9, 9)], START + 9)]
+        ids = [SeenIds(SYMBOL, 0, [(1, 2), (9, 9)], START + 9, START)]
         epoch = record.writer.epoch
         assert told == Seen("binance", epoch, 2, ids, [Gap(SYMBOL, 3, 8)])
 

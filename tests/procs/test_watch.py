@@ -72,6 +72,18 @@ def test_the_exchanges_own_word_that_we_miss_a_trade_is_believed_after_a_while()
     assert watch.status(40 * SECOND, STALE, connected=True).state == "quiet"
 
 
+def test_what_was_fetched_does_not_hide_that_the_stream_is_dead() -> None:
+    watch = SymbolWatch("BTC-USD")
+    watch.streamed(10)
+    watch.traded(1, 0, 0)
+    for second in range(20, 30):  # each is fetched soon after, and none is streamed
+        watch.beat(second, second * SECOND)
+    assert watch.should_resubscribe(30 * SECOND, STALE)
+    watch.streamed(29)  # be it one that was had before
+    watch.beat(29, 31 * SECOND)
+    assert watch.status(40 * SECOND, STALE, connected=True).state == "quiet"
+
+
 def test_a_symbol_that_never_came_is_subscribed_anew_when_the_exchange_has_trades_of_it() -> None:
     watch = SymbolWatch("BTC-USD")
     watch.beat(5, 0)

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from random import Random
 
-from bus.messages import Gap
-from store import gaps
+from bus.messages import Gap, Trade
+from store import gaps, trades
 from store.gaps import GapRow, Position
 from store.instants import text
 from store.pool import Connection, Pool
@@ -145,6 +145,28 @@ def test_a_page_costs_as_many_rows_as_it_has_however_many_gaps_there_are(
     assert ask(database, two_pages) == list(range(20000, 19990, -1))
     eventually(lambda: read() >= 10, within=10)
     assert read() < 20
+
+
+def test_what_is_missing_happened_between_the_trades_next_to_it(
+    connection: Connection, database: str
+) -> None:
+    made = [Trade("A-USD", number, START + number, START, "1", "1", None) for number in range(9)]
+    trades.copy(connection, "binance", [one for one in made if one.trade_id not in (0, 3, 4, 6)])
+    found = [Gap("A-USD", *ids) for ids in ((0, 0), (3, 3), (4, 4), (6, 6), (9, 11))]
+    gaps.open(connection, "binance", found, "a test")
+    gaps.close(connection, "binance", [found[1]], "unfillable")
+    gaps.close(connection, "binance", [found[3]], "filled")
+
+    def spans(begin: int, end: int, symbol: str = "A-USD") -> list[tuple[int, int]]:
+        given = (START + begin, START + end)
+        rows = ask(database, lambda pool: gaps.spans(pool, "binance", symbol, *given))
+        return sorted((first - START, last - START) for first, last in rows)
+
+    assert spans(0, 100) == [(2, 5), (2, 5), (8, 100)]
+    assert spans(5, 8) == [(2, 5), (2, 5)]
+    assert spans(6, 8) == []
+    assert spans(0, 2) == []
+    assert spans(0, 100, "B-USD") == []
 
 
 def test_missing_is_what_is_open_or_cannot_be_filled(connection: Connection) -> None:

@@ -57,7 +57,8 @@ KINDS = {
 
 
 def test_every_sqlstate_is_either_waited_for_or_a_rows_fault_or_our_mistake() -> None:
-    known = {kind.sqlstate: kind("why") for kind in psycopg.errors._sqlcodes.values()}
+    kinds = psycopg.errors._sqlcodes.values()
+    known = {kind.sqlstate: kind("why") for kind in kinds if kind.sqlstate is not None}
     assert len(known) > 200
     for code, error in known.items():
         expected = [kind for kind, codes in KINDS.items() if code in codes or code[:2] in codes]

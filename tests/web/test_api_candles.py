@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from store.pool import Connection
+from store.trades import copy
 from tests.web.fix_api import HOUR, MINUTE, Api, iso, store, trades, wall
 from tests.web.messages import candle
 from web import cursors
@@ -176,6 +177,35 @@ def test_the_candle_in_which_the_data_begin_is_partial(
     store(records, trades(hour + 5 * MINUTE, "1"), trades(hour + 6 * MINUTE, "2"))
     rows = api.get("/api/candles", {"symbol": "ETHUSDT", "interval": interval}).json
     assert [row["partial"] for row in rows] == partial
+
+
+@pytest.mark.parametrize(
+    ("state", "interval", "partial"),
+    [
+        ("open", "1m", [False, True, True, False]),
+        ("unfillable", "1m", [False, True, True, False]),
+        ("filled", "1m", [False, False, False, False]),
+        ("open", "5m", [True]),
+    ],
+)
+def test_a_candle_that_a_gap_reaches_into_is_partial_until_it_is_filled(
+    api: Api, records: Connection, state: str, interval: str, partial: list[bool]
+) -> None:
+    hour = wall() // HOUR * HOUR - HOUR
+    groups = [trades(hour + minute * MINUTE, "1", "2") for minute in range(4)]
+    store(records, trades(hour - HOUR, "1"), *groups)
+    copy(records, "binance", [one for group in groups for one in group])
+    last, following = groups[1][-1].trade_id, groups[2][0].trade_id
+    records.execute(
+        "INSERT INTO gap (exchange, symbol, series, first_id, last_id, reason, state)"
+        " VALUES ('binance', 'ETH-USDT', 0, %s, %s, 'a test', %s)",
+        [last + 1, following - 1, state],
+    )
+    query = {"symbol": "ETHUSDT", "interval": interval, "from": iso(hour)}
+    rows = api.get("/api/candles", query).json
+    assert [row["partial"] for row in rows] == partial
+    (point,) = api.get("/api/averages", {"pair": "ETHUSDT", "from": iso(hour)}).json["points"]
+    assert point.get("partial", False) is (state != "filled")
 
 
 def test_what_is_written_by_hand_is_the_documented_type(api: Api, records: Connection) -> None:

@@ -12,11 +12,13 @@ from market.symbols import pair as pair_of
 from store import candles
 from web import times
 from web.answers import Refused
+from web.missing import missing
 from web.ranges import DAY_US, last_day
 from web.schema import Format, route
 from web.services import Services
 
 SPAN_MAX_US = 31 * DAY_US
+HOUR_US = 3_600_000_000
 
 
 class AveragesQuery(msgspec.Struct):
@@ -49,8 +51,9 @@ class Averages(msgspec.Struct):
 async def averages(services: Services, query: AveragesQuery) -> Averages:
     """Return the hours that begin in [from, to), at most 31 days of them.
 
-    An hour is ``partial`` when the trades began to be stored within it. A stored hour
-    and the same hour of the live stream are one point: the one with more trades.
+    An hour is ``partial`` when the trades began to be stored within it, and as long as a gap
+    reaches into it that is not filled and whose neighbours are still stored. A stored hour and the
+    same hour of the live stream are one point: the one with more trades.
     """
     exchange, symbol = services.directory.resolve(query.pair, query.exchange)
     start, end = last_day(query.start, query.end, instant().wall)
@@ -60,6 +63,7 @@ async def averages(services: Services, query: AveragesQuery) -> Averages:
     rows = await candles.averages(services.pool, exchange, symbol, start, end)
     found = {row.hour_start: (row.avg, row.n) for row in rows}
     first = -1 if since is None else since
+    gone = await missing(services, exchange, symbol, start, end + HOUR_US)
     partial = {hour_start for hour_start in found if data_begin_in(hour_start, first)}
     live = services.hub.latest.averages.get((exchange, symbol), {})
     for hour_start, update in live.items():
@@ -73,7 +77,9 @@ async def averages(services: Services, query: AveragesQuery) -> Averages:
         Point(
             times.iso_seconds(hour_start),
             *found[hour_start],
-            partial=True if hour_start in partial else UNSET,
+            partial=True
+            if hour_start in partial or gone.within(hour_start, hour_start + HOUR_US)
+            else UNSET,
         )
         for hour_start in sorted(found)
     ]

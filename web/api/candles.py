@@ -15,6 +15,7 @@ from web import cursors, times
 from web.answers import Cells, Page
 from web.candles import newest
 from web.frames.native import CandleRow
+from web.missing import Missing, missing
 from web.ranges import whole
 from web.schema import Format, route
 from web.services import Services
@@ -43,10 +44,11 @@ async def candles(services: Services, query: CandlesQuery) -> Page:
     asked for is made of at most 20,000 stored candles a page: 4,000 of 5m, 1,333 of 15m, 5,000 of
     4h, 2,857 of 1w, whatever ``limit`` says. Within a page candles rise; the cursor leads to the
     page of older ones before it. Of a stored candle and the live one the one with more trades is
-    answered. One is ``partial`` when the trades began to be stored within it. Where there is none,
-    or a partial one that has closed, the candle that the exchange itself has published stands, and
-    is of ``origin`` ``exchange``; so is a longer one of which a part is. It has no count of trades:
-    ``n`` and ``revision`` are 0.
+    answered. One is ``partial`` when the trades began to be stored within it, and as long as a gap
+    reaches into it that is not filled and whose neighbours are still stored. Where there is none,
+    or one in which the data began that has closed, the candle that the exchange itself has
+    published stands, and is of ``origin`` ``exchange``; so is a longer one of which a part is. It
+    has no count of trades: ``n`` and ``revision`` are 0.
     """
     exchange, symbol = services.directory.resolve(query.symbol, query.exchange)
     interval_s = intervals.parse(query.interval)
@@ -60,13 +62,22 @@ async def candles(services: Services, query: CandlesQuery) -> Page:
     page = rows[-limit:]
     cursor = cursors.pack(page[0][0] * 1_000_000) if len(rows) > limit else None
     closed_before = instant().wall // 1_000_000 - interval_s
-    cells = [_cells(row, closed_before, -1 if since is None else since) for row in page]
+    first = -1 if since is None else since
+    begin = page[0][0] * 1_000_000 if page else end
+    gone = await missing(services, exchange, symbol, begin, end + interval_s * 1_000_000)
+    cells = [_cells(row, interval_s, closed_before, first, gone) for row in page]
     return Page(Cells(CandleRow, cells), cursor)
 
 
-def _cells(row: candle_rows.CandleRow, closed_before: int, since: int) -> tuple[str, ...]:
+def _cells(
+    row: candle_rows.CandleRow, interval_s: int, closed_before: int, since: int, gone: Missing
+) -> tuple[str, ...]:
     second, opened, high, low, close, volume, n, vwap = row
     trades = str(n)
+    ts_open = second * 1_000_000
+    partial = data_begin_in(ts_open, since) or gone.within(
+        ts_open, ts_open + interval_s * 1_000_000
+    )
     return (
         f'"{times.iso_seconds(second * 1_000_000)}"',
         opened,
@@ -79,5 +90,5 @@ def _cells(row: candle_rows.CandleRow, closed_before: int, since: int) -> tuple[
         "true" if second <= closed_before else "false",
         trades,
         '"trades"' if n else '"exchange"',
-        "true" if n and data_begin_in(second * 1_000_000, since) else "false",
+        "true" if n and partial else "false",
     )
