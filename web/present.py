@@ -38,7 +38,11 @@ class PriceNow(msgspec.Struct):
     low_24h: Price | None
     volume_24h: Size | None
     turnover_24h: Annotated[
-        Decimal | None, Meta(description="What was paid for it, in units of the quote")
+        Decimal | None,
+        Meta(
+            description="What was paid for it, in units of the quote; null as long as a part of it "
+            "is of the exchange's own candles"
+        ),
     ]
     age_ms: Annotated[int | None, Meta(description="Since the last trade was received, ms")]
     stale: Annotated[bool, Meta(description="Old although there should be a newer price")]
