@@ -64,14 +64,19 @@ class Wishes:
     def next(self) -> Wanted | None:
         """Return what to ask for: one symbol after the other, of each the newest range first.
 
-        Of a range pages by id go down from its end, pages by time up from its beginning, and
-        ``since`` is then from when; None: the newest page.
+        Of a range pages by id go down from its end, pages by time up from its beginning: theirs
+        begins with the first of the ranges that one page reaches, from it to the newest. ``since``
+        is then from when; None: the newest page.
         """
         for key, mine in self._wishes.items():
             del self._wishes[key]
             self._wishes[key] = mine  # the last of the symbols from here on
-            timeline = self._timeline(key)
-            return mine[-1].next_by_time(timeline) if timeline else mine[-1].next_by_id()
+            timeline, pages = self._timeline(key), self._page_trades
+            if timeline is None or pages is None:
+                return mine[-1].next_by_id()
+            _, end = mine[-1].missing[0]
+            first = next((one for one in mine if end - one.missing[0][0] < pages), mine[-1])
+            return first.next_by_time(timeline)
         return None
 
     def _timeline(self, key: Key) -> Timeline | None:

@@ -169,9 +169,20 @@ def test_one_page_that_rises_finishes_every_range_that_it_covers() -> None:
     wanted = [Wanted(BTC, at, at, since=past.times[at - 2]) for at in range(1500, 1600, 2)]
     got = asked_for(past, *wanted)
     assert got.ids == set(range(1500, 1600, 2))
-    assert got.calls <= 50  # the newest is asked for first; most lie before its page
-    merged = asked_for(past, Wanted(BTC, 1500, 1598, since=past.times[1498]))
-    assert merged.calls == 1
+    assert got.calls == 1
+
+
+def test_what_is_strewn_over_more_than_a_page_comes_the_newest_page_first() -> None:
+    past = steady(30_000)
+    wishes = Wishes(PAGE)
+    for at in range(20_001, 29_000, 10):
+        wishes.add(Wanted(BTC, at, at, since=past.times[at - 2]))
+    asked = wishes.next()
+    assert asked is not None
+    assert (asked.first_id, asked.since) == (28_001, past.times[27_999])
+    got = ask(wishes, past)
+    assert got.ids == set(range(20_001, 29_000, 10))
+    assert got.calls <= 10
 
 
 def test_what_was_learned_is_forgotten_evenly() -> None:

@@ -113,6 +113,15 @@ class Trading:
         """The stream brings frames, in one wake."""
         self._carry(self.feeding.take(*frames))
 
+    def begin(self, *frames: bytes) -> int:
+        """Let the stream begin; return the calls that it took to look for this hour's trades."""
+        self.feeding.pass_time(200_000)
+        self.hear(frames)
+        for _ in range(10):
+            self.tick()
+        self.rest(within_s=30)
+        return self.calls
+
     def tick(self, micros: int = 100_000) -> None:
         """Let time pass for both; a call that begins is waited for."""
         self._carry(self.feeding.tick(micros))
