@@ -27,6 +27,8 @@ LIFETIME_MARGIN_S = 600.0
 """The hand-over begins so long before the exchange's own cut."""
 OVERLAP_US = 2_000_000
 """The old connection is kept so long after the new one has brought data."""
+WAIT_S_MIN = 0.125
+"""Between two tries, whatever the jitter says: an address is asked eight times a second at most."""
 CHANGE_EVERY_US = 10_000_000
 """The hand-over to a connection for other symbols is tried again so often."""
 
@@ -110,7 +112,7 @@ class Connection:
             self._lines = []
             if self._attempt is not None:
                 self._attempt.abandon()
-                self._attempt = None
+                self._attempt, self._attempt_since = None, 0
             self.state, self.since, self.reason, self.next_try = "idle", now.wall, None, None
         elif self.state == "idle":
             self.state, self.since = "connecting", now.wall
@@ -219,7 +221,8 @@ class Connection:
         line.close()
 
     def _wait(self, reason: str, at_least_s: float, now: Instant) -> None:
-        delay_s = max(self._backoff.next_delay_s(random.random()), at_least_s)  # noqa: S311
+        jittered_s = self._backoff.next_delay_s(random.random())  # noqa: S311
+        delay_s = max(jittered_s, at_least_s, WAIT_S_MIN)
         self._retry_at = now.mono + int(delay_s * 1e6)
         self.next_try = now.wall + int(delay_s * 1e6)
         if self.state != "reconnecting":

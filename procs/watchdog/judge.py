@@ -14,8 +14,7 @@ from procs.supervisor_rpc import Seen
 HUNG_AFTER_S = 20
 """Silence that means hung: long enough for a busy CPU, twenty missed heartbeats."""
 START_AFTER_S = 60
-"""How long a program stays given up before its first new start; each further wait is doubled."""
-START_AFTER_MAX_S = 300
+"""How long a program stays given up before a new start, on which supervisord tries 20 times."""
 NOT_LISTENING_S = 5
 """A pause between two looks that proves that the watchdog itself stood still."""
 
@@ -103,8 +102,7 @@ class Judge:
         case = self._given_up.setdefault(seen.name, _GivenUp(now))
         if case.since is None:
             case.since = now
-        wait_s = min(START_AFTER_S << min(case.attempts, 8), START_AFTER_MAX_S)
-        if now - case.since < wait_s * 1_000_000:
+        if now - case.since < START_AFTER_S * 1_000_000:
             return []
         case.since = now
         case.attempts += 1

@@ -15,6 +15,7 @@ from bus.journal import JournalWriter, path_of, set_aside
 from bus.journal_reader import JournalReader, Record
 from bus.settings import ROOT
 from tests.bus.journal_writing import body
+from tests.faults import times
 from tests.fix_disk import Disk
 
 CAP = 1 << 30
@@ -147,7 +148,7 @@ def test_trimming_gives_the_room_back(journal: Journal) -> None:
     assert journal.path.stat().st_size < before
 
 
-def test_a_record_whose_bytes_changed_is_never_read(journal: Journal) -> None:
+def test_f22_a_record_whose_bytes_changed_is_never_read(journal: Journal) -> None:
     writer, reader = journal.writer(), journal.reader()
     writer.append([b"a" * 50, b"b" * 50, b"c" * 50], 1)
     with sqlite3.connect(journal.path) as db:
@@ -161,7 +162,9 @@ def test_a_record_whose_bytes_changed_is_never_read(journal: Journal) -> None:
 
 
 @pytest.mark.parametrize("table", ["sqlite_master", "meta", "record", "seen", "symbol_seq"])
-def test_a_damaged_file_is_said_to_be_and_can_be_put_aside(journal: Journal, table: str) -> None:
+def test_f22_a_damaged_file_is_said_to_be_and_can_be_put_aside(
+    journal: Journal, table: str
+) -> None:
     writer = journal.writer()
     for seq in range(1, 201):
         writer.append([body(seq)], seq, {("BTC-USD", 0): {1: seq}}, {"BTC-USD": seq})
@@ -201,7 +204,7 @@ def fill(writer: JournalWriter) -> int:
         return writer.last_seq
 
 
-def test_a_full_disk_loses_nothing_and_the_reserve_lets_it_go_on(
+def test_f22_a_full_disk_loses_nothing_and_the_reserve_lets_it_go_on(
     small: Journal, disk: Disk
 ) -> None:
     writer, reader = small.writer(), small.reader()
@@ -261,16 +264,16 @@ def test_a_disk_that_others_fill_at_once_is_an_error_with_a_name(
     assert writer.last_seq == last
 
 
-def test_a_writer_killed_in_mid_append_loses_no_acknowledged_record(journal: Journal) -> None:
+def test_f1_a_writer_killed_in_mid_append_loses_no_acknowledged_record(journal: Journal) -> None:
     acknowledged, epochs, died_writing = 0, set(), 0
-    for turn in range(25):
+    for turn in range(times(25, 300)):
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.bus.journal_writing", str(journal.path)],
             cwd=ROOT,
             stdout=subprocess.PIPE,
         )
         assert process.stdout is not None
-        for _ in range(3 + turn * 2):
+        for _ in range(3 + turn % 25 * 2):
             acknowledged = int(process.stdout.readline())
         os.kill(process.pid, signal.SIGKILL)
         rest = process.stdout.read().split()

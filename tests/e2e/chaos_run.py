@@ -27,7 +27,8 @@ from tests.eventually import eventually
 from tests.surroundings import ask
 
 FEEDS = (
-    "coinbase:BTC-USD,ETH-USD,SOL-USD,XRP-USD,DOGE-USD;binance:BTC-USDT,ETH-USDT,ETH-USDC,ETH-BTC"
+    "coinbase:BTC-USD,ETH-USD,SOL-USD,XRP-USD,DOGE-USD;"
+    "binance:BTC-USDT,ETH-USDT,ETH-BTC;kraken:BTC-USD,ETH-USD"
 )
 """Exchanges whose ids are consecutive: of the others nobody can know what was missed."""
 DISK_MIB, JOURNAL_DISK_MIB = 24 << 10, 6 << 10
@@ -219,12 +220,13 @@ class Chaos:
 
     def _note(self, fault: Fault, *, on: bool) -> None:
         """Tell who measures recoveries what stands in their way."""
-        if fault.kind in ("SIGSTOP", "SIGTERM", "hung"):
+        for program in HINDERS.get(fault.kind, ()):
+            self.signs.hindered(program, on=on)
+        if fault.kind == "SIGSTOP":
             self.signs.hindered(fault.target, on=on)
-        if fault.kind in HINDERS and fault.length_s:
-            self.signs.hindered("", on=on)
-        elif fault.kind in HINDERS:
-            self.signs.hindered("persister", on=on)
+        elif fault.kind in ("SIGTERM", "hung"):  # one that was coming back begins once more
+            self.signs.hindered(fault.target, on=True)
+            self.signs.hindered(fault.target, on=False)
 
     # ---- looks
 

@@ -78,11 +78,13 @@ KINDS: dict[str, Kind] = {
 DISKS = {"disk full", "journal disk full"}
 WHOLE = {"kill -9 of supervisord", "kill -9 of the launcher", "kill -9 of all"}
 """After these everything has to be started again, as an operator does."""
-HINDERS = {
-    *DISKS, "supervisord stopped", "postmaster killed",
-    "postgres stopped", "postgres read-only", "postgres slow",
-}  # fmt: skip
-"""While these last, no program may be expected to work."""
+DATABASE_USERS = ("persister", "aggregator")
+"""They do not call themselves ready without Postgres."""
+HINDERS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys((*DISKS, "supervisord stopped"), ("",)),
+    **dict.fromkeys(("postgres stopped", "postgres read-only", "postgres slow"), DATABASE_USERS),
+}
+"""Whom a fault keeps from working as long as it lasts; "": everybody."""
 NEVER_HUNG = ("watchdog", "postgres", "simulator", "web-0")
 """Nobody watches the watchdog; Postgres says no heartbeat; the others' silence would be ours."""
 

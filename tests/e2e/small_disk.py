@@ -19,7 +19,7 @@ class SmallDisk:
 
     Args:
         place: the folder on which it is mounted.
-        file: what it lies in; it takes only what is used.
+        file: what it lies in, which takes only what is used. One that is there is mounted as it is.
         size_mib: how large it is.
 
     Raises:
@@ -34,12 +34,12 @@ class SmallDisk:
 
     def __enter__(self) -> "SmallDisk":
         self._place.mkdir(parents=True, exist_ok=True)
-        with self._file.open("wb") as file:
-            file.truncate(self._size)
-        for command in (
-            ["mkfs.ext4", "-q", "-F", "-m", "0", str(self._file)],
-            ["mount", "-o", "loop", str(self._file), str(self._place)],
-        ):
+        commands = [["mount", "-o", "loop", str(self._file), str(self._place)]]
+        if not self._file.exists():
+            with self._file.open("wb") as file:
+                file.truncate(self._size)
+            commands.insert(0, ["mkfs.ext4", "-q", "-F", "-m", "0", str(self._file)])
+        for command in commands:
             try:
                 done = subprocess.run(command, check=False, capture_output=True, text=True)
             except OSError:
@@ -48,7 +48,8 @@ class SmallDisk:
             if done.returncode:
                 self._file.unlink()
                 raise OSError(f"{command[0]}: {done.stderr.strip()}")
-        (self._place / "lost+found").rmdir()
+        with suppress(FileNotFoundError):
+            (self._place / "lost+found").rmdir()
         return self
 
     def __exit__(

@@ -33,7 +33,7 @@ def test_what_the_stream_loses_is_fetched_and_counted_once(leaky: Stack) -> None
     assert all(one["gapless"] and one["gaps_filled"] > 10 for one in quality)
 
 
-def test_after_a_lost_journal_what_only_postgres_knows_of_is_fetched_too(leaky: Stack) -> None:
+def test_f22_after_a_lost_journal_what_only_postgres_knows_of_is_fetched_too(leaky: Stack) -> None:
     since = leaky.mark()
     before = leaky.pid("feed-coinbase")
     for path in leaky.settings.journal_dir.glob("coinbase.db*"):

@@ -133,7 +133,7 @@ def database_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def test_a_database_that_is_away_is_waited_for_and_nothing_is_lost(
+def test_f8_a_database_that_is_away_is_waited_for_and_nothing_is_lost(
     stacks: Stacks, database_folder: Path
 ) -> None:
     folder = Settings(data_dir=database_folder).run_dir / "pg"

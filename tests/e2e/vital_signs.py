@@ -6,6 +6,7 @@ it took until each killed program worked again as another process, and figures o
 
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +19,7 @@ from bus import topics
 from bus.messages import Heartbeat, decode
 from bus.sockets import Socket
 from bus.wiring import OUT, endpoint
+from tests.e2e.nemesis import DATABASE_USERS
 
 LISTEN_MS = 20
 LOOK_EVERY_S = 1.0
@@ -65,7 +67,7 @@ class VitalSigns:
         self._lock = threading.Lock()
         self._pending: dict[str, _Kill] = {}
         self._killed_at: dict[str, float] = {}
-        self._hindrances = 0
+        self._hindrances: Counter[str] = Counter()
         self.last: dict[str, Heartbeat] = {}
         self.recoveries: list[Recovery] = []
         self.lags_us: list[int] = []
@@ -96,16 +98,23 @@ class VitalSigns:
         with self._lock:
             repeat = now - self._killed_at.get(program, -APART_S) < APART_S
             self._killed_at[program] = now
-            self._pending[program] = _Kill(now, pid, repeat, self._hindrances > 0)
+            lacks_database = program in DATABASE_USERS and "postgres" in self._pending
+            hindered = lacks_database or any(self._hindrances[one] for one in ("", program))
+            self._pending[program] = _Kill(now, pid, repeat, hindered)
+            if program == "postgres":
+                for name in DATABASE_USERS:
+                    self._hinder(name)
 
     def hindered(self, program: str, *, on: bool) -> None:
         """Note that something begins, or ends, to keep a program from working; "": all of them."""
         with self._lock:
-            if not program:
-                self._hindrances += 1 if on else -1
-            for name, kill in self._pending.items():
-                if program in ("", name):
-                    kill.hindered = True
+            self._hindrances[program] += 1 if on else -1
+            self._hinder(program)
+
+    def _hinder(self, program: str) -> None:
+        for name, kill in self._pending.items():
+            if program in ("", name):
+                kill.hindered = True
 
     def forget(self) -> None:
         """Wait for nobody: everything was killed and is being started anew."""

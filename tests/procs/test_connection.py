@@ -3,10 +3,13 @@
 import ssl
 import threading
 from collections.abc import Callable
+from itertools import cycle, islice
 from pathlib import Path
 
 import pytest
 
+from procs.feed.connection import WAIT_S_MIN
+from tests.faults import times
 from tests.procs.exchange_server import CLOSE, PING, PONG, ExchangeServer, Peer, frame
 from tests.procs.fix_connection import (
     COINBASE,
@@ -54,7 +57,7 @@ def test_pings_are_answered_with_their_own_payload(serve: Serve, drive: Drive) -
     driving.until(lambda: (PONG, b"1723161255343") in peer.received)
 
 
-def test_after_every_kind_of_loss_it_comes_back_subscribes_and_has_one_socket(
+def test_f12_after_every_kind_of_loss_it_comes_back_subscribes_and_has_one_socket(
     serve: Serve, drive: Drive
 ) -> None:
     server = serve()
@@ -67,7 +70,8 @@ def test_after_every_kind_of_loss_it_comes_back_subscribes_and_has_one_socket(
         lambda peer: peer.send_raw(b"\xff" * 20),
         lambda peer: peer.send_raw(b"\x81\x7f" + b"\x7f" * 8),
     ]
-    for count, lose in enumerate(losses * 2, 1):
+    total = times(10, 500)
+    for count, lose in enumerate(islice(cycle(losses), total), 1):
         peer = connected(driving, server, count)
         peer.send(b"data %d" % count)
         driving.until(lambda: line.circuit == "closed")
@@ -79,11 +83,28 @@ def test_after_every_kind_of_loss_it_comes_back_subscribes_and_has_one_socket(
         assert 0.0 < wait_s(driving) <= 0.5
         driving.push(0.5)
         driving.until(peer.closed.is_set)
-    last = connected(driving, server, len(losses) * 2 + 1)
+    last = connected(driving, server, total + 1)
     driving.until(lambda: last.texts() == COINBASE.subscribe())
-    assert line.reconnects == len(losses) * 2
+    assert line.reconnects == total
     assert (server.most_live, driving.most_sockets) == (1, 1)
     assert server.asked == len(server.peers)
+
+
+def test_f12_however_the_jitter_falls_it_comes_eight_times_a_second_at_most(
+    serve: Serve, drive: Drive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("random.random", lambda: 0.0)
+    server = serve()
+    driving = drive(server)
+    for count in range(1, 9):
+        peer = connected(driving, server, count)
+        peer.send(b"data")
+        driving.until(lambda: line_of(driving).circuit == "closed")
+        cut_off(peer)
+        driving.until(lambda: not line_of(driving).readers)
+        assert wait_s(driving) > 0.1  # and the loop has taken a moment of it
+        assert WAIT_S_MIN >= 1 / 8
+        driving.push(WAIT_S_MIN)
 
 
 def test_accepting_and_hanging_up_backs_off_and_only_data_start_it_over(

@@ -8,7 +8,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from bus import settings, topics
 from bus.actor import Instant
 from bus.messages import Heartbeat, ProgramTable, decode, encode
 from bus.process import Process
+from procs.render import START_RETRIES, START_S
 from procs.supervisor_rpc import Seen, Supervisor, Unanswered
 from procs.watchdog.__main__ import STATE_ALONE, STATE_WAITING, Watchdog
 from procs.watchdog.judge import HUNG_AFTER_S, START_AFTER_S, Judge, Kill, Order, Start
@@ -82,14 +82,42 @@ def test_a_watchdog_that_stood_still_blames_nobody() -> None:
     assert first[0] == 300 + HUNG_AFTER_S
 
 
-def test_a_program_given_up_is_started_again_with_growing_waits() -> None:
+def test_a_program_given_up_is_started_again_and_again() -> None:
     fatal = replace(FEED, state="FATAL", pid=0)
     found = _watch(Judge(), fatal, 0, 1500)
-    begun = [second for second, _ in found]
-    assert begun[0] == START_AFTER_S
-    waits = [later - earlier for earlier, later in pairwise(begun)]
-    assert waits == [120, 240, 300, 300, 300]
+    assert [second for second, _ in found] == list(range(START_AFTER_S, 1500, START_AFTER_S))
+    assert [order.attempt for _, order in found if isinstance(order, Start)][:3] == [1, 2, 3]
     assert found[0][1] == Start("feed-x:feed-x", "feed-x", 1)
+
+
+def back_after(cause_s: int, *, watched: bool = True) -> int | None:
+    """Return how long after its cause is gone a program that ends at once runs; None: never.
+
+    Supervisord as its documentation has it: tries 1, 2, 3 … s apart, then FATAL for ever.
+    (http://supervisord.org/subprocess.html#process-states)
+    """
+    judge, tries, next_try = Judge(), 0, 0
+    for second in range(cause_s + 600):
+        state = "FATAL" if tries > START_RETRIES else "BACKOFF"
+        orders = judge.look([replace(FEED, state=state, pid=0)], second * SECOND)
+        if orders and watched:
+            tries, next_try = 0, second
+        if second >= next_try and tries <= START_RETRIES:
+            if second >= cause_s:
+                return second + START_S - cause_s
+            tries += 1
+            next_try = second + tries
+    return None
+
+
+def test_f21_after_a_storm_of_restarts_it_runs_within_70_s_of_the_end_of_its_cause() -> None:
+    found = [back_after(cause_s) for cause_s in range(1, 2000, 17)]
+    assert all(one is not None and one <= 70 for one in found)
+
+
+def test_f21_nobody_would_start_it_again_without_a_watchdog() -> None:
+    assert back_after(60, watched=False) is not None  # supervisord itself tries for minutes
+    assert back_after(300, watched=False) is None
 
 
 def test_tries_of_supervisord_between_do_not_shorten_the_wait_but_success_does() -> None:
@@ -97,7 +125,7 @@ def test_tries_of_supervisord_between_do_not_shorten_the_wait_but_success_does()
     fatal, trying = (replace(FEED, state=state, pid=0) for state in ("FATAL", "BACKOFF"))
     assert [at for at, _ in _watch(judge, fatal, 0, 61)] == [60]
     assert _watch(judge, trying, 61, 271) == []
-    assert [at for at, _ in _watch(judge, fatal, 271, 271 + 121)] == [271 + 120]
+    assert [at for at, _ in _watch(judge, fatal, 271, 271 + 61)] == [271 + 60]
     assert _watch(judge, FEED, 400, 410) == []
     assert [at for at, _ in _watch(judge, fatal, 410, 410 + 61)] == [410 + 60]
 
@@ -217,7 +245,7 @@ def test_a_silent_process_is_killed_and_supervisord_starts_it_again(folder: Path
 
 
 @pytest.mark.usefixtures("supervisord")
-def test_a_program_that_supervisord_gave_up_is_told_and_started_again(folder: Path) -> None:
+def test_f21_a_program_that_supervisord_gave_up_is_told_and_started_again(folder: Path) -> None:
     supervisor = Supervisor(folder / "s.sock")
 
     def given_up() -> Seen | None:
