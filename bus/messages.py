@@ -285,7 +285,10 @@ class Ticker(msgspec.Struct, frozen=True, array_like=True, tag="ticker"):
     epoch: int = 0
     seq: int = 0
     turnover_24h: str | None = None
-    """Σ price × size of the trades in ``volume_24h``, in units of the quote."""
+    """Σ price × size of the trades in ``volume_24h``, in units of the quote.
+
+    None where a part of those is known by the exchange's own candles alone.
+    """
 
 
 Exclusion = Literal["stale", "disconnected", "outlier", "secondary"]

@@ -38,7 +38,11 @@ class PriceNow(msgspec.Struct):
     low_24h: Price | None
     volume_24h: Size | None
     turnover_24h: Annotated[
-        Decimal | None, Meta(description="What was paid for it, in units of the quote")
+        Decimal | None,
+        Meta(
+            description="What was paid for it, in units of the quote; null as long as a part of it "
+            "is of the exchange's own candles"
+        ),
     ]
     age_ms: Annotated[int | None, Meta(description="Since the last trade was received, ms")]
     stale: Annotated[bool, Meta(description="Old although there should be a newer price")]
@@ -49,6 +53,7 @@ class Listed(msgspec.Struct, frozen=True):
 
     state: State | None
     listed: bool | None
+    nearest: str | None
     tick_size: Decimal | None
     size_step: Decimal | None
     decimals: int | None
@@ -99,11 +104,12 @@ def listings(services: Services) -> dict[tuple[str, str], Listed]:
 
 def _listed(status: SymbolStatus | None) -> Listed:
     if status is None:
-        return Listed(None, None, None, None, None)
+        return Listed(None, None, None, None, None, None)
     tick_size = number(status.tick_size)
     return Listed(
         state=status.state,
         listed=status.listed,
+        nearest=status.nearest,
         tick_size=tick_size,
         size_step=number(status.size_step),
         decimals=None if tick_size is None else places(tick_size),

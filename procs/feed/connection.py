@@ -112,7 +112,7 @@ class Connection:
             self._lines = []
             if self._attempt is not None:
                 self._attempt.abandon()
-                self._attempt = None
+                self._attempt, self._attempt_since = None, 0
             self.state, self.since, self.reason, self.next_try = "idle", now.wall, None, None
         elif self.state == "idle":
             self.state, self.since = "connecting", now.wall

@@ -105,6 +105,22 @@ def test_it_asks_at_once_and_then_each_interval_and_a_newer_price_is_a_trade(ask
     assert one.feeding.quarantined() == []
 
 
+def test_with_nothing_to_ask_for_it_is_idle_and_goes_on_with_other_symbols(ask: Ask) -> None:
+    one = ask()
+    assert one.asks_after(0)
+    one.polling.speak_for(None, one.now)
+    assert (one.polling.state, one.polling.circuit) == ("idle", "open")
+    assert not one.asks_after(10 * EVERY_S)
+    other = Exchange(SYMBOLS[:1])
+    path = other.poll_url("/rest")
+    one.server.rest[path] = coins(SECOND)
+    one.polling.speak_for(other, one.now)
+    assert one.asks_after(0)
+    assert one.polling.circuit == "closed"
+    assert [asked for _, asked in one.server.rest_asked] == [PATH, path]
+    assert path != PATH
+
+
 def test_what_the_exchange_says_of_the_day_stands_in_the_status(ask: Ask) -> None:
     one = ask()
     one.tells(coins(FIRST, high_24h=62000.5, price_change_24h=-1.5e-07, total_volume=7555609615))

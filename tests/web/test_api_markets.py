@@ -195,6 +195,7 @@ def test_a_symbol_is_described_as_its_exchange_lists_it(without_database: Api) -
         "size_step": None,
         "decimals": None,
         "listed": None,
+        "nearest": None,
         "state": None,
     }
     steps = listed("binance", tick_size="0.010", size_step="5")

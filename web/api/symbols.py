@@ -30,6 +30,9 @@ class SymbolRow(msgspec.Struct):
     size_step: Annotated[Decimal | None, Meta(description="Smallest step of a size")]
     decimals: Annotated[int | None, Meta(description="Digits of a price after the point")]
     listed: Annotated[bool | None, Meta(description="Whether the exchange lists it")]
+    nearest: Annotated[
+        str | None, Meta(description="Where it is not listed: the one spelled most alike")
+    ]
     state: State | None
 
 
@@ -55,5 +58,6 @@ def _row(services: Services, exchange: str, symbol: str, known: Listed) -> Symbo
         size_step=known.size_step,
         decimals=known.decimals,
         listed=known.listed,
+        nearest=known.nearest,
         state=known.state,
     )

@@ -170,14 +170,16 @@ export function makePlot(container, onPoint) {
   }
 
   /**
-   * Draw the average as a line from the hour's first candle to the last.
+   * Draw the average as a line from the hour's first candle of trades to the last.
    *
    * @param {number | null} average
    * @param {number | null} hourStart ms
    * @param {readonly Candle[]} candles
    */
   function drawAverage(average, hourStart, candles) {
-    const from = candles.find((candle) => hourStart !== null && candle.time * 1000 >= hourStart);
+    const from = candles.find(
+      ({ time: at, published }) => hourStart !== null && at * 1000 >= hourStart && !published,
+    );
     const to = candles.at(-1);
     const wanted = average === null ? "" : `${from?.time} ${to?.time} ${format(average)}`;
     if (wanted === averaged) return;
