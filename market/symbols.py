@@ -42,7 +42,8 @@ def quote(symbol: str) -> str:
 
 def coin_id(symbol: str) -> str:
     """Return CoinGecko's id of what is traded, ``ethereum``; where that is unknown ``eth``."""
-    return _IDS.get(base(symbol)) or base(symbol).lower()
+    code = RENAMED.get(base(symbol), base(symbol))
+    return _IDS.get(code) or base(symbol).lower()
 
 
 class Directory:

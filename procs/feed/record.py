@@ -31,7 +31,7 @@ from procs.feed.attempt import connect
 from procs.feed.exchanges import Exchange, Polled, Refused, Streamed, headers_of, needs_of
 from procs.feed.line import Line
 from procs.feed.polling import ANSWER_BYTES_MAX
-from procs.feed.refusal import sentence
+from procs.feed.refusal import refusal, sentence
 from procs.feed.rest import get
 
 SUFFIX = ".txt.zst"
@@ -156,13 +156,12 @@ class Recorder:
         Raises:
             NotRecorded: there is no connection, or there is none any more.
         """
-        with closing(StopSignal()) as stop:
-            until = time.monotonic() + seconds
-            if isinstance(self._exchange, Polled):
-                self._poll(self._exchange, address, until, stop)
-            else:
-                assert isinstance(self._exchange, Streamed)
-                self._listen(self._exchange, address, until, stop)
+        if isinstance(self._exchange, Polled):
+            with closing(StopSignal()) as stop:
+                self._poll(self._exchange, address, time.monotonic() + seconds, stop)
+        else:
+            assert isinstance(self._exchange, Streamed)
+            self._listen(self._exchange, address, seconds)
 
     def _poll(self, exchange: Polled, rest_url: str, until: float, stop: StopSignal) -> None:
         headers = headers_of(exchange)
@@ -172,20 +171,19 @@ class Recorder:
             except Exception as error:  # whatever a network can bring
                 raise NotRecorded(sentence(error)) from None
             if answer.status != 200:
-                raise NotRecorded(f"the exchange answered HTTP {answer.status}")
+                raise NotRecorded(refusal(answer.status))
             self.take(answer.body, instant())
             if not stop.stopped:
                 select.select([stop.fileno()], [], [], min(left_s, exchange.poll_every_s))
 
-    def _listen(
-        self, exchange: Streamed, websocket_url: str, until: float, stop: StopSignal
-    ) -> None:
+    def _listen(self, exchange: Streamed, websocket_url: str, seconds: float) -> None:
         try:
             made = connect(exchange, websocket_url)
         except Exception as error:  # whatever a network can bring
             raise NotRecorded(sentence(error)) from None
         line = Line(made, self.take, instant())
-        with closing(line):
+        until = time.monotonic() + seconds
+        with closing(line), closing(StopSignal()) as stop:
             while not stop.stopped and (left_s := until - time.monotonic()) > 0:
                 wait_s = 0.0 if line.pending() else min(left_s, LOOK_EVERY_S)
                 ready, _, _ = select.select([line.fileno(), stop.fileno()], [], [], wait_s)

@@ -148,7 +148,7 @@ def test_a26_the_token_is_nowhere_but_where_the_exchange_wants_it(
     assert b"401" in logged
     assert b"no more for" in logged
     assert shown_in(line, logged, *said, *files_of(program.folder)) == []
-    assert len(shown_in(*(head.encode() for head in server.heads))) == 3  # it is found where it is
+    assert len(shown_in(*(head.encode() for head in server.heads))) > 2  # it is found where it is
 
 
 @pytest.mark.parametrize("answer", ["401 Unauthorized", "302 Found", "200 OK", "nonsense"])

@@ -17,8 +17,9 @@ from procs.feed.record import NotRecorded, Recorder, Tape
 from procs.simulator import recording
 from procs.simulator.exchanges import exchanges
 from tests.eventually import eventually
+from tests.exchanges.samples import coingecko
 from tests.fix_recordings import Recording, frames, own
-from tests.procs.exchange_server import PING, PONG, ExchangeServer, Peer, frame
+from tests.procs.exchange_server import PING, PONG, ExchangeServer, Peer, frame, http
 from tests.procs.feeding import match
 from tests.procs.fix_connection import Serve
 from tests.surroundings import bare_environment
@@ -324,3 +325,37 @@ def unpacked(path: Path) -> bytes:
     """Return the text of a recording."""
     with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as reader:
         return reader.read()
+
+
+def polled(out: Path, server: ExchangeServer) -> "subprocess.CompletedProcess[str]":
+    """Record an exchange that is asked each second, for as long as two questions take."""
+    arguments = ("coingecko", "--symbols", "BTC-USD,ETH-USD", "--seconds", "1.5", "--out", str(out))
+    return subprocess.run(
+        [sys.executable, "-m", "procs.feed.record", *arguments],
+        cwd=ROOT,
+        env=bare_environment(COINGECKO_API_URL=server.rest_url, INGESTION_INTERVAL_MS="1000"),
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+
+
+def test_of_an_exchange_that_is_polled_each_answer_is_a_line(serve: Serve, tmp_path: Path) -> None:
+    server, out = serve(), tmp_path / "it.txt.zst"
+    answer = coingecko.trade("12.50", "")
+    server.rest_otherwise = lambda path: http("200 OK", body=answer)
+    done = polled(out, server)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{out}: 2 messages, 2 trades\n"
+    assert [message for _, message in frames(out)] == [answer] * 2
+
+
+def test_a_refused_question_ends_it_and_keeps_what_came(serve: Serve, tmp_path: Path) -> None:
+    server, out = serve(), tmp_path / "it.txt.zst"
+    answers = [http("200 OK", body=b"[{}]"), http("429 Too Many Requests")]
+    server.rest_otherwise = lambda path: answers[len(server.rest_asked) > 1]
+    done = polled(out, server)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("tickwire: coingecko: the exchange answered HTTP 429; ")
+    assert [message for _, message in frames(out)] == [b"[{}]"]
