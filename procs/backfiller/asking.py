@@ -1,7 +1,8 @@
 """Asking one exchange for missing trades: one call at a time, as often as is polite.
 
 Wanted ranges come in; each good answer goes out as ``Recovered``. Where no trade is missing, the
-exchange's own candles are asked for that are wanted; they go out as ``History``. A call blocks a
+exchange's own candles are asked for that are wanted; they go out as ``History``. Last come the
+trades from before a symbol's first, of which there may be a hundred pages. A call blocks a
 thread of its own, never the loop, and never the end of the process. An exchange that says when to
 come back is not asked before; one that fails is left alone for a while that grows; one that forbids
 is left alone for minutes. Nothing is given up but what the exchange calls a wrong question: who
@@ -94,12 +95,13 @@ class Asking:
         return brought
 
     def _next(self, now: Instant) -> _PageCall | None:
+        """Ask for what is missing, else for candles, else for trades from before the first."""
+        candles = self._history.next() if self._history is not None else None
+        if self._history is not None and candles is not None and not self._wishes.pressing:
+            return self._ask(self._history.url(candles), candles, now)
         asked = self._wishes.next()
         if asked is not None:
             return self._ask(self._exchange.page_url(self._rest_url, asked), asked, now)
-        candles = self._history.next() if self._history is not None else None
-        if self._history is not None and candles is not None:
-            return self._ask(self._history.url(candles), candles, now)
         return None
 
     def _ask(self, url: str, asked: Wanted | HistoryWanted, now: Instant) -> _PageCall:
@@ -108,12 +110,15 @@ class Asking:
         return _PageCall(url, headers_of(self._exchange), asked, now)
 
     def _take(self, call: _PageCall, now: Instant) -> Recovered | History | None:
-        if not call.done.is_set():
-            if call.stuck(now):
-                self._call = None
-                self._failed("there was no answer", now)
+        answered = call.done.is_set()
+        if not answered and not call.stuck(now):
             return None
         self._call = None
+        if isinstance(call.asked, HistoryWanted):
+            self._drop(call.asked)  # whatever comes of it: it is wanted again if it must be
+        if not answered:
+            self._failed("there was no answer", now)
+            return None
         if call.answer is None:
             self._failed(call.error, now)
             return None

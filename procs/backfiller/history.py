@@ -54,9 +54,8 @@ class HistoryWishes:
         """Return what a good answer has brought, which is all that there is of what was asked.
 
         Raises:
-            BadFrame: it is no list of candles; the wish is forgotten.
+            BadFrame: it is no list of candles.
         """
-        self.drop(asked)
         found = self._exchange.parse_candles(asked.symbol, asked.interval_s, body)
         candles = [one for one in found if asked.start <= one.ts_open < asked.end]
         return History(

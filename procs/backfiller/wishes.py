@@ -51,6 +51,11 @@ class Wishes:
         """Return how many ranges are not finished."""
         return sum(map(len, self._wishes.values()))
 
+    @property
+    def pressing(self) -> bool:
+        """True when something is missing, and not only trades from before a symbol's first."""
+        return any(wish.wanted.until is None for mine in self._wishes.values() for wish in mine)
+
     def add(self, wanted: Wanted) -> None:
         """Ask for a range, but not for what is being asked for already."""
         known = self._wishes.get((wanted.symbol, wanted.series), [])

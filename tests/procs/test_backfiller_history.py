@@ -5,11 +5,20 @@ import re
 
 import pytest
 
-from bus.messages import History, HistoryCandle, HistoryWanted, Recovered, decode, encode
+from bus.messages import (
+    GapsWanted,
+    History,
+    HistoryCandle,
+    HistoryWanted,
+    Recovered,
+    Wanted,
+    decode,
+    encode,
+)
 from procs.feed.exchanges import coinbase
 from tests.procs.exchange_server import http
 from tests.procs.fix_connection import Serve
-from tests.procs.test_backfiller import BTC, ETH, TICK_US, Asked
+from tests.procs.test_backfiller import BTC, ETH, NEWEST, TICK_US, Asked
 
 MINUTE, HOUR, DAY = 60_000_000, 3_600_000_000, 86_400_000_000
 START = 1_787_616_000_000_000
@@ -136,8 +145,26 @@ def test_what_is_no_list_of_candles_brings_nothing_and_settles_nothing(charted: 
     assert len(charted.history) == 1
 
 
-def test_a_server_that_fails_is_asked_again(charted: Charted) -> None:
+def test_a_server_that_fails_is_asked_again_when_it_is_wanted_again(charted: Charted) -> None:
     charted.instead = [http("503 Service Unavailable")]
     charted.want_candles()
     charted.until(charted.at_rest)
+    assert (len(charted.paths), len(charted.history)) == (1, 0)
+    charted.want_candles()
+    charted.until(charted.at_rest)
     assert (len(charted.paths), len(charted.history)) == (2, 1)
+
+
+def test_trades_from_before_a_symbols_first_wait_for_the_candles(charted: Charted) -> None:
+    earlier = Wanted(BTC, 0, NEWEST, until=1)
+    message = encode(GapsWanted("coinbase", [earlier]))
+    charted.actor.on_message("wanted", [message], charted.clock.now)
+    charted.want_candles(60)
+    charted.want_candles(3600)
+    charted.until(lambda: len(charted.paths) == 4)
+    assert ["trades" in path for path in charted.paths] == [False, False, True, True]
+    charted.want_candles(60)
+    charted.want((401, 405), symbol=ETH)
+    charted.paths.clear()
+    charted.until(lambda: len(charted.history) == 3)
+    assert any("ETH-USD/trades" in path for path in charted.paths[:-1])

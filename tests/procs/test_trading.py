@@ -11,7 +11,7 @@ import pytest
 
 from procs.feed.refusal import LIMITED_S
 from tests.procs.exchange_server import http
-from tests.procs.feeding import SYMBOLS
+from tests.procs.feeding import START, SYMBOLS
 from tests.procs.fix_connection import Serve
 from tests.procs.trading import Trading
 
@@ -24,6 +24,7 @@ MIXED = 1000
 DROPPED = 0.17
 TRIPLED = 0.2
 MISSING = 10_000
+HOUR_BEGAN = START // 3_600_000_000 * 3_600_000_000
 Make = Callable[..., Trading]
 
 
@@ -31,8 +32,9 @@ Make = Callable[..., Trading]
 def trading(serve: Serve, tmp_path: Path) -> Iterator[Make]:
     made: list[Trading] = []
 
-    def make(name: str, *, per_s: int = PER_S, filled: bool = True) -> Trading:
-        made.append(Trading(tmp_path, serve(), name, per_s, filled=filled))
+    def make(name: str, *, per_s: int = PER_S, before_s: int = 0, filled: bool = True) -> Trading:
+        trading = Trading(tmp_path, serve(), name, per_s, before_s=before_s, filled=filled)
+        made.append(trading)
         return made[-1]
 
     yield make
@@ -135,6 +137,21 @@ def test_p6_ten_thousand_missing_trades_are_seen_at_once_and_had_as_fast_as_the_
     assert one.gaps == (0, 0)
     assert one.calls - before == calls
     assert one.told(symbol) == one.truth(symbol, 1, 110 + MISSING)
+
+
+@pytest.mark.parametrize("name", PAGED)
+def test_the_hours_earlier_trades_come_with_the_one_before_it_in_a_few_calls(
+    trading: Make, name: str
+) -> None:
+    one, symbol = trading(name, per_s=1, before_s=5000), SYMBOLS[0]
+    newest = one.newest(symbol)
+    calls = one.begin(one.frame(symbol, newest))
+    happened = one.truth(symbol, 1, newest)
+    of_the_hour = [trade for trade in happened if trade[1] >= HOUR_BEGAN]
+    assert len(of_the_hour) > 3000
+    assert one.told(symbol) == happened[-len(of_the_hour) - 1 :]
+    assert calls <= 6
+    assert one.gaps == (0, 0)
 
 
 def refusing(one: Trading, error: str, times: int) -> int:

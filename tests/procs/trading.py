@@ -40,11 +40,19 @@ class Trading:
         server: whose REST interface becomes the exchange's.
         name: of the exchange.
         per_s: trades of each symbol in a second.
+        before_s: seconds before ``START`` for which they have been traded.
         filled: whether there is a backfiller.
     """
 
     def __init__(
-        self, folder: Path, server: ExchangeServer, name: str, per_s: int, *, filled: bool = True
+        self,
+        folder: Path,
+        server: ExchangeServer,
+        name: str,
+        per_s: int,
+        *,
+        before_s: int = 0,
+        filled: bool = True,
     ) -> None:
         exchange = exchanges.load(name)(SYMBOLS)
         assert isinstance(exchange, Streamed)
@@ -54,7 +62,9 @@ class Trading:
         self._filled = filled
         there = simulated()[name]
         self._schedule = Schedule(per_s * len(SYMBOLS) * 1000, ())
-        self._schedule.open(START, [f"{name}:{symbol}" for symbol in SYMBOLS])
+        self._schedule.open(
+            START - before_s * 1_000_000, [f"{name}:{symbol}" for symbol in SYMBOLS]
+        )
         listings = [there.listing(symbol) for symbol in SYMBOLS]
         self._natives = {listing.symbol: listing.native for listing in listings}
         self._market = SeededMarket(7, listings, self._schedule, lambda: self.feeding.now.wall)
@@ -82,6 +92,10 @@ class Trading:
         """Return the frame of a trade."""
         ts = self._schedule.when(f"{self._name}:{symbol}", trade_id)
         return unframed(self._renders[symbol](trade_id, ts)).encode()
+
+    def newest(self, symbol: str) -> int:
+        """Return the id of the newest trade that has happened."""
+        return self._market.last_id(self._natives[symbol], self._market.position())
 
     def truth(self, symbol: str, first: int, last: int) -> list[Told]:
         """Return what has happened."""
