@@ -174,9 +174,10 @@ def test_after_unsubscribing_there_is_silence_but_for_the_ping(
     client = seeded(symbols=SYMBOLS).connect(SOCKET, ETH)
     client.recv()
     client.send(json.dumps({**ETH, "type": "unsubscribe"}))
-    while json.loads(client.recv()) != {"type": "ping"}:
-        pass
-    assert json.loads(client.recv()) == {"type": "ping"}
+    pings = 0
+    while pings < 2:
+        message = json.loads(client.recv())
+        pings = pings + 1 if message == {"type": "ping"} else 0
 
 
 def test_its_list_of_symbols_needs_the_token_in_the_header_or_the_query(seeded: Seeded) -> None:
