@@ -5,6 +5,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from bus.messages import Trade
 from store.pool import Connection
 from store.trades import copy
 from tests.web.fix_api import HOUR, MINUTE, Api, iso, store, trades, wall
@@ -36,6 +37,16 @@ def test_candles_are_the_stored_ones_and_the_open_one(api: Api, records: Connect
     assert b'"o":10.50' in answer.body
     (live,) = answer.json[1:]
     assert (live["t"], live["n"], live["c"]) == (iso(minute), 3, 103)
+
+
+def test_without_sizes_the_volume_is_0_and_there_is_no_vwap(api: Api, records: Connection) -> None:
+    minute = wall() // MINUTE * MINUTE - 2 * MINUTE
+    store(records, [Trade("ETH-USDT", minute, minute, minute, "10.5", None, None)])
+    query = {"symbol": "ETHUSDT", "to": iso(minute + MINUTE)}
+    (row,) = api.get("/api/candles", query).json
+    assert (row["c"], row["v"], row["n"], row["vwap"]) == (10.5, 0, 1, None)
+    _, line, *_ = api.get("/api/candles", {**query, "format": "csv"}).body.decode().splitlines()
+    assert line.split(",")[4:8] == ["10.5", "0", "1", ""]
 
 
 def test_of_stored_and_live_the_candle_with_more_trades_is_answered(
