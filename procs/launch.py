@@ -14,10 +14,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 from bus import log, process, settings
 from bus.actor import StopSignal
@@ -152,9 +153,12 @@ class _Launch:
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is ours to pass on
             preexec_fn=process.die_with_parent,
         )
+        assert supervisord.stderr is not None
+        threading.Thread(target=pass_on, args=(supervisord.stderr,), daemon=True).start()
         code = 0
         try:
             while not stop.stopped and supervisord.poll() is None:
@@ -175,6 +179,19 @@ class _Launch:
         if stop.stopped:
             say("Stopped")
         return code
+
+
+def pass_on(complaints: IO[bytes]) -> None:
+    """Pass on what supervisord says on standard error, until its end.
+
+    On a full disk it complains there of its log files, and where the complaint cannot be written
+    either it ends. So it says it to us, and we leave out what nobody takes.
+    """
+    for line in complaints:
+        try:
+            os.write(2, line)  # unbuffered: nothing is left to fail at our own end
+        except OSError:
+            pass
 
 
 def _end(supervisord: "subprocess.Popen[bytes]") -> None:

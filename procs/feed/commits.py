@@ -87,7 +87,7 @@ class Commits:
         self.resumed: set[Key] = set()
         """Those that were not subscribed for a while: their next trade is where they go on."""
         self.passed_by: list[Gap] = []
-        """What an exchange has executed while it was not asked, too much to be fetched."""
+        """What is not to be fetched: executed on standby, or with the ids of an older series."""
         self._symbol_seqs = journal.symbol_seqs()
         self._stored_seq = self._stored_noted = journal.stored_seq()
         self._stored_note_at = 0
@@ -145,8 +145,8 @@ class Commits:
         unknown = before.missing(first, last)
         for low, high in unknown:
             self.holes.jumped(key, low, high, None, now.mono)
-        for low, high in IdSet(unknown).missing(first, last):
-            self.holes.give_up(key, low, high)
+        both = IdSet(unknown).missing(first, last)
+        self.passed_by += [Gap(key[0], low, high, key[1]) for low, high in both]
 
     def _resume(self, key: Key, frontier: Frontier, trade_id: int) -> tuple[int, int] | None:
         """Go on after a pause of our own: what is a few calls away is fetched, more is not."""

@@ -10,6 +10,7 @@ up in ``chaos.json`` there. Clocks are set only in ``tests/sim``: here they are 
 
 import argparse
 import shutil
+import signal
 import sys
 from pathlib import Path
 
@@ -43,6 +44,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=ROOT / "data" / "chaos")
     parser.add_argument("--no-corpus", action="store_true", help="leave out the known seeds")
     chosen = parser.parse_args()
+    for number in (signal.SIGTERM, signal.SIGINT):  # what was mounted and started is to go, too
+        signal.signal(number, lambda *_: sys.exit(1))
     wishes = [] if chosen.no_corpus else corpus()
     wishes += [
         Wish(int(seed), chosen.seconds, chosen.rate, chosen.every, chosen.round)

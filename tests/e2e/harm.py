@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
 
 import psycopg
@@ -17,7 +17,7 @@ from psycopg import sql
 
 from procs import launch
 from procs.supervisor_rpc import Unanswered
-from tests.e2e.nemesis import WHOLE, Fault
+from tests.e2e.nemesis import DISKS, WHOLE, Fault
 from tests.e2e.proxy import Proxy
 from tests.e2e.remains import processes_of
 from tests.e2e.small_disk import SmallDisk
@@ -64,6 +64,9 @@ class Harm:
         key = (fault.kind, fault.target)
         if key in self._healing:
             return False
+        if fault.kind in WHOLE:  # that it does not start again is no excuse but a failure
+            self._end_all(fault.kind)
+            return True
         try:
             heal = self._begin(fault)
         except (Unanswered, OSError, KeyError, AssertionError, psycopg.Error):
@@ -80,14 +83,15 @@ class Harm:
 
     def heal_all(self) -> None:
         """End all of them."""
-        for heal in [self._healing.pop(key) for key in list(self._healing)]:
+        self._mend({kind for kind, _ in self._healing})
+
+    def _mend(self, kinds: Container[str]) -> None:
+        for heal in [self._healing.pop(key) for key in list(self._healing) if key[0] in kinds]:
             heal()
 
     def _begin(self, fault: Fault) -> Heal | None:
         kind, target = fault.kind, fault.target
-        if kind in WHOLE:
-            self._end_all(kind)
-        elif kind in ("kill -9", "SIGTERM"):
+        if kind in ("kill -9", "SIGTERM"):
             self._stack.kill(target, signal.SIGTERM if kind == "SIGTERM" else signal.SIGKILL)
         elif kind in ("SIGSTOP", "hung"):
             return self._stop(target, hung=kind == "hung")
@@ -141,12 +145,14 @@ class Harm:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
         else:
+            self._mend({"supervisord stopped"})  # it is asked for its number
             self._stack.kill("supervisord" if kind.endswith("supervisord") else "launcher")
         for pid, _ in processes_of(folder):  # one that stands still cannot end
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
         self._stack.wait_ended()
         self._stack.wait_gone()
+        self._mend(DISKS)  # nobody starts it on a full disk, and it would refuse
         self._stack.start()
         self.restarts_s.append(time.monotonic() - began)
 

@@ -115,6 +115,8 @@ def test_f17_an_id_that_the_series_before_had_too_is_not_fetched_for_the_new_one
         *((0, trade_id) for trade_id in range(1, 31)),
         *((1, trade_id) for trade_id in range(31, 61)),
     ]
+    said = [each.gaps for each in raised.feeding.recorded() if isinstance(each, GapUnfillable)]
+    assert said == [[Gap(SYMBOL, 1, 30, 1)]]  # a row that says so
 
 
 def test_f17_what_was_missing_of_an_ended_series_is_said_and_not_asked_for(filling: Make) -> None:
