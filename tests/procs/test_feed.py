@@ -260,7 +260,9 @@ def test_what_was_given_up_at_the_cap_is_fetched_once_postgres_has_stored_the_re
         last = one.journal.last_seq * 20
         one.take(*[match(last + step) for step in range(20)])
     one.tick()
-    (lost,) = [gap for each in on("out", one.tick(CAP_GRACE_US)) for gap in each.gaps]
+    (said,) = on("out", one.tick(CAP_GRACE_US))
+    assert isinstance(said, GapOpened)
+    (lost,) = said.gaps
     assert fetched(one) == []
     stored(one, one.journal.last_seq - 1)
     assert fetched(one) == []
