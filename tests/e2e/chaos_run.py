@@ -269,7 +269,8 @@ class Chaos:
         def stored() -> bool:
             return all(
                 self.stack.rows(
-                    "SELECT max(trade_id) >= %s FROM trade WHERE exchange = %s AND symbol = %s",
+                    "SELECT max(trade_id) >= %s FROM trade"
+                    " WHERE exchange = %s AND symbol = %s AND series = 0",
                     *(last, exchange, symbol),
                 )[0][0]
                 for (exchange, symbol), last in executed.items()
