@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from bus.messages import Trade
+from procs.feed.exchanges import load
 from tests.e2e.exactness import (
     Ids,
     assert_exact,
@@ -30,7 +31,8 @@ from tests.fix_recordings import frames, own, recorded
 
 pytestmark = pytest.mark.e2e
 
-OURS = tuple(f"{one}.txt.zst" for one in own())
+OURS = tuple(f"{one}.txt.zst" for one in own() if load(one.exchange).ids == "consecutive")
+"""Those whose trades can be told apart by what is in the frame."""
 SPOT = ("binance/spot_btcusdt_20240808.txt.zst", "binance/spot_btcusdt_20240809.txt.zst")
 FUTURES = "binance/usdm_btcusdt_20240808.txt.zst"
 KLINES = "binance/usdm_btcusdt_klines_1m_20240808.csv"
@@ -84,7 +86,7 @@ def played(stacks: Stacks, *names: str) -> Day:
 
 @pytest.fixture(scope="module")
 def ours(stacks: Stacks) -> Day:
-    """All our own recordings, played at once: some seconds around a full hour."""
+    """All our own recordings with ids, played at once: some seconds around full hours."""
     day = played(stacks, *OURS)
     day.wait()
     return day

@@ -121,9 +121,9 @@ def test_dropped_trades_are_missing_and_doubled_ones_come_again(seeded: Seeded) 
 def test_garbage_does_not_spoil_the_trades_beside_it(seeded: Seeded) -> None:
     simulation = seeded(300, symbols=SYMBOLS, faults=Faults(garbage=0.2, badprice=0.2))
     client = simulation.connect(SOCKET, ETH)
-    texts = [client.recv() for _ in range(60)]
+    texts = [client.recv() for _ in range(35)]
     messages = [trades_of(text) for text in texts if text not in GARBAGE]
-    assert 10 < len(messages) < 50
+    assert 8 < len(messages) < 33
     assert any(len(trades) > 1 for trades in messages)
     got = {(int(one["t"]) * 1000, one["p"], one["v"]) for trades in messages for one in trades}
     genuine = got & told(simulation, "ETH-USDT", 0).keys()
@@ -143,20 +143,17 @@ def test_another_address_is_refused(seeded: Seeded) -> None:
     assert refused.value.status_code == 403
 
 
-@pytest.mark.parametrize(
-    ("message", "said"),
-    [
+def test_a_wrong_message_is_answered_with_an_error(seeded: Seeded) -> None:
+    client = seeded(symbols=SYMBOLS).connect(SOCKET)
+    for message, said in (
         ("{", "Invalid message"),
         ("[]", "Invalid message"),
         ('{"type":"subscribe"}', "Invalid message"),
         ('{"type":"hello","symbol":"BINANCE:ETHUSDT"}', "Invalid message"),
         ('{"type":"subscribe","symbol":"BINANCE:NOSUCH"}', "Invalid symbol BINANCE:NOSUCH"),
-    ],
-)
-def test_a_wrong_message_is_answered_with_an_error(seeded: Seeded, message: str, said: str) -> None:
-    client = seeded(symbols=SYMBOLS).connect(SOCKET)
-    client.send(message)
-    assert json.loads(client.recv()) == {"msg": said, "type": "error"}
+    ):
+        client.send(message)
+        assert json.loads(client.recv()) == {"msg": said, "type": "error"}
 
 
 def test_more_symbols_than_are_free_are_refused(
