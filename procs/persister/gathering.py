@@ -76,6 +76,10 @@ class Gathering:
         """Return whether there is something to go on with at once."""
         return bool(self._ripe) or any(one.behind for one in self._followers.values())
 
+    def behind(self) -> bool:
+        """Return whether there is more than what the last moment brought."""
+        return self.queue >= GROUP_TRADES or any(one.behind for one in self._followers.values())
+
     def at_rest(self, exchange: str) -> bool:
         """Return whether nothing of an exchange waits or is to be read, as far as is known."""
         return exchange not in self._groups and not self._followers[exchange].behind

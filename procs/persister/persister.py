@@ -189,7 +189,7 @@ class Persister(Idle):
 
     def _history(self, now: Instant) -> list[Send]:
         """Write what came of the exchanges' own candles, ask for more: trades come first."""
-        if self._connection is None or self.busy():
+        if self._connection is None or self._gathering.behind():
             return []
         sends: list[Send] = []
 

@@ -5,7 +5,17 @@ from msgspec.structs import replace
 
 from bus.errors import BadDecimal, BadFrame
 from bus.messages import Quarantined, Trade, Wanted
-from procs.feed.exchanges import Beat, Event, Listing, TradeEvent, coinbase
+from procs.feed.exchanges import (
+    Beat,
+    Event,
+    Exchange,
+    Listing,
+    TradeEvent,
+    coinbase,
+    coingecko,
+    finnhub,
+    load,
+)
 from tests.exchanges import contract
 from tests.exchanges.contract import CHECKS, Check, read
 from tests.fix_recordings import own
@@ -215,6 +225,44 @@ def test_a_broken_promise_is_found_by_its_check(kind: type[Keeping], check: Chec
     recorded = read(own("coinbase")[0])
     check(Keeping, recorded)
     with pytest.raises((AssertionError, BadDecimal, BadFrame, KeyError, TypeError)):
+        check(kind, recorded)
+
+
+class Inventing(finnhub.Exchange):
+    def parse(self, frame: bytes, ts_recv: int) -> Events:
+        found = super().parse(frame, ts_recv)
+        return tuple(replace(one, trade_id=5) if isinstance(one, Trade) else one for one in found)
+
+
+class Shortening(coingecko.Exchange):
+    def parse(self, frame: bytes, ts_recv: int) -> Events:
+        return tuple(
+            replace(one, trade_id=one.ts_event // 1000) if isinstance(one, Trade) else one
+            for one in super().parse(frame, ts_recv)
+        )
+
+
+class Blaming(coingecko.Exchange):
+    def parse(self, frame: bytes, ts_recv: int) -> Events:
+        return tuple(
+            replace(one, trade_id=7) if isinstance(one, Quarantined) else one
+            for one in super().parse(frame, ts_recv)
+        )
+
+
+@pytest.mark.parametrize(
+    ("kind", "check"),
+    [
+        (Inventing, contract.its_trades_can_be_believed),
+        (Shortening, contract.its_trades_can_be_believed),
+        (Blaming, contract.a_damaged_frame_is_bad_counted_or_believable),
+    ],
+)
+def test_ids_that_an_exchange_does_not_give_are_found(kind: type[Exchange], check: Check) -> None:
+    (recording,) = own(kind.name)
+    recorded = read(recording)
+    check(load(kind.name), recorded)
+    with pytest.raises(AssertionError):
         check(kind, recorded)
 
 

@@ -38,6 +38,7 @@ def test_a_small_group_waits_until_it_is_ripe(
 ) -> None:
     gathering.take(decode_record(journals["binance"].append(random_trades(1, 20, 1))))
     assert gathering.queue == 20
+    assert not gathering.behind()
     assert gathering.next() is None
     assert not gathering.at_rest("binance")
     gathering.ripen()
@@ -57,6 +58,7 @@ def test_an_exchange_with_a_long_way_to_catch_up_keeps_no_other_waiting(
     gathering.follow("binance", journals["binance"].writer.epoch, 0)
     gathering.take(decode_record(journals["coinbase"].append(random_trades(3, 5, 1))))
     gathering.ripen()
+    assert gathering.behind()
     groups = [gathering.next(), gathering.next(), gathering.next()]
     assert sorted(group[0] for group in groups if group)[:2] == ["binance", "binance"]
     assert "coinbase" in [group[0] for group in groups[:2] if group]

@@ -250,6 +250,21 @@ def test_a_locked_table_delays_no_trade_and_is_tried_again(
     assert counts(connection) == {60: PAGE}
 
 
+def test_exchanges_that_trade_all_the_time_do_not_keep_candles_waiting(
+    begun: Persisting, record: Journalling, connection: pool.Connection
+) -> None:
+    others = [Journalling(record.folder, name) for name in ("coinbase", "kraken")]
+    for number in range(2, 42):
+        begun.take(*(one.append([trade(number)]) for one in (record, *others)))
+        now = begun.clock.pass_time(100_000)
+        sends = [*begun.actor.on_wake(now), *begun.actor.on_tick(now)]
+        for wanted in wanted_of(sends):
+            begun.take(encode(answer(wanted)))
+    assert counts(connection) == {one: WHOLE[one] - RUNNING[one] for one in WHOLE}
+    for one in others:
+        one.writer.close()
+
+
 def test_a_database_that_was_away_is_asked_what_it_has(
     begun: Persisting, record: Journalling, connection: pool.Connection
 ) -> None:
