@@ -183,10 +183,8 @@ class Chaos:
         ]
         heapq.heapify(todo)
         never = threading.Event()
-        while todo:
+        while todo and todo[0][0] <= seconds:
             at_s, order, begins, fault = heapq.heappop(todo)
-            if at_s > seconds:
-                break
             never.wait(max(0.0, at_s - (time.monotonic() - began)))
             if not begins:
                 self.harm.heal(fault)
