@@ -32,7 +32,7 @@ FEEDS = (
 )
 """Exchanges whose ids are consecutive: of the others nobody can know what was missed."""
 DISK_MIB, JOURNAL_DISK_MIB = 24 << 10, 6 << 10
-WORKS_WITHIN_S = 120.0
+WORKS_WITHIN_S = 180.0
 RESTS_WITHIN_S = 180.0
 SEEN_WITHIN_S = 20.0
 RSS_MIB_MAX = 1024
