@@ -75,7 +75,7 @@ async def live(
             await server.serve(app, listening, limits, stopping)
         finally:
             draining.cancel()
-            await pool.close(timeout=2)
+            await pool.close(timeout=0.5)  # no request is left that needs it
 
     inputs = {
         "stream": Subscriber(context, folder, ["aggregator"], STREAM_TOPICS),

@@ -37,7 +37,7 @@ COPY (
         || (extract(epoch FROM ts_event) * 1000000)::bigint || ',"price":"' || price
         || '","size":"' || size || '","side":"' || side || '"}}'
     FROM trade
-    WHERE exchange = {} AND symbol = {} AND trade_id BETWEEN {} AND {}
+    WHERE exchange = {} AND symbol = {} AND series = 0 AND trade_id BETWEEN {} AND {}
     ORDER BY trade_id
 ) TO STDOUT
 """
@@ -195,7 +195,8 @@ class Audit:
         found = self._markets.get((exchange, symbol))
         if found is None:
             row = connection.execute(
-                "SELECT min(trade_id) FROM trade WHERE exchange = %s AND symbol = %s",
+                "SELECT min(trade_id) FROM trade"
+                " WHERE exchange = %s AND symbol = %s AND series = 0",
                 (exchange, symbol),
             ).fetchone()
             assert row is not None
