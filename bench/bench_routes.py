@@ -156,7 +156,7 @@ def queries(stack: Stack) -> dict[str, Callable[[Pool], Awaitable[object]]]:
         ),
         "parts of the running week": lambda pool: candle_rows.parts(pool, *SYMBOL, 86400, week),
         "closes of all symbols": lambda pool: candle_rows.closes(pool, ago),
-        "oldest candle": lambda pool: candles.oldest(pool, *SYMBOL),
+        "what there is of a symbol": lambda pool: candles.known(pool, *SYMBOL),
         "averages of a week": lambda pool: candles.averages(pool, *SYMBOL, week, now),
         "newest trades": lambda pool: trade_rows.newest(pool, *SYMBOL, 0, 1 << 60, 1001),
         "trades from a cursor": lambda pool: trade_rows.newest(

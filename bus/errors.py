@@ -85,7 +85,7 @@ class JournalCorrupt(TickwireError):
 
 
 class JournalDamaged(TickwireError):
-    """A journal's file is not, or no longer, a database that can be read."""
+    """A journal's file cannot be read: it is no database any more, or of another tickwire."""
 
 
 class SchemaNewer(TickwireError):

@@ -4,12 +4,15 @@ A message on the bus is a hint with a payload. If its ``seq`` is the next one, t
 else, or when a heartbeat says that the journal is ahead, the records are read from the journal. So
 publishers may drop, queues may be full and a consumer may have been dead for an hour: each record
 is taken exactly once and in order. Records go in, records come out; positions are the caller's to
-keep.
+keep. A record whose bytes are spoilt is passed over; at one that is whole but unknown here, a newer
+tickwire's, the way ends until somebody who knows it goes on: it may have trades.
 """
 
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+
+import msgspec
 
 from bus.errors import JournalCorrupt, JournalDamaged
 from bus.journal import path_of
@@ -120,11 +123,22 @@ class Follower:
                 self._counters["corrupt_records"] += 1
                 self.seq = error.seq
                 return []
-        if found:
-            if found[0].seq > self.seq + 1:  # trimmed between the two questions
-                self.skipped = True
-            self.seq = found[-1].seq
-        return [decode_record(record.body) for record in found]
+        if not found:
+            return []
+        if found[0].seq > self.seq + 1:  # trimmed between the two questions
+            self.skipped = True
+            self.seq = found[0].seq - 1
+        records: list[JournalRecord] = []
+        for record in found:
+            try:
+                records.append(decode_record(record.body))
+            except msgspec.DecodeError as error:
+                if records:
+                    break  # it comes first the next time
+                told = f"record {record.seq} is of another tickwire: {error}"
+                raise JournalDamaged(f"{self._reader.path.name}: {told}") from error
+            self.seq = record.seq
+        return records
 
     def _count(self, source: str, record: JournalRecord) -> None:
         if isinstance(record, TradeBatch):

@@ -26,6 +26,25 @@ class HourAverage(NamedTuple):
     last: Decimal
 
 
+class Known(NamedTuple):
+    """What there is of one symbol. Moments in µs UTC."""
+
+    since: int | None
+    """The ``ts_open`` of the oldest 1m candle made of trades."""
+    published_until: int | None
+    """No candle of the exchange's own (``store.history``) ends later."""
+    lacking: bool
+    """Trades are missing: it has gaps that are not filled."""
+
+
+_KNOWN = """
+SELECT (SELECT (extract(epoch FROM min(ts_open)) * 1000000)::bigint FROM candle
+        WHERE exchange = %(exchange)s AND symbol = %(symbol)s AND interval_s = 60),
+       (SELECT (extract(epoch FROM max(upper(covered))) * 1000000)::bigint FROM history_range
+        WHERE exchange = %(exchange)s AND symbol = %(symbol)s),
+       EXISTS (SELECT FROM gap
+               WHERE exchange = %(exchange)s AND symbol = %(symbol)s AND state <> 'filled')
+"""
 _MERGE = """
 INSERT INTO candle AS stored
     (exchange, symbol, interval_s, ts_open, n, open, open_key, high, low, close, close_key,
@@ -207,18 +226,13 @@ def known_since(connection: Connection) -> dict[tuple[str, str], int]:
     return {(exchange, symbol): ts_open for exchange, symbol, ts_open in rows}
 
 
-async def oldest(pool: Pool, exchange: str, symbol: str) -> int | None:
-    """Return the ``ts_open`` of the oldest 1m candle of one symbol."""
+async def known(pool: Pool, exchange: str, symbol: str) -> Known:
+    """Return what there is of one symbol: one question that spares most answers two others."""
     async with pool.connection() as connection:
-        cursor = await connection.execute(
-            """
-            SELECT (extract(epoch FROM min(ts_open)) * 1000000)::bigint
-            FROM candle WHERE exchange = %s AND symbol = %s AND interval_s = 60
-            """,
-            [exchange, symbol],
-        )
+        cursor = await connection.execute(_KNOWN, {"exchange": exchange, "symbol": symbol})
         row = await cursor.fetchone()
-    return None if row is None else row[0]
+    assert row is not None
+    return Known(*row)
 
 
 async def averages(

@@ -15,6 +15,7 @@ from market.candle import EMPTY, add, data_begin_in, from_update, vwap
 from market.decimals import plain
 from store import candle_rows, history
 from store.candle_rows import CandleRow, N
+from store.candles import Known
 from web.services import Services
 
 
@@ -26,17 +27,19 @@ async def newest(
     start: int,
     end: int,
     limit: int,
-    since: int | None,
+    known: Known,
 ) -> list[CandleRow]:
     """Return the newest ``limit`` candles that open in [start, end), µs UTC, in rising order.
-
-    ``since`` is the begin of the oldest minute that has trades here (``store.candles.oldest``).
 
     Raises:
         psycopg.Error: see ``store.pool.is_waitable``.
     """
     which = (services, exchange, symbol)
     exact = await _exact(*which, interval_s, start, end, limit)
+    if len(exact) == limit:  # what is older than all of them is not asked for
+        start = exact[0][0] * 1_000_000
+    if known.published_until is None or known.published_until <= start:
+        return exact
     base_s = candle_rows.base_of(interval_s)
     found = await history.newest(
         services.pool,
@@ -50,7 +53,7 @@ async def newest(
     published: list[CandleRow] = [(*row, 0, None) for row in found]
     if not published:
         return exact
-    first_whole = -1 if since is None else since
+    first_whole = -1 if known.since is None else known.since
     if base_s == interval_s:
         return _joined(exact, published, first_whole)[-limit:]
     begin = intervals.bucket(published[0][0] * 1_000_000, interval_s)

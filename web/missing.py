@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections.abc import Iterable
 
 from store import gaps
+from store.candles import Known
 from web.services import Services
 
 
@@ -34,10 +35,14 @@ class Missing:
         return at < len(self._begins) and self._begins[at] < end
 
 
-async def missing(services: Services, exchange: str, symbol: str, start: int, end: int) -> Missing:
+async def missing(
+    services: Services, exchange: str, symbol: str, start: int, end: int, known: Known
+) -> Missing:
     """Return what is missing of [start, end), µs UTC.
 
     Raises:
         psycopg.Error: see ``store.pool.is_waitable``.
     """
+    if not known.lacking:
+        return Missing(())
     return Missing(await gaps.spans(services.pool, exchange, symbol, start, end))

@@ -168,9 +168,10 @@ class Histories:
             history.save(connection, replace(found, candles=list(part)))
             stored.extend(part)
 
-        refused = sift(found.candles, save)
-        if not stored:  # what was had is noted all the same
-            history.save(connection, replace(found, candles=[]))
+        with connection.transaction():  # what was had is noted with all of it or not at all
+            refused = sift(found.candles, save)
+            if not stored:
+                history.save(connection, replace(found, candles=[]))
         del self._came[key]
         mine = self._symbols.get((found.exchange, found.symbol))
         if mine is not None:

@@ -260,3 +260,18 @@ def test_f11_every_record_comes_once_and_in_order_over_any_bus(
     consumer.read()
     assert consumer.seqs == list(range(1, journal.writer.last_seq + 1))
     consumer.follower.close()
+
+
+def test_nothing_is_passed_over_that_a_newer_tickwire_wrote(
+    journal: Journalling, consumer: Consumer
+) -> None:
+    batch(journal)
+    journal.writer.append([b"\x93\xa5later\x01\x02"], 1)
+    batch(journal)
+    consumer.read()
+    assert consumer.seqs == [1]
+    consumer.follower.heard(journal.writer.epoch, 3)
+    consumer.follower.heard(journal.writer.epoch, 3)
+    assert consumer.read() == []
+    assert not consumer.follower.behind  # others are not kept waiting
+    assert consumer.counters["journal_damaged"] == 2

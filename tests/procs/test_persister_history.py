@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 
 import pytest
+from msgspec.structs import replace
 
 from bus.actor import Send
 from bus.messages import (
@@ -248,6 +249,36 @@ def test_a_locked_table_delays_no_trade_and_is_tried_again(
     assert counts(connection) == {}
     begun.live(1, BESIDE_RETRY_US)
     assert counts(connection) == {60: PAGE}
+
+
+def test_what_was_had_is_noted_with_all_that_came_of_it_or_not_at_all(
+    begun: Persisting, connection: pool.Connection
+) -> None:
+    (wanted,) = wanted_of(begun.live(3, 1_000_000))
+    page = answer(wanted)
+    connection.execute(
+        f"""
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF extract(epoch FROM NEW.ts_open) * 1000000 = {page.candles[-1].ts_open} THEN
+                RAISE 'not now' USING ERRCODE = '55P03';
+            END IF;
+            RETURN NEW;
+        END $$
+        """
+    )
+    connection.execute(
+        "CREATE TRIGGER late BEFORE INSERT ON candle_history FOR EACH ROW EXECUTE FUNCTION refuse()"
+    )
+    # One is refused for good, so that the others are stored in parts.
+    page.candles[0] = replace(page.candles[0], high="0")
+    begun.take(encode(page))
+    begun.live(3, 100_000)
+    assert counts(connection) == {}
+    assert history.ranges(connection)["binance", SYMBOL, 60].covered == []
+    connection.execute("DROP TRIGGER late ON candle_history")
+    begun.live(1, BESIDE_RETRY_US)
+    assert counts(connection) == {60: PAGE - 1}
+    assert begun.health.counters["poisonous"] == 1
 
 
 def test_exchanges_that_trade_all_the_time_do_not_keep_candles_waiting(

@@ -7,13 +7,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bus.messages import Candle, Trade
-from store import candles, trades
+from bus.messages import Candle, Gap, History, Trade
+from store import candles, gaps, history, trades
 from store.pool import Connection, snapshot
 from tests.store.asking import ask, store
 from tests.store.folding import START, fold, grouped, number, opening, random_trades
 
 HOUR = 3_600_000_000
+DAY = 24 * HOUR
 _symbols = (f"A{number}-USD" for number in itertools.count())
 
 
@@ -181,8 +182,32 @@ def test_last_trades_are_the_last_by_id_and_known_since_the_first_minute(
     begun = opening(60)(random_trades(9, 30, 2, "BTC-USDT")[0].ts_event)
     assert candles.known_since(connection)["binance", "BTC-USDT"] == begun
     assert len(candles.known_since(connection)) == 3
-    assert ask(database, lambda pool: candles.oldest(pool, "binance", "BTC-USDT")) == begun
-    assert ask(database, lambda pool: candles.oldest(pool, "binance", "NO-USD")) is None
+    known = ask(database, lambda pool: candles.known(pool, "binance", "BTC-USDT"))
+    assert known == (begun, None, False)
+    assert ask(database, lambda pool: candles.known(pool, "binance", "NO-USD"))[0] is None
+
+
+def test_it_is_known_how_far_published_candles_go_and_whether_trades_are_missing(
+    connection: Connection, database: str
+) -> None:
+    def known(symbol: str = "ETH-USDT") -> tuple[int | None, int | None, bool]:
+        return ask(database, lambda pool: candles.known(pool, "binance", symbol))
+
+    for interval_s in (60, 3600):
+        history.want(connection, {("binance", "ETH-USDT", interval_s): 9 * DAY})
+    assert known() == (None, None, False)
+    history.save(connection, History("binance", "ETH-USDT", 3600, DAY, 3 * DAY, []))
+    history.save(connection, History("binance", "ETH-USDT", 60, DAY, 2 * DAY, []))
+    assert known() == (None, 3 * DAY, False)
+    missing = Gap("ETH-USDT", 5, 7)
+    gaps.open(connection, "binance", [missing], "told")
+    assert known() == (None, 3 * DAY, True)
+    gaps.close(connection, "binance", [missing], "unfillable")
+    assert known() == (None, 3 * DAY, True)
+    gaps.open(connection, "binance", [missing], "told")
+    gaps.close(connection, "binance", [missing], "filled")
+    assert known() == (None, 3 * DAY, False)
+    assert known("BTC-USDT") == (None, None, False)
 
 
 def test_candles_of_keys_are_those_of_the_keys_that_there_are(connection: Connection) -> None:

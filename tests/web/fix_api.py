@@ -36,6 +36,8 @@ class Api:
         self._dsn = dsn
         self._settings = Settings(data_dir=folder, feeds=FEEDS)
         self.hub = Hub(stale_after_s=15)
+        self.questions = 0
+        """Connections that the last answers have taken from the pool."""
 
     def get(self, path: str, query: dict[str, str] | str = "", **headers: str) -> Answer:
         """Return the answer to one GET."""
@@ -50,6 +52,7 @@ class Api:
                 app = self._app(pool)
                 return [await ask(app, *one, headers=headers) for one in asked]
             finally:
+                self.questions = pool.get_stats().get("requests_num", 0)
                 await pool.close()
 
         return asyncio.run(each())

@@ -22,8 +22,9 @@ def publish(
     """Store candles of binance by the time at which they open: close as given, open 10."""
     key = ("binance", symbol, interval_s)
     candles = [HistoryCandle(ts, "10", "999", "1", close, "0.5") for ts, close in opens.items()]
-    history.want(connection, {key: max(opens) + interval_s * 1_000_000})
-    history.save(connection, History(*key, min(opens), max(opens), candles))
+    until = max(opens) + interval_s * 1_000_000
+    history.want(connection, {key: until})
+    history.save(connection, History(*key, min(opens), until, candles))
 
 
 def rows(api: Api, **query: str) -> list[dict[str, object]]:
@@ -93,6 +94,20 @@ def test_the_live_candle_of_the_minute_in_which_the_data_began_yields_too(
     publish(records, 60, {minute: "50"})
     api.tell(candle(ts_open=minute, n=9, close="7"), candle(ts_open=minute + MINUTE, n=3))
     assert [one[1:] for one in brief(api)] == [(50, 0, "exchange"), (101, 3, "trades")]
+
+
+@pytest.mark.parametrize("interval", ["1m", "5m"])
+def test_what_the_exchange_has_is_not_asked_for_where_all_is_made_of_trades(
+    api: Api, records: Connection, interval: str
+) -> None:
+    day = wall() // DAY * DAY - 2 * DAY
+    times = [day + at * 5 * MINUTE for at in range(10)]
+    publish(records, 60, dict.fromkeys(times[:5], "50"))
+    store(records, *(trades(ts, "2") for ts in times[4:]))
+    assert {origin for *_, origin in brief(api, limit="4", interval=interval)} == {"trades"}
+    assert api.questions == 2
+    assert len(brief(api, limit="9", interval=interval)) == 9
+    assert api.questions > 2
 
 
 def test_another_symbol_exchange_or_interval_lends_nothing(api: Api, records: Connection) -> None:

@@ -59,11 +59,11 @@ async def averages(services: Services, query: AveragesQuery) -> Averages:
     start, end = last_day(query.start, query.end, instant().wall)
     if end - start > SPAN_MAX_US:
         raise Refused(400, "the range is longer than 31 days", field="from")
-    since = await candles.oldest(services.pool, exchange, symbol)
+    known = await candles.known(services.pool, exchange, symbol)
     rows = await candles.averages(services.pool, exchange, symbol, start, end)
     found = {row.hour_start: (row.avg, row.n) for row in rows}
-    first = -1 if since is None else since
-    gone = await missing(services, exchange, symbol, start, end + HOUR_US)
+    first = -1 if known.since is None else known.since
+    gone = await missing(services, exchange, symbol, start, end + HOUR_US, known)
     partial = {hour_start for hour_start in found if data_begin_in(hour_start, first)}
     live = services.hub.latest.averages.get((exchange, symbol), {})
     for hour_start, update in live.items():

@@ -9,7 +9,7 @@ from bus.actor import instant
 from market import intervals
 from market.candle import data_begin_in
 from store import candle_rows
-from store.candles import oldest
+from store import candles as stored
 from store.instants import LATEST
 from web import cursors, times
 from web.answers import Cells, Page
@@ -57,14 +57,14 @@ async def candles(services: Services, query: CandlesQuery) -> Page:
         (before,) = cursors.unpack(query.cursor, tuple[Annotated[int, Meta(ge=0, le=LATEST)]])
         end = min(end, before)
     limit = min(query.limit or LIMIT_MAX, candle_rows.most(interval_s))
-    since = await oldest(services.pool, exchange, symbol)
-    rows = await newest(services, exchange, symbol, interval_s, start, end, limit + 1, since)
+    known = await stored.known(services.pool, exchange, symbol)
+    rows = await newest(services, exchange, symbol, interval_s, start, end, limit + 1, known)
     page = rows[-limit:]
     cursor = cursors.pack(page[0][0] * 1_000_000) if len(rows) > limit else None
     closed_before = instant().wall // 1_000_000 - interval_s
-    first = -1 if since is None else since
+    first = -1 if known.since is None else known.since
     begin = page[0][0] * 1_000_000 if page else end
-    gone = await missing(services, exchange, symbol, begin, end + interval_s * 1_000_000)
+    gone = await missing(services, exchange, symbol, begin, end + interval_s * 1_000_000, known)
     cells = [_cells(row, interval_s, closed_before, first, gone) for row in page]
     return Page(Cells(CandleRow, cells), cursor)
 

@@ -4,7 +4,6 @@ import resource
 import time
 
 import msgspec
-from psycopg.errors import UndefinedTable
 
 from bus.actor import instant
 from bus.heartbeat import rss_bytes
@@ -63,9 +62,8 @@ async def ready(services: Services) -> Alive:
     if not any(not latest.silent(exchange, now) for exchange, _ in latest.tickers):
         reasons.append("no feed has data")
     try:
-        await within(PATIENCE_S, _ask(services))
-    except UndefinedTable:
-        reasons.append("the database has no tables yet")
+        if not await within(PATIENCE_S, _has_tables(services)):
+            reasons.append("the database has no tables yet")
     except Exception as error:
         if not is_away(error):
             raise
@@ -75,6 +73,8 @@ async def ready(services: Services) -> Alive:
     return Alive("ready")
 
 
-async def _ask(services: Services) -> None:
+async def _has_tables(services: Services) -> bool:
+    """Return whether the database has been migrated, without an error in its log if not."""
     async with services.pool.connection() as connection:
-        await connection.execute("SELECT FROM candle LIMIT 1")
+        cursor = await connection.execute("SELECT to_regclass('candle') IS NOT NULL")
+        return await cursor.fetchone() == (True,)

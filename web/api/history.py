@@ -64,7 +64,7 @@ async def _history(services: Services, query: HistoryQuery) -> History:
     exchange, symbol = services.directory.resolve(query.symbol, query.exchange)
     now = instant().wall
     start, end = last_day(query.start, query.end, now)
-    since = await stored.oldest(services.pool, exchange, symbol)
+    known = await stored.known(services.pool, exchange, symbol)
     begins = _told_apart(await published.begins(services.pool, exchange, symbol))
     begin = max(start, min(end - 1, min(begins.values(), default=now)))
     span_us = min(end, max(now, begin + 1)) - begin
@@ -76,7 +76,7 @@ async def _history(services: Services, query: HistoryQuery) -> History:
     )
     first = bucket(begin, length_s)
     rows = await candles.newest(
-        services, exchange, symbol, length_s, first, end, query.points, since
+        services, exchange, symbol, length_s, first, end, query.points, known
     )
     return History(
         symbol,
