@@ -34,6 +34,7 @@ FEEDS = (
 DISK_MIB, JOURNAL_DISK_MIB = 24 << 10, 6 << 10
 WORKS_WITHIN_S = 180.0
 RESTS_WITHIN_S = 180.0
+HEAL_AGAIN_S = 0.5
 SEEN_WITHIN_S = 20.0
 RSS_MIB_MAX = 1024
 DESCRIPTORS_MORE_MAX = 40
@@ -172,7 +173,6 @@ class Chaos:
         )
         self.log.append(f"round {number}")
         self._do(faults, seconds)
-        self.harm.heal_all()
         self._look()
 
     def _do(self, faults: list[Fault], seconds: float) -> None:
@@ -187,16 +187,18 @@ class Chaos:
             at_s, order, begins, fault = heapq.heappop(todo)
             never.wait(max(0.0, at_s - (time.monotonic() - began)))
             if not begins:
-                self.harm.heal(fault)
-                self._note(fault, on=False)
+                if self.harm.heal(fault):
+                    self._note(fault, on=False)
+                else:
+                    heapq.heappush(todo, (at_s + HEAL_AGAIN_S, order, False, fault))
             elif self._begin(fault):
                 if fault.length_s:
                     heapq.heappush(todo, (at_s + fault.length_s, order, False, fault))
                 if fault.kind in WHOLE:  # that took its time: what follows keeps its distance
                     began = time.monotonic() - at_s
+        self.harm.heal_all()
         for _, _, begins, fault in todo:
             if not begins:
-                self.harm.heal(fault)
                 self._note(fault, on=False)
 
     def _begin(self, fault: Fault) -> bool:

@@ -37,7 +37,18 @@ SIMULATED = {
     "REST fails": "rest_fail",
 }
 """Kinds of fault that the simulator does, by its own name of them."""
-Heal = Callable[[], None]
+Heal = Callable[[], bool]
+"""Tries it once; False: not now, as somebody else is away who is needed for it."""
+
+
+def at_once(heal: Callable[[], None]) -> Heal:
+    """Return what heals and needs nobody for it."""
+
+    def done() -> bool:
+        heal()
+        return True
+
+    return done
 
 
 class Harm:
@@ -75,19 +86,29 @@ class Harm:
             self._healing[key] = heal
         return True
 
-    def heal(self, fault: Fault) -> None:
-        """End a fault that lasts."""
-        heal = self._healing.pop((fault.kind, fault.target), None)
-        if heal is not None:
-            heal()
+    def heal(self, fault: Fault) -> bool:
+        """Try to end a fault that lasts; False: it has to be tried again."""
+        key = (fault.kind, fault.target)
+        heal = self._healing.get(key)
+        if heal is None or heal():
+            self._healing.pop(key, None)
+            return True
+        return False
 
     def heal_all(self) -> None:
         """End all of them."""
         self._mend({kind for kind, _ in self._healing})
 
     def _mend(self, kinds: Container[str]) -> None:
-        for heal in [self._healing.pop(key) for key in list(self._healing) if key[0] in kinds]:
-            heal()
+        """End those of some kinds, each as soon as what it needs is there."""
+
+        def mended() -> bool:
+            for key in [key for key in self._healing if key[0] in kinds]:
+                if self._healing[key]():
+                    del self._healing[key]
+            return not any(key[0] in kinds for key in self._healing)
+
+        eventually(mended, within=HEALED_WITHIN_S)
 
     def _begin(self, fault: Fault) -> Heal | None:
         kind, target = fault.kind, fault.target
@@ -104,17 +125,14 @@ class Harm:
             return lambda: self._control("start", "postgres")
         elif kind == "postgres read-only":
             self._sql("ALTER SYSTEM SET default_transaction_read_only = on", RELOAD)
-            return lambda: self._heal_sql(
-                "ALTER SYSTEM RESET default_transaction_read_only", RELOAD
-            )
+            return lambda: self._said("ALTER SYSTEM RESET default_transaction_read_only", RELOAD)
         elif kind == "postgres slow":
-            self._heal_sql(SLOW)
-            self._sql(f"{TRIGGER} ({fault.amount})")
-            return lambda: self._heal_sql("DROP TRIGGER IF EXISTS chaos_slow ON cursor")
+            self._sql(SLOW, f"{TRIGGER} ({fault.amount})")
+            return lambda: self._said("DROP TRIGGER IF EXISTS chaos_slow ON cursor")
         elif kind in self._disks:
             disk = self._disks[kind]
             disk.fill()
-            return disk.heal
+            return at_once(disk.heal)
         elif kind in SIMULATED:
             return self._simulated(fault)
         else:
@@ -134,7 +152,7 @@ class Harm:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
 
-        return go_on
+        return at_once(go_on)
 
     def _end_all(self, kind: str) -> None:
         """Kill the root, or everybody, and start again as an operator does."""
@@ -156,12 +174,14 @@ class Harm:
         self._stack.start()
         self.restarts_s.append(time.monotonic() - began)
 
-    def _control(self, order: str, program: str) -> None:
+    def _control(self, order: str, program: str) -> bool:
         """Give supervisord an order; one that it does not need any more is none."""
         path = str(launch.configuration(self._stack.settings))
         command = [sys.executable, "-m", "supervisor.supervisorctl", "-c", path, order, program]
         with suppress(subprocess.TimeoutExpired):
             subprocess.run(command, check=False, timeout=30, capture_output=True)
+        seen = self._stack.programs().get(program)
+        return seen is not None and (order == "stop" or seen.state not in ("STOPPED", "STOPPING"))
 
     # ---- the database
 
@@ -174,17 +194,13 @@ class Harm:
             for statement in statements:
                 connection.execute(sql.SQL(statement))
 
-    def _heal_sql(self, *statements: str) -> None:
-        """Say it until it is heard: the database may be away just now."""
-
-        def said() -> bool:
-            try:
-                self._sql(*statements)
-            except psycopg.Error:
-                return False
-            return True
-
-        eventually(said, within=HEALED_WITHIN_S)
+    def _said(self, *statements: str) -> bool:
+        """Return whether the database has heard it: it may be away just now."""
+        try:
+            self._sql(*statements)
+        except psycopg.Error:
+            return False
+        return True
 
     # ---- exchanges
 
@@ -192,6 +208,8 @@ class Harm:
         name = SIMULATED[fault.kind]
 
         def say(amount: float) -> bool:
+            if ("SIGSTOP", "simulator") in self._healing:
+                return False  # it would not answer
             try:
                 status, _ = ask(
                     self._stack.settings.simulator_port, "POST", f"/faults?{name}={amount:g}"
@@ -204,10 +222,7 @@ class Harm:
         if not say(fault.amount):
             raise OSError("the simulator is away")
 
-        def heal() -> None:
-            eventually(lambda: say(0), within=HEALED_WITHIN_S)
-
-        return heal
+        return lambda: say(0)
 
     def _way(self, fault: Fault) -> Heal | None:
         proxy = self._proxies[fault.target]
@@ -218,19 +233,19 @@ class Harm:
                 proxy.cut_in_frame(int(fault.amount))
             case "half-open":
                 proxy.hold()
-                return proxy.release
+                return at_once(proxy.release)
             case "refused":
                 proxy.refuse()
-                return proxy.accept
+                return at_once(proxy.accept)
             case "late":
                 proxy.delay(fault.amount)
-                return lambda: proxy.delay(0)
+                return at_once(lambda: proxy.delay(0))
             case "narrow":
                 proxy.narrow(int(fault.amount))
-                return lambda: proxy.narrow(0)
+                return at_once(lambda: proxy.narrow(0))
             case "sliced":
                 proxy.slice()
-                return lambda: proxy.slice(on=False)
+                return at_once(lambda: proxy.slice(on=False))
             case _:
                 raise AssertionError(fault.kind)
         return None
