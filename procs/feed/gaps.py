@@ -79,7 +79,7 @@ class Gaps:
         self._suspected: dict[Key, tuple[IdSet, int]] = {}
         """What we had and Postgres had not, and how far the journal was then."""
         self._ended: dict[Gap, None] = {}
-        """What is missing and cannot be asked for: of series that have ended, or without ids."""
+        """What is missing of series that have ended."""
         self._begun = False
         _, self._began_seq = health.positions[exchange]
 
@@ -114,9 +114,7 @@ class Gaps:
             key = (gap.symbol, gap.series)
             if key not in self._commits.ids:
                 continue
-            if not self._commits.gapless:
-                self._end(key, [(gap.first_id, gap.last_id)])
-            elif key == self._commits.key_of(gap.symbol):
+            if key == self._commits.key_of(gap.symbol):
                 self._reopen(gap, now)
             else:
                 self._end(key, self._commits.ids[key].missing(gap.first_id, gap.last_id))

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from bus.errors import BadFrame
-from bus.messages import Gap, GapUnfillable, Seen, SeenIds, Trade, TradeBatch, encode
+from bus.messages import Seen, SeenIds, Trade, TradeBatch, encode
 from procs.feed.commits import CAP_GRACE_US
 from procs.feed.exchanges import Event, Ids
 from procs.feed.numbering import SERIES_FROM_S
@@ -190,28 +190,6 @@ def test_at_the_cap_what_cannot_be_had_again_is_counted_and_no_gap(feeding: Make
     last = trades(one)[-1] if trades(one) else None
     one.take(frame(update(moment)))
     assert last is None or trades(one)[-1].trade_id > last.trade_id
-
-
-def test_numbers_that_postgres_misses_cannot_be_had_and_that_is_said_once(feeding: Make) -> None:
-    one = feeding("none", cap_bytes=200_000)
-    while not one.journal.over_cap():
-        one.take(frame(*[trade()] * 20))
-    one.tick()
-    one.tick(CAP_GRACE_US)
-    one.take(frame(trade()))
-    series = one.journal.born_s - SERIES_FROM_S
-    last = trades(one)[-1].trade_id
-    lost = Gap(BTC, 1, trades(one)[0].trade_id - 1, series)
-    ids = [SeenIds(BTC, series, [(lost.last_id + 1, last)], START)]
-    seen = encode(Seen("coinbase", one.journal.epoch, one.journal.last_seq, ids, [lost]))
-    for _ in range(3):
-        one.feed.on_message("stored", [b"ids.coinbase.", seen], one.now)
-        sends = one.tick(1_000_000)
-        assert [send for send in sends if send.output == "backfiller"] == []
-    said = [record for record in one.recorded() if isinstance(record, GapUnfillable)]
-    assert [record.gaps for record in said] == [[lost]]
-    one.take(frame(trade()))
-    assert trades(one)[-1].trade_id == last + 1
 
 
 def test_of_updates_only_a_later_one_is_news_whatever_is_sent_again(feeding: Make) -> None:
