@@ -32,7 +32,8 @@ Its candles are rows that rise: time in seconds, open, high, low, close, VWAP, v
 the last 720 of each interval are to be had; the running one is always among them.
 
 (Source: Kraken's public documentation, "Spot WebSocket v2", "Trade", "Status", "Get Recent Trades",
-"Get OHLC Data", "Get Tradable Asset Pairs", "Errors", "API rate limits".)
+"Get OHLC Data", "Get Tradable Asset Pairs", "Errors"; its support page "What are the API rate
+limits?", which says one call a second for each address and pair.)
 """
 
 import datetime
