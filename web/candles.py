@@ -77,11 +77,13 @@ def _joined(exact: list[CandleRow], published: list[CandleRow], since: int) -> l
 
 
 def _rolled(parts: list[CandleRow], interval_s: int) -> list[CandleRow]:
-    """Return the longer candles of which some part is the exchange's own."""
+    """Return the longer candles of which some part with trades is the exchange's own."""
     buckets: dict[int, list[CandleRow]] = {}
     for row in parts:
         bucket = intervals.bucket(row[0] * 1_000_000, interval_s) // 1_000_000
         buckets.setdefault(bucket, []).append(row)
+    # A part in which nothing was traded lacks nothing: it counts only where there is no other.
+    told = {bucket: [*filter(_is_traded, rows)] or rows for bucket, rows in buckets.items()}
     return [
         (
             bucket,
@@ -93,9 +95,17 @@ def _rolled(parts: list[CandleRow], interval_s: int) -> list[CandleRow]:
             0,
             None,
         )
-        for bucket, rows in buckets.items()
+        for bucket, rows in told.items()
         if not all(row[N] for row in rows)
     ]
+
+
+def _is_traded(row: CandleRow) -> bool:
+    """Return whether trades are in it: some exchanges publish candles of none, at the price before.
+
+    One of trades may be without volume too, as its source has no sizes.
+    """
+    return row[N] > 0 or Decimal(row[5]) > 0 or Decimal(row[2]) != Decimal(row[3])
 
 
 async def _exact(

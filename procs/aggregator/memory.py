@@ -45,7 +45,7 @@ class Window(NamedTuple):
     before: Decimal | None
     """The last price at or before the window's beginning; None where the data begin later."""
     published: bool
-    """Some of the minutes are the exchange's own, of which no turnover is known."""
+    """Some minutes with trades are the exchange's own, of which no turnover is known."""
 
 
 class Memory:
@@ -360,6 +360,7 @@ class Memory:
                 total = candle.add(total, made)
         earlier = max((ts_open for ts_open in minutes if ts_open < begin), default=None)
         before = None if earlier is None else minutes[earlier].close
-        return Window(
-            minute, total, before, any(begin <= ts_open < minute for ts_open in published)
+        untold = any(
+            begin <= ts_open < minute and made.volume > 0 for ts_open, made in published.items()
         )
+        return Window(minute, total, before, untold)

@@ -93,6 +93,17 @@ def test_after_a_day_of_our_own_nothing_is_of_the_exchanges(fresh: Memory) -> No
     assert min(kept) >= NOW + 1442 * MINUTE - KEEP_US - MINUTE
 
 
+def test_a_minute_in_which_nothing_was_traded_keeps_no_turnover_back(fresh: Memory) -> None:
+    for number in range(1, 1443):
+        if number != 1000:
+            fresh.fold([trade(3 + number, NOW + number * MINUTE)], NOW + number * MINUTE)
+    now, opened = NOW + 1442 * MINUTE, MIDNIGHT + 1000 * MINUTE
+    fresh.published(SYMBOL, [HistoryCandle(opened, "100", "100", "100", "100", "0.000")])
+    assert ticker(fresh, now).turnover_24h == "287800"
+    fresh.published(SYMBOL, [minute(opened)])
+    assert ticker(fresh, now).turnover_24h is None
+
+
 def test_minutes_off_the_bus_and_after_a_restart_out_of_postgres_are_the_same(
     record: Journalling,
     persisting: Callable[[], Persisting],

@@ -141,6 +141,23 @@ def test_a_longer_candle_with_a_part_of_the_exchanges_says_so(
     assert (mixed["vwap"], mixed["revision"], mixed["partial"]) == (None, 0, False)
 
 
+def test_minutes_in_which_nothing_was_traded_leave_a_longer_candle_exact(
+    api: Api, records: Connection
+) -> None:
+    day = wall() // DAY * DAY - 2 * DAY
+    times = [day + at * MINUTE for at in range(15)]
+    texts = ("7", "7", "7.0", "7", "0.00")
+    empty = [HistoryCandle(ts, *texts) for ts in [*times[1:6], *times[11:15]]]
+    key = ("binance", ETH, 60)
+    history.want(records, {key: times[-1] + MINUTE})
+    history.save(records, History(*key, times[0], times[-1] + MINUTE, empty))
+    store(records, trades(day - MINUTE, "8"), trades(times[0], "5", "7"))
+    store(records, trades(times[10], "7", "9"))
+    publish(records, 60, {times[9]: "6"})
+    whole = [(row["n"], row["origin"], row["o"], row["c"]) for row in rows(api, interval="5m")]
+    assert whole[1:] == [(2, "trades", 5, 7), (0, "exchange", 10, 6), (2, "trades", 7, 9)]
+
+
 @pytest.mark.parametrize("interval", ["1m", "5m"])
 def test_pages_of_both_are_the_whole_range(api: Api, records: Connection, interval: str) -> None:
     day = wall() // DAY * DAY - 2 * DAY
