@@ -234,12 +234,12 @@ class JournalWriter:
         with self._transaction():
             self._db.execute("INSERT OR REPLACE INTO meta VALUES ('stored_seq', ?)", (seq,))
 
-    def over_cap(self) -> bool:
-        """Return whether the records take more room than the cap."""
+    def over_cap(self, share: float = 1.0) -> bool:
+        """Return whether the records take more room than the cap, or than a share of it."""
         pages = self._db.execute("PRAGMA page_count").fetchone()[0]
         free = self._db.execute("PRAGMA freelist_count").fetchone()[0]
         size = self._db.execute("PRAGMA page_size").fetchone()[0]
-        return int((pages - free) * size) > self._cap_bytes
+        return int((pages - free) * size) > self._cap_bytes * share
 
     def oldest(self) -> list[Record]:
         """Return the oldest page of records: what goes next at the cap."""

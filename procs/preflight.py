@@ -42,7 +42,7 @@ def check(root: Path, settings: Settings) -> list[str]:
     folders(settings)
     feeds(root, settings)
     ports(settings)
-    return [*python(), *database(settings)]
+    return [*python(), *places(settings), *database(settings)]
 
 
 def folders(settings: Settings) -> None:
@@ -72,6 +72,25 @@ def feeds(root: Path, settings: Settings) -> None:
     for name in settings.feeds:
         if name not in known:
             raise SettingError("FEEDS", repr(name), f"give some of {', '.join(known)}")
+
+
+def places(settings: Settings) -> list[str]:
+    """Refuse stand-ins for what is not subscribed; return a warning for each such series.
+
+    A series may be left from a symbol that comes back, and must be the same then.
+    """
+
+    def unknown(place: tuple[str, str]) -> bool:
+        exchange, symbol = place
+        return symbol not in settings.feeds.get(exchange, ())
+
+    for primary in filter(unknown, settings.failover.values()):
+        found = f"{':'.join(primary)} is not in FEEDS"
+        raise SettingError("FAILOVER", found, "let each stand in for one that is")
+    return [
+        f"SERIES has {':'.join(place)}, which is not in FEEDS: it is for nothing"
+        for place in filter(unknown, settings.series)
+    ]
 
 
 def ports(settings: Settings) -> None:

@@ -2,13 +2,13 @@
 
 The oldest records go in, the ids that go with them come out. Nothing may vanish in silence: the ids
 of trades that Postgres has not stored become a gap, and a gap that was journalled and not stored
-either is said again, but for what has been received since.
+either is said again, but for what has been received since; and so is one that could not be filled.
 """
 
 from collections.abc import Iterable
 
 from bus.journal_reader import Record
-from bus.messages import GapOpened, TradeBatch, decode_record
+from bus.messages import GapOpened, GapUnfillable, TradeBatch, decode_record
 from market.sequence import IdSet
 
 Ids = dict[tuple[str, int], IdSet]
@@ -26,7 +26,7 @@ def given_up(oldest: Iterable[Record], stored_seq: int) -> tuple[Ids, Ids]:
         if isinstance(message, TradeBatch):
             for trade in message.trades:
                 trades.setdefault((trade.symbol, trade.series), IdSet()).add(trade.trade_id)
-        elif isinstance(message, GapOpened):
+        elif isinstance(message, GapOpened | GapUnfillable):
             for gap in message.gaps:
                 ids = gaps.setdefault((gap.symbol, gap.series), IdSet())
                 ids.add_range(gap.first_id, gap.last_id)

@@ -37,6 +37,8 @@ ANEW_US = 1_000_000
 """A trade that is so much later than the newest has a higher id than that."""
 SERIES_IDS_MAX = 100_000
 """So many ids before a new series' first one are fetched at most: a hundred calls."""
+CROWDED = 0.75
+"""A journal that takes up this share of its cap at the start was full, as far as anybody knows."""
 CAP_GRACE_US = 10_000_000
 """Nothing is given up so soon after the start: the persister has not said yet how far it is."""
 
@@ -87,9 +89,10 @@ class Commits:
         self.resumed: set[Key] = set()
         """Those that were not subscribed for a while: their next trade is where they go on."""
         self.passed_by: list[Gap] = []
-        """What is not to be fetched: executed on standby, or with the ids of an older series."""
+        """What is not to be fetched: of the time on standby, of an older series, or given up."""
         self._symbol_seqs = journal.symbol_seqs()
         self._stored_seq = self._stored_noted = journal.stored_seq()
+        self._crowded_to = journal.last_seq if journal.over_cap(CROWDED) else 0
         self._stored_note_at = 0
         self._cap_from: int | None = None
         self.journal_ok = True
@@ -158,13 +161,6 @@ class Commits:
         self.passed_by += [Gap(key[0], low, high, key[1]) for low, high in missing]
         return None
 
-    def of_another_series(self, trade: Trade) -> bool:
-        """Return whether a fetched trade may be one of the series before, which had its id too."""
-        gone = self.holes.gone.get((trade.symbol, trade.series))
-        if not trade.series or gone is None or trade.trade_id not in gone:
-            return False
-        return trade.trade_id in self.ids.get((trade.symbol, trade.series - 1), ())
-
     def began_anew(self, trade: Trade) -> bool:
         """Return whether an id is one that an exchange gives which has begun its ids anew.
 
@@ -177,8 +173,10 @@ class Commits:
             return False
         if trade.trade_id < ids.first - JUMP_MAX:
             return True
-        newest = self.newest_at.get(key)
-        return newest is not None and trade.ts_event > newest + ANEW_US and trade.trade_id in ids
+        newest, end = self.newest_at.get(key), self.frontiers[key].last
+        if newest is None or end is None or trade.trade_id > end:
+            return False  # an id beyond is the newest itself, although nothing has confirmed it yet
+        return trade.ts_event > newest + ANEW_US and trade.trade_id in ids
 
     def know(self, key: Key, intervals: Iterable[tuple[int, int]]) -> bool:
         """Count ids as seen that Postgres has; return whether some of them are news."""
@@ -320,9 +318,9 @@ class Commits:
     # ---- bounds
 
     @property
-    def stored_seq(self) -> int:
-        """The last record that Postgres has."""
-        return self._stored_seq
+    def crowded(self) -> bool:
+        """True from when the journal was full until Postgres has stored what was in it then."""
+        return self._stored_seq < self._crowded_to
 
     def stored(self, message: Stored) -> None:
         """Take the persister's position: what lies before it may be trimmed."""
@@ -376,9 +374,10 @@ class Commits:
                     for low, high in ids.intervals():
                         self.ids[key].add_range(low, high)
                 return sends
-            # To fetch them while Postgres is away would only push out others.
+            self._crowded_to = self._journal.last_seq
             for gap in lost:
-                self.holes.open(gap, None, now.mono, hold_until=self._journal.last_seq)
+                present = (gap.symbol, gap.series) == self.key_of(gap.symbol)
+                self.passed_by += self.holes.open_rest(gap, now.mono) if present else [gap]
             self._health.counters["gaps_opened"] += len(lost)
             self._dropped(trades)
             sends = told

@@ -3,8 +3,9 @@
 Exactly one live socket, or two during a hand-over: before the exchange cuts a connection (after its
 lifetime, or when it says so) a second one is opened, and the first is closed a moment after the
 second has brought data, when it is empty: what was sent before the second began may still be on its
-way. Duplicates of the overlap are dropped by id, further in. Connecting (DNS has no
-time-out) happens in a helper thread; everything else in the feed's loop, without ever waiting.
+way. Duplicates of the overlap are dropped by id, further in; where there are no ids there is no
+overlap. Connecting (DNS has no time-out) happens in a helper thread; everything else in the feed's
+loop, without ever waiting.
 
 ``circuit`` labels the state of this machine, it is no second one: *open* while waiting to try
 again, *half-open* while a connection has not yet brought data, *closed* once it has.
@@ -96,10 +97,15 @@ class Connection:
                 self._lines[-1].send(text)
 
     def replace(self, reason: str) -> None:
-        """Begin a hand-over now: open a second connection, then close this one."""
+        """Begin a hand-over now: open a second connection, then close this one.
+
+        Where trades have no ids this one is closed first: what both brought would count twice.
+        """
         if self._lines and self._attempt is None and len(self._lines) == 1:
             self._log.info("feed.handover", reason=reason)
             self.handovers += 1
+            if self._spoken.ids == "none":
+                self._drop(self._lines.pop())
             self._try()
 
     def speak_for(self, exchange: Exchange | None, now: Instant) -> None:

@@ -7,7 +7,7 @@ and their trades come in like all others; so do those from before the first (``e
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -78,9 +78,10 @@ class Gaps:
         self._doubted: dict[Key, tuple[int, int]] = {}
         self._suspected: dict[Key, tuple[IdSet, int]] = {}
         """What we had and Postgres had not, and how far the journal was then."""
-        self._ended: list[Gap] = []
+        self._ended: dict[Gap, None] = {}
         """What is missing of series that have ended."""
         self._begun = False
+        _, self._began_seq = health.positions[exchange]
 
     def beat(self, symbol: str, newest: int, now: Instant) -> None:
         """Take the exchange's word that ``newest`` is the id of its newest trade."""
@@ -97,9 +98,11 @@ class Gaps:
     def seen(self, message: Seen, now: Instant) -> Sequence[Send]:
         """Take what Postgres has: more than we know of, or less."""
         sends: list[Send] = []
+        epoch, _ = self._health.positions[self._exchange]
+        abreast = message.epoch != epoch or message.seq >= self._began_seq
         for one in message.ids:
             key = (one.symbol, one.series)
-            if one.newest is not None:
+            if one.newest is not None and abreast:  # else our newest may be newer than Postgres'
                 self._commits.newest_at.setdefault(key, one.newest)
             if self._commits.know(key, one.intervals):
                 self._look(key, now)
@@ -111,16 +114,32 @@ class Gaps:
             key = (gap.symbol, gap.series)
             if key not in self._commits.ids:
                 continue
-            ids = self._commits.ids[key]
             if key == self._commits.key_of(gap.symbol):
-                self._holes.reopen(gap, ids, now.mono)
+                self._reopen(gap, now)
             else:
-                missing = ids.missing(gap.first_id, gap.last_id)
-                self._ended += [
-                    Gap(key[0], first, last, key[1])
-                    for first, last in self._holes.unknown(key, missing)
-                ]
+                self._end(key, self._commits.ids[key].missing(gap.first_id, gap.last_id))
         return sends
+
+    def _end(self, key: Key, parts: Iterable[tuple[int, int]]) -> None:
+        """Note what is missing and cannot be asked for, to be said once."""
+        for first, last in self._holes.unknown(key, parts):
+            self._ended[Gap(key[0], first, last, key[1])] = None
+
+    def _reopen(self, gap: Gap, now: Instant) -> None:
+        """Look after a gap that Postgres has open, as far as there are trades beyond doubt.
+
+        Before an id far ahead that no other one confirms most trades are still to be executed. To
+        ask for them would end with the exchange's word that it has none, and then those that are
+        missed among them later would not be asked for.
+        """
+        key = (gap.symbol, gap.series)
+        ids, last = self._commits.ids[key], gap.last_id
+        above = ids.within(last + 1, last + JUMP_MAX)
+        if sum(high - low + 1 for low, high in above) < 2:
+            end = self._commits.frontiers[key].last
+            last = min(last, -1 if end is None else end)
+        if gap.first_id <= last:
+            self._holes.reopen(Gap(gap.symbol, gap.first_id, last, gap.series), ids, now.mono)
 
     def _compare(self, key: Key, theirs: IdSet, message: Seen, now: Instant) -> Sequence[Send]:
         """Count as missing what we have had and Postgres, though it is as far as we were, has not.
@@ -172,8 +191,7 @@ class Gaps:
         missing = self._commits.ids[key].gaps()
         if key != self._commits.key_of(key[0]):
             # By these ids REST would bring other trades, those of the present series.
-            parts = self._holes.unknown(key, missing)
-            self._ended += [Gap(key[0], first, last, key[1]) for first, last in parts]
+            self._end(key, missing)
             return
         since, end = self._commits.newest_at.get(key), self._commits.frontiers[key].last
         for first, last in missing:
@@ -230,7 +248,9 @@ class Gaps:
             self._filled[gap.symbol] += 1
             self._health.counters["gaps_filled"] += 1
         sends = [*self._give_up(now)]
-        wanted = self._holes.wanted(ids, self._commits.stored_seq, now.mono)
+        if self._commits.crowded:
+            return sends  # whatever came now would only push out what is still to be stored
+        wanted = self._holes.wanted(ids, now.mono)
         if self._commits.gapless:
             wanted += self._earlier.wanted(now.mono)
         if wanted:
@@ -243,7 +263,7 @@ class Gaps:
         told = self._journal(gaps, UNWANTED, now) if gaps else None
         if told is None:
             return ()
-        self._commits.passed_by, self._ended = [], []
+        self._commits.passed_by, self._ended = [], {}
         for gap in gaps:
             self._holes.give_up((gap.symbol, gap.series), gap.first_id, gap.last_id)
         said = self._said_unfillable(gaps, now)

@@ -96,8 +96,6 @@ class _Open:
 
     since: int | None
     ask_at: int
-    hold_until: int = 0
-    """Not asked for before Postgres has stored the journal up to here."""
     absent: int = 0
     """How often the exchange has said that it has none of what is missing."""
     missing: list[tuple[int, int]] = field(default_factory=list)
@@ -179,12 +177,20 @@ class Holes:
             for low, high in ids.missing(first, last):
                 self._jumps.setdefault(key, []).append(_Jump(low, high, None, now))
 
-    def open(self, gap: Gap, since: int | None, now: int, *, hold_until: int = 0) -> None:
-        """Ask for a gap that was journalled; not before Postgres has stored ``hold_until``."""
+    def open(self, gap: Gap, since: int | None, now: int) -> None:
+        """Ask for a gap that was journalled."""
         key = (gap.symbol, gap.series)
         missing = [(gap.first_id, gap.last_id)]
-        self._open.setdefault(key, {})[gap] = _Open(since, now, hold_until, missing=missing)
+        self._open.setdefault(key, {})[gap] = _Open(since, now, missing=missing)
         self._open_ids.setdefault(key, IdSet()).add_range(gap.first_id, gap.last_id)
+
+    def open_rest(self, gap: Gap, now: int) -> list[Gap]:
+        """Ask for what of a gap has not been given up before; return what has."""
+        gone = self.gone.get((gap.symbol, gap.series), IdSet())
+        for first, last in gone.missing(gap.first_id, gap.last_id):
+            self.open(Gap(gap.symbol, first, last, gap.series), None, now)
+        parts = gone.within(gap.first_id, gap.last_id)
+        return [Gap(gap.symbol, first, last, gap.series) for first, last in parts]
 
     def reopen(self, gap: Gap, ids: IdSet, now: int) -> None:
         """Look after what is missing of a gap that somebody else knows to be open."""
@@ -239,7 +245,7 @@ class Holes:
                     lost.append(Gap(gap.symbol, first, last, gap.series))
         return lost
 
-    def wanted(self, ids: Mapping[Key, IdSet], stored_seq: int, now: int) -> list[Wanted]:
+    def wanted(self, ids: Mapping[Key, IdSet], now: int) -> list[Wanted]:
         """Return what to ask the backfiller for now: neighbours together, the newest first.
 
         The symbols take turns, so that one with many gaps leaves room for the others.
@@ -249,7 +255,7 @@ class Holes:
             ready = [
                 (gap.first_id, gap, state)
                 for gap, state in open_ones.items()
-                if now >= state.ask_at and stored_seq >= state.hold_until
+                if now >= state.ask_at
             ]
             mine: list[tuple[Wanted, list[_Open]]] = []
             for _, gap, state in sorted(ready, key=itemgetter(0)):

@@ -30,7 +30,7 @@ def take(
     for trade in message.trades:
         if trade.symbol != symbol or not 0 <= trade.trade_id <= ID_MAX:
             continue
-        if series and commits.of_another_series(trade):
+        if series and _of_the_series_before(trade, commits):
             continue
         if not plausible(trade.ts_event):
             if commits.see(symbol, series, trade.trade_id, None, now):
@@ -46,3 +46,10 @@ def take(
         if item.trade_id is not None and commits.see(symbol, series, item.trade_id, None, now)
     ]
     return trades, items
+
+
+def _of_the_series_before(trade: Trade, commits: Commits) -> bool:
+    """Return whether a trade may be one of the series before, which had its id too."""
+    gone = commits.holes.gone.get((trade.symbol, trade.series), ())
+    before = commits.ids.get((trade.symbol, trade.series - 1), ())
+    return trade.trade_id in gone and trade.trade_id in before

@@ -18,6 +18,14 @@ from tests.exchanges.contract import CHECKS, Check, read, trades_of
 from tests.fix_recordings import Recording, own
 
 FRAMES_PER_WAKE = 10
+TRADES = {
+    "binance/BTC-USDT_ETH-USDT_ETH-BTC": (1081, 1081),
+    "coinbase/BTC-USD_ETH-USD_DOGE-USD": (1083, 1083),
+    "coingecko/BTC-USD_ETH-USD_SHIB-USD": (160, 98),
+    "finnhub/ETH-USDT_ETH-USDC_ETH-BTC": (1067, 1067),
+    "kraken/BTC-USD_ETH-USD_DOGE-USD": (869, 869),
+}
+"""How many trades each recording tells of, and how many of them count."""
 
 
 @pytest.mark.parametrize("name", exchanges.names())
@@ -76,6 +84,12 @@ def test_replaying_a_recording_twice_gives_identical_records(
     assert [
         trade for record in records if isinstance(record, TradeBatch) for trade in record.trades
     ] == wanted(recording)
+
+
+@pytest.mark.parametrize("recording", own(), ids=str)
+def test_a_recording_holds_exactly_its_trades(recording: Recording) -> None:
+    told = trades_of(exchanges.load(recording.exchange), read(recording))
+    assert (len(told), len(wanted(recording))) == TRADES[str(recording)]
 
 
 def wanted(recording: Recording) -> list[Trade]:

@@ -9,8 +9,9 @@ from bus.journal import JournalWriter, path_of
 from bus.log import Log
 from bus.messages import TradeBatch, decode_record
 from procs.feed.connection import OVERLAP_US, Connection
+from procs.feed.exchanges.finnhub import Exchange as Finnhub
 from procs.feed.feed import Feed
-from tests.exchanges.samples import binance
+from tests.exchanges.samples import binance, finnhub
 from tests.procs.driving import Driving
 from tests.procs.exchange_server import http
 from tests.procs.fix_connection import (
@@ -21,6 +22,7 @@ from tests.procs.fix_connection import (
     line_of,
 )
 
+FINNHUB = Finnhub(finnhub.symbols)
 pytestmark = pytest.mark.usefixtures("longest_waits")
 
 
@@ -134,6 +136,25 @@ def test_an_announced_shutdown_is_a_hand_over_that_doubles_no_trade(
     assert sorted(found) == [1, 2, 3, 4, 5]
     assert line.reconnects == 0
     feed.on_drain(driving.now())
+
+
+def test_where_trades_have_no_ids_no_two_connections_bring_them_at_once(
+    serve: Serve, drive: Drive
+) -> None:
+    server = serve()
+    driving = drive(server, FINNHUB)
+    line = line_of(driving)
+    old = connected(driving, server)
+    old.send(b"1")
+    driving.until(lambda: driving.messages == [b"1"])
+    line.replace("other symbols")
+    assert line.readers == []
+    new = connected(driving, server, 2)
+    assert old.closed.wait(15)
+    new.send(b"2")
+    driving.until(lambda: driving.messages == [b"1", b"2"])
+    assert (line.state, line.handovers, line.reconnects) == ("connected", 1, 0)
+    assert driving.most_sockets == 1
 
 
 def test_a_hand_over_that_has_begun_is_not_begun_again(serve: Serve, drive: Drive) -> None:

@@ -12,7 +12,16 @@ import pytest
 from bus.actor import Instant
 from bus.journal_reader import JournalReader
 from bus.log import Log
-from bus.messages import GapOpened, JournalRecord, QuarantineBatch, Stored, TradeBatch, encode
+from bus.messages import (
+    GapOpened,
+    GapsWanted,
+    JournalRecord,
+    QuarantineBatch,
+    Stored,
+    TradeBatch,
+    decode,
+    encode,
+)
 from procs.feed.commits import CAP_GRACE_US
 from procs.feed.connection import Connection
 from procs.feed.exchanges import ID_MAX
@@ -241,6 +250,57 @@ def test_at_the_cap_the_oldest_go_as_a_gap_and_their_ids_can_come_again(feeding:
     one.close()
     again = feeding(cap_bytes=200_000)
     assert again.take(match(21))
+
+
+def test_what_was_given_up_at_the_cap_is_fetched_once_postgres_has_stored_the_rest(
+    feeding: Make,
+) -> None:
+    one = feeding(cap_bytes=200_000)
+    while not one.journal.over_cap():
+        last = one.journal.last_seq * 20
+        one.take(*[match(last + step) for step in range(20)])
+    one.tick()
+    (said,) = on("out", one.tick(CAP_GRACE_US))
+    assert isinstance(said, GapOpened)
+    (lost,) = said.gaps
+    assert fetched(one) == []
+    stored(one, one.journal.last_seq - 1)
+    assert fetched(one) == []
+    stored(one, one.journal.last_seq)
+    assert (lost.first_id, lost.last_id) in fetched(one)
+
+
+def test_a_restart_does_not_fetch_into_a_journal_that_is_full_of_what_is_not_stored(
+    feeding: Make,
+) -> None:
+    one = feeding()
+    one.take(match(0), match(2))
+    for step in range(3, 4003, 20):
+        one.take(*[match(step + more) for more in range(20)])
+    assert one.journal.over_cap(200_000 / (1 << 30))
+    one.close()
+    full = feeding(cap_bytes=250_000)
+    assert not full.journal.over_cap()
+    assert fetched(full) == []
+    full.close()
+    roomy = feeding()
+    assert (1, 1) in fetched(roomy)
+    roomy.close()
+    full = feeding(cap_bytes=250_000)
+    stored(full, full.journal.last_seq)
+    assert (1, 1) in fetched(full)
+
+
+def fetched(one: Feeding) -> list[tuple[int, int]]:
+    """Return what is asked for in the next while, first and last id."""
+    sends = one.tick() + one.tick(CAP_GRACE_US) + one.tick(CAP_GRACE_US)
+    wanted = [decode(send.payload) for send in sends if send.output == "backfiller"]
+    return [
+        (part.first_id, part.last_id)
+        for each in wanted
+        if isinstance(each, GapsWanted)
+        for part in each.wanted
+    ]
 
 
 def test_what_was_stored_before_a_restart_at_the_cap_is_no_gap(feeding: Make) -> None:

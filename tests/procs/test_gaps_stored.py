@@ -7,7 +7,8 @@ import pytest
 
 from bus.errors import JournalFull
 from bus.messages import Gap, GapOpened, GapUnfillable, Seen, SeenIds, encode
-from procs.feed.gaps import LOST_THERE, OFTEN_GAPS
+from procs.feed.feed import ANEW
+from procs.feed.gaps import DOUBT_US, LOOK_EVERY_US, LOST_THERE, OFTEN_GAPS
 from procs.feed.holes import ABSENT_TIMES, ASK_AGAIN_US, GRACE_US
 from tests.fix_disk import Disk
 from tests.procs.feeding import START, Feeding, match
@@ -26,7 +27,8 @@ def has(
 ) -> list[tuple[str, int, int]]:
     """Tell the feed what Postgres has; return what it asks for soon after."""
     at = one.journal.last_seq if seq is None else seq
-    ids = [SeenIds(SYMBOL, 0, list(intervals), START)]
+    newest = START + intervals[-1][1] * 1_000_000  # as ``match`` has it
+    ids = [SeenIds(SYMBOL, 0, list(intervals), newest)]
     message = Seen("coinbase", one.journal.epoch, at, ids, list(gaps))
     one.feed.on_message("stored", [b"ids.coinbase.", encode(message)], one.now)
     return wanted(one.tick(GRACE_US))
@@ -55,6 +57,64 @@ def test_what_the_exchange_has_not_is_not_asked_for_again_whoever_has_it_open(on
         bring(one, absent=((2, 2),))
     one.tick(ASK_AGAIN_US)
     assert has(one, (1, 1), (3, 3), gaps=(Gap(SYMBOL, 2, 2),)) == []
+
+
+def test_f17_what_comes_before_an_id_far_ahead_is_not_asked_for_though_postgres_has_it_open(
+    one: Feeding,
+) -> None:
+    far = 1_000_000_000
+    one.take(match(1), match(2), match(3), match(far, ts=START + 4_000_000))
+    one.tick()
+    one.tick(DOUBT_US)
+    (gap,) = opened(one)
+    assert gap.gaps == [Gap(SYMBOL, 4, far - 1)]
+    for _ in range(ABSENT_TIMES + 2):
+        assert has(one, (1, 3), (far, far), gaps=(Gap(SYMBOL, 4, far - 1),)) == []
+        bring(one, absent=((4, far - 1),))
+        one.tick(ASK_AGAIN_US * 4**ABSENT_TIMES)
+    one.take(match(4), match(7))  # so what is missed among them later is asked for like any
+    one.tick(GRACE_US + LOOK_EVERY_US)
+    assert opened(one)[-1].gaps == [Gap(SYMBOL, 5, 6)]
+    assert Gap(SYMBOL, 5, 6) in one.feed._commits.holes._open[SYMBOL, 0]
+
+
+def test_f17_what_comes_before_two_ids_far_ahead_is_asked_for_after_a_restart_too(
+    one: Feeding, tmp_path: Path
+) -> None:
+    far = 20_000
+    one.take(match(1), match(2), match(3), match(far), match(far + 1))
+    one.close()
+    again = Feeding(tmp_path)
+    gap = Gap(SYMBOL, 4, far - 1)
+    assert has(again, (1, 3), (far, far + 1), gaps=(gap,)) == [(SYMBOL, 4, far - 1)]
+    again.close()
+
+
+def test_f17_an_old_word_of_the_newest_trade_makes_nobody_think_that_ids_began_anew(
+    one: Feeding, tmp_path: Path
+) -> None:
+    for trade_id in range(1, 31):
+        one.take(match(trade_id))
+    one.close()
+    again = Feeding(tmp_path)
+    has(again, (1, 10), seq=10)  # Postgres is behind: its newest trade is not ours
+    again.take(match(30))  # as an exchange sends on subscribing
+    assert again.quarantined() == []
+    assert again.health.counters["duplicates"] == 1
+    has(again, (1, 30))
+    again.take(match(30, ts=START + 90_000_000))  # and yet this one is
+    assert [reason for _, reason in again.quarantined()] == [f"{ANEW}: 30"]
+    again.close()
+
+
+def test_f17_an_id_far_ahead_that_is_sent_twice_is_a_duplicate_and_no_beginning(
+    one: Feeding,
+) -> None:
+    one.take(match(1), match(2))
+    for _ in range(2):  # the last match, of two connections in a row
+        one.take(match(300_000, ts=START + 60_000_000))
+    assert one.quarantined() == []
+    assert one.health.counters["duplicates"] == 1
 
 
 def test_what_cannot_be_had_is_said_once_and_not_again_after_a_restart(

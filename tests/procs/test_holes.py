@@ -63,34 +63,26 @@ def test_jumps_that_touch_are_one_and_ripen_with_the_first() -> None:
 def test_it_is_asked_for_again_by_timer_until_it_is_there() -> None:
     ids = {KEY: IdSet([(1, 4), (9, 9)])}
     holes = opened(ids, (5, 8))
-    (wanted,) = holes.wanted(ids, 0, GRACE_US)
+    (wanted,) = holes.wanted(ids, GRACE_US)
     assert (wanted.first_id, wanted.last_id, wanted.since) == (5, 8, 7)
-    assert holes.wanted(ids, 0, GRACE_US + ASK_AGAIN_US - 1) == []
+    assert holes.wanted(ids, GRACE_US + ASK_AGAIN_US - 1) == []
     ids[KEY].add_range(5, 6)
-    (wanted,) = holes.wanted(ids, 0, GRACE_US + ASK_AGAIN_US)
+    (wanted,) = holes.wanted(ids, GRACE_US + ASK_AGAIN_US)
     assert (wanted.first_id, wanted.last_id) == (7, 8)
     assert holes.filled(ids) == []
     ids[KEY].add_range(7, 8)
     assert holes.filled(ids) == [gap(5, 8)]
-    assert holes.wanted(ids, 0, 1 << 60) == []
+    assert holes.wanted(ids, 1 << 60) == []
 
 
 def test_neighbours_are_asked_for_together_and_the_newest_first() -> None:
     far = 3 * TOGETHER_IDS
     ids = {KEY: IdSet([(1, 9), (11, 19), (21, far), (far + 2, far + 2)])}
     holes = opened(ids, (10, 10), (20, 20), (far + 1, far + 1))
-    assert [(one.first_id, one.last_id) for one in holes.wanted(ids, 0, GRACE_US)] == [
+    assert [(one.first_id, one.last_id) for one in holes.wanted(ids, GRACE_US)] == [
         (far + 1, far + 1),
         (10, 20),
     ]
-
-
-def test_what_was_given_up_is_not_asked_for_before_postgres_has_stored_the_rest() -> None:
-    ids = {KEY: IdSet([(1, 4), (9, 9)])}
-    holes = Holes()
-    holes.open(gap(5, 8), None, 0, hold_until=12)
-    assert holes.wanted(ids, 11, ASK_AGAIN_US) == []
-    assert len(holes.wanted(ids, 12, ASK_AGAIN_US)) == 1
 
 
 def test_the_exchange_is_believed_when_it_has_said_often_enough_that_it_has_none() -> None:
@@ -163,10 +155,10 @@ def test_a_symbol_with_many_gaps_leaves_room_for_the_others() -> None:
         ids[KEY].remove_range(number * step, number * step)
         holes.open(gap(number * step, number * step), None, 0)
     holes.open(Gap("ETH-USD", 2, 2), None, 0)
-    first = holes.wanted(ids, 0, 0)
+    first = holes.wanted(ids, 0)
     assert len(first) == WANTED_MAX
     assert {one.symbol for one in first[:2]} == {"BTC-USD", "ETH-USD"}
-    second, third = holes.wanted(ids, 0, 0), holes.wanted(ids, 0, 0)
+    second, third = holes.wanted(ids, 0), holes.wanted(ids, 0)
     asked = [one.first_id for one in [*first, *second, *third] if one.symbol == "BTC-USD"]
     assert sorted(asked) == [number * step for number in range(1, 250)]
 

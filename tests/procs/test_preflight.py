@@ -105,6 +105,24 @@ def test_a_temporary_folder_too_long_for_sockets_is_named(environ: dict[str, str
         assert _refused(environ).key == "TMPDIR"
 
 
+@pytest.mark.parametrize(
+    "text", ["binance:ADA-USDT>kraken:ADA-USD", "kraken:BTC-USD>coinbase:BTC-USD"]
+)
+def test_what_stands_in_for_a_symbol_that_is_not_subscribed_is_refused(
+    short: dict[str, str], text: str
+) -> None:
+    refused = _refused(short | {"FAILOVER": text})
+    assert (refused.key, refused.found) == ("FAILOVER", f"{text.split('>')[0]} is not in FEEDS")
+    right = settings.load(short | {"FAILOVER": "binance:ETH-USDT>kraken:ETH-USDT"})
+    assert preflight.places(right) == []
+
+
+def test_a_series_of_a_symbol_that_is_not_subscribed_is_a_warning(short: dict[str, str]) -> None:
+    chosen = settings.load(short | {"SERIES": "coinbase:BTC-USD=1,coinbase:BTC-EUR=1"})
+    (warning,) = preflight.places(chosen)
+    assert "coinbase:BTC-EUR" in warning
+
+
 def test_an_exchange_without_a_file_is_named(short: dict[str, str]) -> None:
     error = _refused({**short, "FEEDS": "binance:ETH-USDT;krakn:ETH-USDT"})
     assert (error.key, error.found) == ("FEEDS", "'krakn'")

@@ -68,12 +68,17 @@ candles = (
 recordings = (
     RealRecording("binance/spot_btcusdt_20240808.txt.zst", ("BTC-USDT",), 9757),
     RealRecording("binance/spot_btcusdt_20240809.txt.zst", ("BTC-USDT",), 10147),
+    RealRecording("binance/spot_ethusdt_20240808.txt.zst", ("ETH-USDT",), 6106),
+    RealRecording("binance/usdm_btcusdt_20240808.txt.zst", ("BTC-USDT",), 21313),
+    RealRecording("binance/usdm_ethusdt_20240808.txt.zst", ("ETH-USDT",), 14076),
     RealRecording("binance/spot_mixed_20211012.txt.zst", ("NKN-USDT", "LRC-BTC"), 0),
 )
 
 
 def read(frame: bytes) -> list[Read]:
     """Return the trade in a frame."""
+    if b'"trade"' not in frame:
+        return []  # most of what was recorded beside the trades
     found = json.loads(frame)
     one = found.get("data", found)
     if not isinstance(one, dict) or one.get("e") != "trade" or one.get("X", "MARKET") != "MARKET":

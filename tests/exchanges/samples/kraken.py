@@ -5,7 +5,7 @@ from datetime import datetime
 
 from bus.messages import HistoryCandle, Trade
 from procs.feed.exchanges import Listing
-from tests.exchanges.samples import Read
+from tests.exchanges.samples import Read, RealRecording
 
 symbols = ("BTC-USD", "ETH-USD")
 numbers = True
@@ -78,8 +78,8 @@ candles = (
         HistoryCandle(1791061140000000, "2284.15", "2284.15", "2284.15", "2284.15", "0"),
     ],
 )
-recordings = ()
-"""None: all that there is of real days are of version 1, whose trades have no ids."""
+recordings = (RealRecording("kraken/ws_v2_single_frames.jsonl", ("BTC-USD", "ETH-USD"), 2),)
+"""All that there is of whole days are of version 1, whose trades have no ids."""
 
 
 def read(frame: bytes) -> list[Read]:
