@@ -66,8 +66,11 @@ def read(connection: pool.Connection) -> Snapshot:
     newest = candles.newest_minutes(connection)
     memories: dict[str, Memory] = {}
     for exchange in {*positions, *newest}:
-        # Each by its own market's time: one that has been silent for a month costs nobody.
-        begin = bucket(max(0, newest.get(exchange, 0) - KEEP_US), DAY_S)
+        recent = trades.newest(connection, exchange, RECENT)
+        # Each by its own market's time, as the memory has it: one that has been silent for a month
+        # costs nobody, and the minute of one trade whose time is wrong does not shorten the day.
+        last = max((each[-1].ts_event for each in recent.values()), default=newest.get(exchange, 0))
+        begin = bucket(max(0, last - KEEP_US), DAY_S)
         rows = candles.since(connection, exchange, begin, STORED)
         held: dict[Key, Candle] = {
             (symbol, span, ts_open): made for symbol, span, ts_open, made in rows
@@ -75,7 +78,7 @@ def read(connection: pool.Connection) -> Snapshot:
         memories[exchange] = Memory(
             exchange,
             held,
-            trades.newest(connection, exchange, RECENT),
+            recent,
             first.get(exchange, {}),
             trades.seen(connection, exchange),
             partial=False,

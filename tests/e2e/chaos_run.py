@@ -28,12 +28,13 @@ from tests.surroundings import ask
 
 FEEDS = (
     "coinbase:BTC-USD,ETH-USD,SOL-USD,XRP-USD,DOGE-USD;"
-    "binance:BTC-USDT,ETH-USDT,ETH-BTC;kraken:BTC-USD,ETH-USD"
+    "binance:BTC-USDT,ETH-USDT,ETH-BTC;kraken:BTC-USD"
 )
 """Exchanges whose ids are consecutive: of the others nobody can know what was missed."""
 DISK_MIB, JOURNAL_DISK_MIB = 24 << 10, 6 << 10
 WORKS_WITHIN_S = 180.0
-RESTS_WITHIN_S = 180.0
+RESTS_WITHIN_S = 300.0
+"""Kraken is asked for a thousand trades a second: what it traded in a minute takes as long."""
 HEAL_AGAIN_S = 0.5
 SEEN_WITHIN_S = 20.0
 RSS_MIB_MAX = 1024

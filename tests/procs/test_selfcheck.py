@@ -200,6 +200,20 @@ def test_another_journal_in_the_middle_of_a_check_is_no_difference(
     assert one.health.counters["self_check_candles"] == 0
 
 
+def test_the_minute_of_a_trade_with_a_wrong_time_shortens_no_memory(
+    record: Journalling, start: Start, storing: Persisting
+) -> None:
+    half_hours = [trade(number, number * HOUR_US // 2) for number in range(72)]
+    now = [trade(number, 36 * HOUR_US + number) for number in (72, 73)]
+    wrong = trade(71, 56 * HOUR_US)  # less than a day ahead
+    record.append([*half_hours[:71], wrong, *now])
+    storing.live(3)
+    one = start().based()
+    one.checked()
+    assert counted(one) == (1, 0)
+    assert one.health.counters["self_check_candles"] > 70
+
+
 def test_a_trade_that_was_not_believed_is_left_out_on_both_sides(
     record: Journalling, start: Start, storing: Persisting
 ) -> None:
