@@ -126,7 +126,7 @@ class Gaps:
             self._ended[Gap(key[0], first, last, key[1])] = None
 
     def _reopen(self, gap: Gap, now: Instant) -> None:
-        """Look after a gap that Postgres has open, as far as there are trades beyond doubt.
+        """Look after a gap that Postgres has open; a very long one as far as it is beyond doubt.
 
         Before an id far ahead that no other one confirms most trades are still to be executed. To
         ask for them would end with the exchange's word that it has none, and then those that are
@@ -135,7 +135,8 @@ class Gaps:
         key = (gap.symbol, gap.series)
         ids, last = self._commits.ids[key], gap.last_id
         above = ids.within(last + 1, last + JUMP_MAX)
-        if sum(high - low + 1 for low, high in above) < 2:
+        confirmed = sum(high - low + 1 for low, high in above) > 1
+        if last - gap.first_id >= JUMP_MAX - 1 and not confirmed:
             end = self._commits.frontiers[key].last
             last = min(last, -1 if end is None else end)
         if gap.first_id <= last:

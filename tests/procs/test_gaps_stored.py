@@ -90,6 +90,12 @@ def test_f17_what_comes_before_two_ids_far_ahead_is_asked_for_after_a_restart_to
     again.close()
 
 
+def test_a_short_gap_far_ahead_is_asked_for_so_that_it_does_not_stay_open(one: Feeding) -> None:
+    far = 1_000_000  # of an unbelievable trade, on a full disk
+    one.take(match(1), match(2), match(3))
+    assert has(one, (1, 3), gaps=(Gap(SYMBOL, far, far),)) == [(SYMBOL, far, far)]
+
+
 def test_f17_an_old_word_of_the_newest_trade_makes_nobody_think_that_ids_began_anew(
     one: Feeding, tmp_path: Path
 ) -> None:
