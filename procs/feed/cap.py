@@ -3,9 +3,12 @@
 The oldest records go in, the ids that go with them come out. Nothing may vanish in silence: the ids
 of trades that Postgres has not stored become a gap, and a gap that was journalled and not stored
 either is said again, but for what has been received since; and so is one that could not be filled.
+Of a record that another tickwire wrote nothing is known: the persister finds such holes by itself.
 """
 
 from collections.abc import Iterable
+
+import msgspec
 
 from bus.journal_reader import Record
 from bus.messages import GapOpened, GapUnfillable, TradeBatch, decode_record
@@ -22,7 +25,10 @@ def given_up(oldest: Iterable[Record], stored_seq: int) -> tuple[Ids, Ids]:
     for record in oldest:
         if record.seq <= stored_seq:
             continue
-        message = decode_record(record.body)
+        try:
+            message = decode_record(record.body)
+        except msgspec.DecodeError:
+            continue
         if isinstance(message, TradeBatch):
             for trade in message.trades:
                 trades.setdefault((trade.symbol, trade.series), IdSet()).add(trade.trade_id)
