@@ -48,6 +48,7 @@ DAY_US = 86_400_000_000
 BASES = ("ws://127.0.0.1:8900/x/ws", "wss://example.org:9443")
 """Addresses that somebody might configure."""
 REST_PER_S_MAX = 10
+LONG_FRAME = 1_000
 EMPTY = (b"[]", b"{}")
 """What an exchange might say where it has no trade."""
 FAILURES = (400, 403, 404, 410, 418, 429, 451, 500, 502, 503)
@@ -307,7 +308,9 @@ def a_torn_frame_says_no_trade_that_the_whole_does_not(kind: Kind, recorded: Rec
 def a_damaged_frame_is_bad_counted_or_believable(kind: Kind, recorded: Recorded) -> None:
     """Whatever is changed in a frame: only BadFrame is raised, and no bad decimal passes."""
     exchange = kind(recorded.symbols)
-    for frame in various(kind, recorded):
+    for whole in various(kind, recorded):
+        # Of fifty trades in one frame two show as much, in a hundredth of the time.
+        frame = garbage.shortened(whole) if len(whole) > LONG_FRAME else whole
         for damaged in (*garbage.damaged(frame), *garbage.mistyped(frame)):
             for event in understood(exchange, damaged, 7) or ():
                 if isinstance(event, Trade):
