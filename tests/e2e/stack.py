@@ -198,9 +198,16 @@ class Stack:
 
     def switch_off(self, program: str) -> None:
         """End a program for good, as an operator does."""
+        self._control("stop", program)
+
+    def switch_on(self, program: str) -> None:
+        """Start a program that was switched off."""
+        self._control("start", program)
+
+    def _control(self, *words: str) -> None:
         configuration = str(launch.configuration(self.settings))
         command = [sys.executable, "-m", "supervisor.supervisorctl", "-c", configuration]
-        subprocess.run([*command, "stop", program], check=True, timeout=30, capture_output=True)
+        subprocess.run([*command, *words], check=True, timeout=30, capture_output=True)
 
     def wait_running(self, program: str, *, within: float = 10.0) -> None:
         """Wait until supervisord calls a program RUNNING."""

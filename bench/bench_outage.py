@@ -1,0 +1,134 @@
+"""The database away for minutes while trades go on: what is felt of it, and how soon it is over.
+
+``python -m bench.bench_outage [--rate 1000] [--minutes 10]``. Starts a demo of its own, ends its
+Postgres for that long and starts it again. One client watches prices all the time. Afterwards the
+rows are compared with what the simulated exchanges executed.
+"""
+
+import argparse
+import tempfile
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+
+import msgspec
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from bench.bench_pipeline import heard, missing
+from bench.figures import figure
+from tests.e2e.stack import Stack
+from tests.heartbeats import Heartbeats
+
+WARM_UP_S = 10.0
+
+
+class Watcher:
+    """A client that is sent every price; remembers the longest time without one."""
+
+    def __init__(self, url: str) -> None:
+        self.silent_s_max = 0.0
+        self.closed = 0
+        self._url = url
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> "Watcher":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._ended.is_set():
+            try:
+                self._once()
+            except ConnectionClosed:
+                self.closed += 1
+
+    def _once(self) -> None:
+        with connect(self._url) as live:
+            live.send('{"type": "subscribe", "symbols": "*"}')
+            last = time.monotonic()
+            while not self._ended.is_set():
+                try:
+                    frame = msgspec.json.decode(live.recv(timeout=0.5))
+                except TimeoutError:
+                    continue
+                if frame["type"] in ("price_update", "batch_update"):
+                    now = time.monotonic()
+                    self.silent_s_max = max(self.silent_s_max, now - last)
+                    last = now
+
+
+def journal_bytes(stack: Stack) -> int:
+    """Return the size of all journals."""
+    return sum(path.stat().st_size for path in stack.settings.journal_dir.glob("*.db*"))
+
+
+def reached(heartbeats: Heartbeats, wanted: dict[str, tuple[int, int]]) -> bool:
+    """Return whether the persister has stored the journals up to these positions."""
+    beat = heartbeats.take().get("persister")
+    if beat is None:
+        return False
+    return all(beat.positions.get(name, (0, 0))[1] >= seq for name, (_, seq) in wanted.items())
+
+
+def measure(rate: int, minutes: float) -> None:
+    """Run, and print the figures."""
+    parameters = {"rate": rate, "minutes": minutes}
+
+    def show(metric: str, value: float, unit: str) -> None:
+        figure("outage", "tickwire", metric, value, unit, **parameters)
+
+    with tempfile.TemporaryDirectory() as folder:
+        stack = Stack(Path(folder), RATE=str(rate), SEED="1").start()
+        try:
+            with Heartbeats(stack.settings.run_dir) as heartbeats, Watcher(stack.ws_url) as client:
+                before = heard(heartbeats, WARM_UP_S)
+                stack.switch_off("postgres")
+                heard(heartbeats, minutes * 60)
+                show("journals", journal_bytes(stack) / 1e6, "MB")
+                stack.switch_on("postgres")
+                begun = time.monotonic()
+                while not stack.database_answers():
+                    time.sleep(0.02)
+                back = time.monotonic()
+                last = heartbeats.take()
+                wanted = {
+                    name.removeprefix("feed-"): position
+                    for name, beat in last.items()
+                    if name.startswith("feed-")
+                    for position in beat.positions.values()
+                }
+                while not reached(heartbeats, wanted):
+                    time.sleep(0.02)
+                show("database_back_after", back - begun, "s")
+                show("backlog_gone_after", time.monotonic() - back, "s")
+                after = heard(heartbeats, 2.0)
+                show("longest_without_a_price", client.silent_s_max, "s")
+                show("client_closed", client.closed, "1")
+                restarted = [name for name, beat in before.items() if after[name].pid != beat.pid]
+                show("restarted", len(restarted), "1")
+            with stack.at_rest(within=120.0) as executed:
+                show("rows", stack.stored(), "1")
+                show("rows_missing", missing(stack, executed), "1")
+            stack.stop()
+        finally:
+            stack.remove()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rate", type=int, default=1000)
+    parser.add_argument("--minutes", type=float, default=10.0)
+    chosen = parser.parse_args()
+    measure(chosen.rate, chosen.minutes)
