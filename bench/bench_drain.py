@@ -1,8 +1,9 @@
 """How fast the persister takes a journal into an empty database, as after an outage of Postgres.
 
-``python -m bench.bench_drain [--trades 200000]``. The journal is written first, in batches as a
-feed makes them at 20 wakes a second; then the persister's own actor reads it to its end, with an
-embedded Postgres of its own. One JSON line: trades a second from the first read to the last commit.
+``python -m bench.bench_drain [--trades 200000] [--batch 50]``. The journal is written first, in
+batches of so many trades (a feed makes some of 50 at 1,000 trades/s if it wakes 20 times a second,
+and of one if each wakes it); then the persister's own actor reads it to its end, with an embedded
+Postgres of its own. One JSON line: trades a second from the first read to the last commit.
 """
 
 import argparse
@@ -25,18 +26,17 @@ from store import pool
 from tests.fix_postgres import Server
 
 SYMBOLS = ("BTC-USD", "ETH-USD", "SOL-USD", "XRP-USD", "DOGE-USD")
-BATCH = 50
 PER_S = 1_000
 START = 1_723_075_200_000_000
 
 
-def write(folder: Path, count: int) -> None:
+def write(folder: Path, count: int, batch: int) -> None:
     """Journal so many trades of five symbols, a thousand a second."""
     writer = JournalWriter(path_of(folder, "coinbase"), cap_bytes=1 << 32, reserve_bytes=1 << 20)
     ids = dict.fromkeys(SYMBOLS, 1_000_000)
-    for begin in range(0, count, BATCH):
+    for begin in range(0, count, batch):
         trades = []
-        for number in range(begin, min(begin + BATCH, count)):
+        for number in range(begin, min(begin + batch, count)):
             symbol = SYMBOLS[number % len(SYMBOLS)]
             ids[symbol] += 1
             ts = START + number * 1_000_000 // PER_S
@@ -78,19 +78,23 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trades", type=int, default=200_000)
-    count = parser.parse_args().trades
+    parser.add_argument("--batch", type=int, default=50)
+    chosen = parser.parse_args()
+    count: int = chosen.trades
     decimals.install()
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         (folder / "journal").mkdir()
-        write(folder / "journal", count)
+        write(folder / "journal", count, chosen.batch)
         server = Server(folder)
         try:
             server.wait()
             took = drain(folder / "journal", server.dsn(), count)
         finally:
             server.remove()
-    figure("drain", "tickwire", "stored", count / took, "trades/s", trades=count, batch=BATCH)
+    figure(
+        "drain", "tickwire", "stored", count / took, "trades/s", trades=count, batch=chosen.batch
+    )
 
 
 if __name__ == "__main__":

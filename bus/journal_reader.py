@@ -53,9 +53,11 @@ class JournalReader:
         if db is None:
             return None
         try:
+            # Each in a question of its own: for both at once SQLite reads the whole table.
             row = db.execute(
                 "SELECT (SELECT value FROM meta WHERE key = 'epoch'),"
-                " (SELECT value FROM meta WHERE key = 'last_seq'), min(seq), max(seq) FROM record"
+                " (SELECT value FROM meta WHERE key = 'last_seq'),"
+                " (SELECT min(seq) FROM record), (SELECT max(seq) FROM record)"
             ).fetchone()
         except sqlite3.OperationalError:
             return None  # the writer has not made its tables yet

@@ -67,6 +67,27 @@ def test_what_was_appended_is_read_in_order_from_any_position(journal: Journal) 
     assert reader.read(3) == []
 
 
+def test_where_a_long_journal_begins_and_ends_costs_no_more_than_of_a_short_one(
+    journal: Journal,
+) -> None:
+    writer, reader = journal.writer(), journal.reader()
+
+    def steps() -> int:
+        """Return how much SQLite does to tell, in tens of its machine's steps."""
+        counted: list[None] = []
+        assert reader.position() is not None
+        assert reader._db is not None
+        reader._db.set_progress_handler(lambda: counted.append(None), 10)
+        reader.position()
+        reader._db.set_progress_handler(None, 0)
+        return len(counted)
+
+    writer.append([b"a"] * 10, 10)
+    short = steps()
+    writer.append([b"a"] * 5_000, 10)
+    assert steps() <= short + 2
+
+
 def test_a_reader_without_a_journal_finds_nothing_until_there_is_one(journal: Journal) -> None:
     reader = journal.reader()
     assert (reader.position(), reader.read(0)) == (None, [])
