@@ -88,7 +88,7 @@ def start(root: Path) -> Supervisor:
     return supervisor
 
 
-def all_wait_for_the_exchanges(root: Path) -> bool:
+def all_wait_for_the_exchanges() -> bool:
     """True when everything is ready but the exchanges, which are tried again and again."""
     status, body = ask(DEFAULTS.port, "GET", "/api/status")
     feeds = {feed["exchange"]: feed for feed in body["feeds"]}
@@ -96,7 +96,7 @@ def all_wait_for_the_exchanges(root: Path) -> bool:
     return (
         status == 200
         and body["simulated"] is False
-        and set(feeds) == set(exchanges(root))
+        and set(feeds) == set(settings.load({}).feeds)
         and all(feed["state"] == "reconnecting" for feed in feeds.values())
         and all(feed["attempt"] >= 1 for feed in feeds.values())
         and states.get("persister") == states.get("aggregator") == "ready"
@@ -113,7 +113,7 @@ def assert_gone(root: Path) -> None:
 def test_a_bare_supervisord_comes_up_with_the_defaults_and_leaves_nothing(clone: Path) -> None:
     supervisor = start(clone)
     pids = [one.pid for one in supervisor.programs()]
-    eventually(lambda: all_wait_for_the_exchanges(clone), within=STARTED_WITHIN_S)
+    eventually(lambda: all_wait_for_the_exchanges(), within=STARTED_WITHIN_S)
     assert ask(DEFAULTS.port, "GET", "/health/live")[0] == 200
     status, body = ask(DEFAULTS.port, "GET", "/health/ready")
     assert (status, body["error"]["message"]) == (503, "no feed has data")
@@ -121,7 +121,7 @@ def test_a_bare_supervisord_comes_up_with_the_defaults_and_leaves_nothing(clone:
     os.kill(supervisor.pid(), signal.SIGKILL)
     assert_gone(clone)
     start(clone)
-    eventually(lambda: all_wait_for_the_exchanges(clone), within=STARTED_WITHIN_S)
+    eventually(lambda: all_wait_for_the_exchanges(), within=STARTED_WITHIN_S)
     stopped = bare(clone, "supervisorctl", "shutdown")
     assert stopped.returncode == 0, stopped.stdout + stopped.stderr
     assert_gone(clone)
