@@ -160,8 +160,9 @@ def opens(names: Iterable[str]) -> Counter[int]:
     return Counter(interval_s for interval_s, _ in {key[2:] for key in recomputed(trades)})
 
 
-def test_our_own_recordings_cross_an_hour() -> None:
-    assert opens(OURS) == {60: 2, HOUR_S: 2, 86_400: 1}
+@pytest.mark.parametrize("name", OURS)
+def test_each_of_our_own_recordings_crosses_an_hour(name: str) -> None:
+    assert opens([name]) == {60: 2, HOUR_S: 2, 86_400: 1}
 
 
 def test_the_real_spot_market_crosses_midnight() -> None:
