@@ -191,6 +191,7 @@ class _Link:
             self._cut = True
             for writer in self.writers:
                 writer.close()
+            for writer in self.writers:  # whoever is cancelled here leaves none open
                 await writer.wait_closed()
 
     def cut(self) -> None:
