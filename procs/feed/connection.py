@@ -66,8 +66,11 @@ class Connection:
         self.since = 0
         self.reason: str | None = None
         self.next_try: int | None = None
-        self.clock_offset_us = 0
-        """The exchange's clock less our monotonic one, of the last time it told us."""
+        self.clock_offset_us: int | None = None
+        """The exchange's clock less our monotonic one, of the last time it told us.
+
+        None until the first attempt to connect has ended.
+        """
         self.clock_known = False
         self.reconnects = 0
         self.handovers = 0

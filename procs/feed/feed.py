@@ -208,8 +208,8 @@ class Feed(Idle):
 
     def _plausible(self, ts_event: int, now: Instant, past_us: int = DAY_US) -> bool:
         """Return whether a time is about the exchange's own, as it last told us."""
-        offset = self.connection.clock_offset_us if self.connection else now.wall - now.mono
-        return -past_us <= ts_event - (now.mono + offset) <= DAY_US
+        offset = self.connection.clock_offset_us if self.connection else None
+        return -past_us <= ts_event - (now.wall if offset is None else now.mono + offset) <= DAY_US
 
     def _quarantine(self, item: Quarantined, now: Instant) -> None:
         symbol, trade_id = item.symbol, item.trade_id
@@ -263,6 +263,8 @@ class Feed(Idle):
 
     def _recovered(self, message: Recovered, now: Instant) -> Sequence[Send]:
         """Commit what was fetched like what came by itself."""
+        if self.connection is not None and self.connection.clock_offset_us is None:
+            return ()  # its times cannot be judged yet: it will be asked for again
         trades, items = recovered.take(
             message, self._commits, lambda ts: self._plausible(ts, now, RECOVERED_US), now
         )
@@ -271,9 +273,8 @@ class Feed(Idle):
         self._health.counters["quarantined"] += len(items)
         if not trades and not items:
             return ()
-        return self._commits.commit(
-            trades, items, {message.symbol: len(trades)} if trades else {}, now
-        )
+        counts = {message.symbol: len(trades)} if trades else {}
+        return self._commits.commit(trades, items, counts, now)
 
     # ---- out
 

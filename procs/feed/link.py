@@ -24,8 +24,11 @@ class Link(Protocol):
     """Why it is not connected."""
     next_try: int | None
     """µs UTC; None while there is nothing to wait for."""
-    clock_offset_us: int
-    """The exchange's clock, or our own where it has none, less our monotonic one."""
+    clock_offset_us: int | None
+    """The exchange's clock, or our own where it has none, less our monotonic one.
+
+    None until it was asked.
+    """
     reconnects: int
     handovers: int
 

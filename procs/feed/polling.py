@@ -49,7 +49,7 @@ class Polling:
         self.since = 0
         self.reason: str | None = None
         self.next_try: int | None = None
-        self.clock_offset_us = 0
+        self.clock_offset_us: int | None = None
         """Our own clock: the exchange has none that is asked for."""
         self.reconnects = 0
         self.handovers = 0

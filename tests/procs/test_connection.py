@@ -38,6 +38,7 @@ def test_it_connects_subscribes_and_hands_over_each_message(serve: Serve, drive:
     assert (line.state, line.circuit) == ("connected", "half-open")
     driving.until(lambda: peer.texts() == COINBASE.subscribe())
     assert line.clock_known
+    assert line.clock_offset_us is not None
     assert abs(line.clock_offset_us + driving.now().mono - 1723161255343000) < 10_000_000
     peer.send(b"noise")
     driving.until(lambda: driving.messages)

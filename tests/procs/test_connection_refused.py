@@ -151,6 +151,7 @@ def test_without_the_exchanges_clock_our_own_has_to_do(
     line = line_of(driving)
     assert not line.clock_known
     now = driving.now()
+    assert line.clock_offset_us is not None
     assert abs(line.clock_offset_us - (now.wall - now.mono)) < 1_000_000
 
 

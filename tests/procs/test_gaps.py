@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bus.actor import Send
+from bus.log import Log
 from bus.messages import (
     Gap,
     GapOpened,
@@ -18,6 +19,7 @@ from bus.messages import (
     decode,
     encode,
 )
+from procs.feed.connection import Connection
 from procs.feed.gaps import DOUBT_US, LOOK_EVERY_US
 from procs.feed.holes import ABSENT_TIMES, ASK_AGAIN_US, GRACE_US
 from tests.procs.feeding import START, Feeding, match, on, status
@@ -198,3 +200,19 @@ def test_a_fetched_trade_of_an_unbelievable_time_is_quarantined(one: Feeding) ->
     one.feed.on_message("recovered", [encode(answer)], one.now)
     assert one.ids() == [1, 5, 4]
     assert [number for number, _ in one.quarantined()] == [2, 3]
+
+
+def test_what_is_fetched_before_the_exchanges_clock_is_known_is_asked_for_again(
+    one: Feeding,
+) -> None:
+    """As after a kill -9: the backfiller lives on and answers before there is a connection."""
+    one.take(match(1), match(4))
+    address = "127.0.0.1:9"
+    one.feed.connection = Connection(
+        *(one.exchange, f"ws://{address}", f"http://{address}", one.feed.on_frame, Log("feed"))
+    )
+    assert bring(one, 2, 3) == []
+    assert (one.ids(), one.quarantined()) == ([1, 4], [])
+    one.feed.connection.clock_offset_us = START - one.now.mono
+    assert bring(one, 2, 3) != []
+    assert (one.ids(), one.quarantined()) == ([1, 4, 2, 3], [])
