@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Route
 
 from procs.simulator.listing import Listing
 from procs.simulator.market import Execution, Market
+from procs.simulator.rest import Refused, answering
 from procs.simulator.truth import Bar
 
 INTERVALS = {
@@ -25,10 +26,9 @@ INTERVALS = {
 LIMIT, LIMIT_MAX = 500, 1000
 
 
-class _Refused(Exception):
+class _Refused(Refused):
     def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.answer = JSONResponse({"code": code, "msg": message}, 400)
+        super().__init__(message, JSONResponse({"code": code, "msg": message}, 400))
 
 
 def routes(market: Market) -> list[BaseRoute]:
@@ -42,19 +42,9 @@ def routes(market: Market) -> list[BaseRoute]:
         "historicalTrades": api.historical_trades,
     }
     found: list[BaseRoute] = [
-        Route(f"/rest/api/v3/{name}", _answering(endpoint)) for name, endpoint in endpoints.items()
+        Route(f"/rest/api/v3/{name}", answering(endpoint)) for name, endpoint in endpoints.items()
     ]
     return [*found, Route("/rest/api/v3/klines", api.klines)]
-
-
-def _answering(endpoint: Callable[[Request], Response]) -> Callable[[Request], object]:
-    async def answer(request: Request) -> Response:
-        try:
-            return endpoint(request)
-        except _Refused as refused:
-            return refused.answer
-
-    return answer
 
 
 class _Api:

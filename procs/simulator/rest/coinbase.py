@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route
 
 from procs.simulator.listing import Listing
 from procs.simulator.market import Execution, Market
+from procs.simulator.rest import Refused, answering
 from procs.simulator.times import iso, parse_iso
 
 GRANULARITIES = (60, 300, 900, 3600, 21_600, 86_400)
@@ -18,10 +19,9 @@ CANDLES_MAX = 300
 TRADES_MAX = 1000
 
 
-class _Refused(Exception):
+class _Refused(Refused):
     def __init__(self, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.answer = JSONResponse({"message": message}, status)
+        super().__init__(message, JSONResponse({"message": message}, status))
 
 
 def routes(market: Market) -> list[BaseRoute]:
@@ -30,8 +30,8 @@ def routes(market: Market) -> list[BaseRoute]:
     return [
         Route("/rest/time", api.time),
         Route("/rest/products", api.products),
-        Route("/rest/products/{product}", api.product),
-        Route("/rest/products/{product}/trades", api.trades),
+        Route("/rest/products/{product}", answering(api.product)),
+        Route("/rest/products/{product}/trades", answering(api.trades)),
         Route("/rest/products/{product}/candles", api.candles),
     ]
 
@@ -47,19 +47,13 @@ class _Api:
     async def products(self, request: Request) -> Response:
         return JSONResponse([_product(listing) for listing in self._market.listings.values()])
 
-    async def product(self, request: Request) -> Response:
-        try:
-            return JSONResponse(_product(self._listing(request)))
-        except _Refused as refused:
-            return refused.answer
+    def product(self, request: Request) -> Response:
+        return JSONResponse(_product(self._listing(request)))
 
-    async def trades(self, request: Request) -> Response:
-        try:
-            listing = self._listing(request)
-            limit = min(_integer(request, "limit", TRADES_MAX), TRADES_MAX)
-            after, before = _integer(request, "after", 0), _integer(request, "before", 0)
-        except _Refused as refused:
-            return refused.answer
+    def trades(self, request: Request) -> Response:
+        listing = self._listing(request)
+        limit = min(_integer(request, "limit", TRADES_MAX), TRADES_MAX)
+        after, before = _integer(request, "after", 0), _integer(request, "before", 0)
         last = self._market.last_id(listing.native, self._market.position())
         if after:
             last = min(last, after - 1)

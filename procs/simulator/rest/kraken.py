@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Route
 
 from procs.simulator.listing import Listing
 from procs.simulator.market import Execution, Market
+from procs.simulator.rest import Refused, answering
 from procs.simulator.truth import Bar
 
 TRADES_MAX = 1000
@@ -27,10 +28,9 @@ _PRICE_DECIMALS = 5
 """REST writes prices with at least so many."""
 
 
-class _Refused(Exception):
+class _Refused(Refused):
     def __init__(self, error: str) -> None:
-        super().__init__(error)
-        self.answer = JSONResponse({"error": [error]})
+        super().__init__(error, JSONResponse({"error": [error]}))
 
 
 def routes(market: Market) -> list[BaseRoute]:
@@ -42,20 +42,9 @@ def routes(market: Market) -> list[BaseRoute]:
         "Trades": api.trades,
     }
     found: list[BaseRoute] = [
-        Route(f"/rest/0/public/{name}", _answering(endpoint))
-        for name, endpoint in endpoints.items()
+        Route(f"/rest/0/public/{name}", answering(endpoint)) for name, endpoint in endpoints.items()
     ]
     return [*found, Route("/rest/0/public/OHLC", api.candles)]
-
-
-def _answering(endpoint: Callable[[Request], Response]) -> Callable[[Request], object]:
-    async def answer(request: Request) -> Response:
-        try:
-            return endpoint(request)
-        except _Refused as refused:
-            return refused.answer
-
-    return answer
 
 
 class _Api:
