@@ -7,10 +7,8 @@ rows are compared with what the simulated exchanges executed.
 
 import argparse
 import tempfile
-import threading
 import time
 from pathlib import Path
-from types import TracebackType
 
 import msgspec
 from websockets.exceptions import ConnectionClosed
@@ -18,37 +16,24 @@ from websockets.sync.client import connect
 
 from bench.bench_pipeline import heard, missing
 from bench.figures import figure
+from tests.beside import Beside
 from tests.e2e.stack import Stack
 from tests.heartbeats import Heartbeats
 
 WARM_UP_S = 10.0
 
 
-class Watcher:
+class Watcher(Beside):
     """A client that is sent every price; remembers the longest time without one."""
 
     def __init__(self, url: str) -> None:
+        super().__init__(self._watch)
         self.silent_s_max = 0.0
         self.closed = 0
         self._url = url
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-
-    def __enter__(self) -> "Watcher":
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        where: TracebackType | None,
-    ) -> None:
-        self._ended.set()
-        self._thread.join()
 
     def _watch(self) -> None:
-        while not self._ended.is_set():
+        while not self.ended.is_set():
             try:
                 self._once()
             except ConnectionClosed:
@@ -58,7 +43,7 @@ class Watcher:
         with connect(self._url) as live:
             live.send('{"type": "subscribe", "symbols": "*"}')
             last = time.monotonic()
-            while not self._ended.is_set():
+            while not self.ended.is_set():
                 try:
                     frame = msgspec.json.decode(live.recv(timeout=0.5))
                 except TimeoutError:

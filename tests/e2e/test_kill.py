@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
-from types import TracebackType
+from typing import Self
 
 import msgspec
 import pytest
@@ -18,6 +18,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from bus import settings
 from procs.programs import programs
+from tests.beside import Beside
 from tests.e2e.exactness import assert_exact, journalled
 from tests.e2e.stack import Stack
 from tests.e2e.viewer import Viewer
@@ -44,10 +45,11 @@ def names() -> list[str]:
     return found
 
 
-class Witness:
+class Witness(Beside):
     """A visitor who asks all the time and keeps a live connection, in a thread of its own."""
 
     def __init__(self, stack: Stack) -> None:
+        super().__init__(self._ask, self._watch)
         self.answered = 0
         self.failed: list[str] = []
         self.closed: list[int | None] = []
@@ -55,27 +57,14 @@ class Witness:
         self.updated = 0.0
         """When the last price came, by the monotonic clock."""
         self._stack = stack
-        self._ended = threading.Event()
-        self._threads = [threading.Thread(target=self._ask), threading.Thread(target=self._watch)]
 
-    def __enter__(self) -> "Witness":
-        for thread in self._threads:
-            thread.start()
+    def __enter__(self) -> Self:
+        super().__enter__()
         eventually(lambda: self.answered and self.updated, within=20)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        where: TracebackType | None,
-    ) -> None:
-        self._ended.set()
-        for thread in self._threads:
-            thread.join()
-
     def _ask(self) -> None:
-        while not self._ended.wait(ASK_EVERY_S):
+        while not self.ended.wait(ASK_EVERY_S):
             try:
                 status, body = self._stack.get("/health/live")
             except (OSError, HTTPException) as error:
@@ -87,7 +76,7 @@ class Witness:
                 self.failed.append(f"{status} {body}")
 
     def _watch(self) -> None:
-        while not self._ended.wait(ASK_EVERY_S):
+        while not self.ended.wait(ASK_EVERY_S):
             try:
                 with connect(self._stack.ws_url) as live:
                     self._listen(live)
@@ -98,7 +87,7 @@ class Witness:
 
     def _listen(self, live: ClientConnection) -> None:
         live.send('{"type": "subscribe", "symbols": "*"}')
-        while not self._ended.is_set():
+        while not self.ended.is_set():
             try:
                 frame = msgspec.json.decode(live.recv(timeout=0.1))
             except TimeoutError:

@@ -9,13 +9,13 @@ is not the last one. (The protocol: docs/wire-format.md, ``/ws``.)
 import threading
 import time
 from decimal import Decimal
-from types import TracebackType
 from typing import Any, NamedTuple
 
 import msgspec
 import websocket
 
 from bus.messages import Candle, Trade
+from tests.beside import Beside
 
 RECV_S = 0.5
 CONNECT_S = 5.0
@@ -33,7 +33,7 @@ class Position(NamedTuple):
     """In its batch."""
 
 
-class Viewer:
+class Viewer(Beside):
     """Watches all tickers, and of one symbol of each exchange every trade and the hour's candle.
 
     Args:
@@ -42,11 +42,10 @@ class Viewer:
     """
 
     def __init__(self, url: str, symbols: dict[str, str]) -> None:
+        super().__init__(self._watch)
         self._url = url
         self._symbols = symbols
         self._names = [f"{exchange}:{symbol}" for exchange, symbol in symbols.items()]
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="viewer")
         self._lock = threading.Lock()
         self._at: dict[str, Position] = {}
         """The last trade of each exchange."""
@@ -57,19 +56,6 @@ class Viewer:
         self._last: dict[tuple[str, ...], dict[str, Any]] = {}
         self.trades = self.connections = self.recovered = self.not_recovered = self.holes = 0
         self.wrong: list[str] = []
-
-    def __enter__(self) -> "Viewer":
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        where: TracebackType | None,
-    ) -> None:
-        self._ended.set()
-        self._thread.join()
 
     # ---- what it saw
 
@@ -117,18 +103,18 @@ class Viewer:
     # ---- its connection
 
     def _watch(self) -> None:
-        while not self._ended.is_set():
+        while not self.ended.is_set():
             try:
                 made = websocket.create_connection(self._url, timeout=CONNECT_S)
             except (OSError, websocket.WebSocketException):
-                self._ended.wait(RETRY_S)
+                self.ended.wait(RETRY_S)
                 continue
             self.connections += 1
             try:
                 self._begin(made)
                 self._read(made)
             except (OSError, websocket.WebSocketException):
-                self._ended.wait(RETRY_S)
+                self.ended.wait(RETRY_S)
             finally:
                 made.shutdown()  # type: ignore[no-untyped-call]
 
@@ -151,7 +137,7 @@ class Viewer:
     def _read(self, made: websocket.WebSocket) -> None:
         made.settimeout(RECV_S)
         silent_since = time.monotonic()
-        while not self._ended.is_set():
+        while not self.ended.is_set():
             try:
                 text = made.recv()
             except websocket.WebSocketTimeoutException:

@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import NamedTuple
 
 import psycopg
@@ -19,6 +18,7 @@ from bus import topics
 from bus.messages import Heartbeat, decode
 from bus.sockets import Socket
 from bus.wiring import OUT, endpoint
+from tests.beside import Beside
 from tests.e2e.nemesis import DATABASE_USERS
 
 LISTEN_MS = 20
@@ -48,7 +48,7 @@ class _Kill:
     hindered: bool
 
 
-class VitalSigns:
+class VitalSigns(Beside):
     """Listens as long as the ``with`` lasts.
 
     Args:
@@ -57,13 +57,9 @@ class VitalSigns:
     """
 
     def __init__(self, run_dir: Path, dsn: str) -> None:
+        super().__init__(self._listen, self._try_database)
         self._run_dir = run_dir
         self._dsn = dsn
-        self._ended = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._listen, name="vital signs"),
-            threading.Thread(target=self._try_database, name="database"),
-        ]
         self._lock = threading.Lock()
         self._pending: dict[str, _Kill] = {}
         self._killed_at: dict[str, float] = {}
@@ -76,21 +72,6 @@ class VitalSigns:
         """Trades a second that it stored while it was far behind."""
         self.rss: dict[str, int] = {}
         """The most of each program, bytes."""
-
-    def __enter__(self) -> "VitalSigns":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        where: TracebackType | None,
-    ) -> None:
-        self._ended.set()
-        for thread in self._threads:
-            thread.join()
 
     def killed(self, program: str, pid: int) -> None:
         """Note that a program's process was just killed."""
@@ -136,7 +117,7 @@ class VitalSigns:
             heard.setsockopt(zmq.SUBSCRIBE, topics.heartbeat("")[:-1])
             connected: set[str] = set()
             next_look = 0.0
-            while not self._ended.is_set():
+            while not self.ended.is_set():
                 if time.monotonic() >= next_look:
                     next_look = time.monotonic() + LOOK_EVERY_S
                     self._connect(heard, connected)
@@ -181,7 +162,7 @@ class VitalSigns:
         self.recoveries.append(Recovery(program, round(seconds, 3), kill.repeat, kill.hindered))
 
     def _try_database(self) -> None:
-        while not self._ended.wait(0.05):
+        while not self.ended.wait(0.05):
             with self._lock:
                 wanted = "postgres" in self._pending
             if not wanted:
