@@ -14,6 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
+from tests.e2e import evidence
 from tests.e2e.audit import Audit
 from tests.e2e.harm import SIMULATED, Harm
 from tests.e2e.nemesis import DISKS, HINDERS, WHOLE, Fault, plan
@@ -41,6 +42,8 @@ RSS_MIB_MAX = 1024
 DESCRIPTORS_MORE_MAX = 40
 """A program that has more at the end than at the beginning loses them."""
 ROUND_SEED = 1_000_003
+EVIDENCE = "evidence"
+"""The part of a run's folder that a failure leaves."""
 
 
 class Wish(NamedTuple):
@@ -242,9 +245,13 @@ class Chaos:
             rests = time.monotonic()
             if not first:
                 self._tally.rest_s.append(round(rests - began, 1))
-            self.audit.look(executed)
-            self._look_at_the_viewer(executed)
-            self._look_at_the_processes(first=first)
+            try:
+                self.audit.look(executed)
+                self._look_at_the_viewer(executed)
+                self._look_at_the_processes(first=first)
+            except AssertionError:
+                evidence.keep(self.stack, self.log, self._folder / EVIDENCE)
+                raise
         print(
             f"works after {works - began:.1f} s, flows after {flows - works:.1f} s, at rest after"
             f" {rests - flows:.1f} s, looked at in {time.monotonic() - rests:.1f} s:"
