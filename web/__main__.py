@@ -23,10 +23,12 @@ from market import decimals
 from market.symbols import Directory
 from store.pool import open_pool
 from web import server
+from web.admission import Admission
 from web.app import build
 from web.hub import Hub
 from web.inputs import FEED_TOPICS, LIFE_TOPICS, STREAM_TOPICS, Inputs
 from web.limits import Limits
+from web.occupancy import Occupancy
 from web.services import Services
 from web.sessions import Sessions
 
@@ -61,20 +63,28 @@ async def live(
     sessions = Sessions(hub)
     pool = await open_pool(settings.dsn, POOL_SIZE)
     directory = Directory(settings.feeds)
-    services = Services(settings, process.health, hub, sessions, directory, pool, version(), limits)
+    health = process.health
+    occupancy = Occupancy(folder, slot_of(process.program), settings.web_processes)
+    if occupancy.trouble is not None:
+        process.log.warning("web.counts_alone", error=str(occupancy.trouble))
+    admission = Admission(occupancy, limits.per_address, settings.trusted_proxies, health.counters)
+    services = Services(
+        settings, health, hub, sessions, directory, pool, version(), limits, admission
+    )
     app = build(services, process.log)
 
     async def network(stopping: asyncio.Event) -> None:
-        async def drain() -> None:
-            await stopping.wait()
-            services.draining.set()
-            sessions.wake_all()
-
-        draining = asyncio.ensure_future(drain())
         try:
-            await server.serve(app, listening, limits, stopping)
+            await server.serve(
+                app,
+                listening,
+                limits,
+                stopping,
+                admission=admission,
+                occupancy=occupancy,
+                health=health,
+            )
         finally:
-            draining.cancel()
             await pool.close(timeout=0.5)  # no request is left that needs it
 
     inputs = {
@@ -87,6 +97,11 @@ async def live(
     code = await aloop.run(process, taker, inputs, outputs, network, stopping)
     context.term()  # its sockets are closed
     return code
+
+
+def slot_of(program: str) -> int:
+    """Return the number of a slot by its program's name."""
+    return int(program.rpartition("-")[2])
 
 
 def version() -> str:

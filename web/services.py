@@ -1,12 +1,12 @@
 """What the routes of one web process share: made once by ``__main__``, handed to every handler."""
 
-import asyncio
 from dataclasses import dataclass, field
 
 from bus.heartbeat import Health
 from bus.settings import Settings
 from market.symbols import Directory
 from store.pool import Pool
+from web.admission import Admission
 from web.hub import Hub
 from web.limits import Limits
 from web.sessions import Sessions
@@ -14,7 +14,7 @@ from web.sessions import Sessions
 
 @dataclass
 class Services:
-    """The parts. ``pool`` opens before the first request; ``draining`` is set at shutdown."""
+    """The parts. ``pool`` opens before the first request."""
 
     settings: Settings
     health: Health
@@ -24,4 +24,4 @@ class Services:
     pool: Pool
     version: str
     limits: Limits = field(default_factory=Limits)
-    draining: asyncio.Event = field(default_factory=asyncio.Event)
+    admission: Admission = field(default_factory=Admission)

@@ -184,7 +184,7 @@ async def _events(services: Services, wanted: list[str] | None) -> AsyncIterator
         services.sessions.open(chosen.client, awake.set)
         yield f"retry: {RETRY_MS}\n\n"
         comment_at = loop.time() + limits.sse_comment_every_s
-        while not services.draining.is_set():
+        while True:
             texts = hub.take(chosen.client, instant())
             if texts or loop.time() >= comment_at:
                 yield "".join(texts) or ": still here\n\n"
