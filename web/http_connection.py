@@ -7,14 +7,22 @@ asked, or about to be, is answered yet.
 """
 
 import asyncio
+import fcntl
 import secrets
+import sys
+import termios
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any, ClassVar, cast
 
 import msgspec
 from starlette.types import Scope
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from web.answers import CODES, Envelope, Problem
 from web.limits import Limits
@@ -36,6 +44,7 @@ class HttpConnection(HttpToolsProtocol):
         self._head_bytes = 0
         self._refused = False
         self._last = False
+        self._running: RequestResponseCycle | None = None
         self._beyond = len(self.connections) > self.room
         self._read_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
@@ -49,6 +58,11 @@ class HttpConnection(HttpToolsProtocol):
         if self.scope is not None:
             cast(dict[str, Any], self.scope).pop(EXTENSION, None)  # or both live on for a while
         super().connection_lost(exc)
+        # Of requests that came one after the other uvicorn only tells the last.
+        self.pipeline.clear()
+        if self._running is not None:
+            self._running.disconnected = True
+            self._running.message_event.set()
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless the request was refused."""
@@ -126,7 +140,7 @@ class HttpConnection(HttpToolsProtocol):
     def serve_last(self) -> None:
         """Answer what is asked, or will be in a moment, and close with that answer."""
         self._last = True
-        if self.cycle is not None and not self.cycle.response_complete:
+        if self.cycle is not None:
             self.cycle.keep_alive = False
 
     @property
@@ -136,7 +150,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def end_stream(self) -> None:
         """End an answer that has no end, as if it were whole, and close."""
-        cycle = self.cycle
+        cycle = self._running
         if cycle is None or cycle.response_complete or self.transport.is_closing():
             return
         cycle.disconnected = True
@@ -144,6 +158,10 @@ class HttpConnection(HttpToolsProtocol):
         if cycle.chunked_encoding:
             self.transport.write(b"0\r\n\r\n")
         self.transport.close()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _count(self, size: int) -> None:
         self._head_bytes += size
@@ -187,18 +205,32 @@ class HttpConnection(HttpToolsProtocol):
     def _watch(self) -> None:
         """Cut the connection unless so many bytes a second are taken from now on."""
         if self._write_timer is None:
-            self._unsent = self.transport.get_write_buffer_size()
+            self._unsent = self._left()
             self._write_timer = self.loop.call_later(self.limits.slow_after_s, self._look)
 
     def _look(self) -> None:
         self._write_timer = None
-        unsent = self.transport.get_write_buffer_size()
+        if not self.transport.get_write_buffer_size():
+            return
         due = self.limits.answer_bytes_per_s * self.limits.slow_after_s
-        if unsent and unsent > self._unsent - due:
+        if self._left() > self._unsent - due:
             self.counters["cut_readers"] += 1
             self.transport.abort()
-        elif unsent:
+        else:
             self._watch()
+
+    def _left(self) -> int:
+        """Return how many bytes the client has not taken: those in the kernel, and those here.
+
+        The kernel takes more only once a good part of what it has is gone.
+        """
+        here = self.transport.get_write_buffer_size()
+        try:
+            descriptor = self.transport.get_extra_info("socket").fileno()
+            queued = fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4))
+        except OSError:
+            return here
+        return here + int.from_bytes(queued, sys.byteorder)
 
     def _stop_watching(self) -> None:
         if self._write_timer is not None:

@@ -101,11 +101,12 @@ class _Slot:
         return min(self.counts[first], self.counts[second])
 
     def close(self) -> None:
-        """Let go of it."""
+        """Let go of it; a second time does nothing."""
         self.counts.release()
         self.memory.close()
         if self._descriptor >= 0:
             os.close(self._descriptor)
+        self._descriptor = -1
 
 
 class Occupancy:
@@ -127,7 +128,7 @@ class Occupancy:
             if number != slot
         }
         try:
-            self._key = _key_in(folder)
+            self._key = _key_in(folder, slot)
             self._own = _Slot.own(folder / f"web-{slot}.connections")
         except OSError as error:
             self.trouble: OSError | None = error
@@ -214,7 +215,7 @@ class Occupancy:
             slot.close()
 
 
-def _key_in(folder: Path) -> bytes:
+def _key_in(folder: Path, slot: int) -> bytes:
     """Return the key that all slots share; whoever comes first makes it."""
     path = folder / "connections.key"
     while True:
@@ -226,7 +227,8 @@ def _key_in(folder: Path) -> bytes:
             if len(key) == _KEY_BYTES:
                 return key
             path.unlink(missing_ok=True)  # damaged
-        own = folder / f"connections.key.{os.getpid()}"
+        own = folder / f"connections.key.{slot}"
+        own.touch(mode=0o600)
         own.write_bytes(secrets.token_bytes(_KEY_BYTES))
         try:
             os.link(own, path)

@@ -15,6 +15,7 @@ import stat
 from collections.abc import Generator
 from math import ceil
 from os import fstat
+from typing import cast
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -142,12 +143,12 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     def _protocol(self) -> asyncio.Protocol:
-        made: asyncio.Protocol = self.config.http_protocol_class(
+        kind = cast(type[HttpConnection], self.config.http_protocol_class)
+        return kind(
             config=self.config,
             server_state=self.server_state,
             app_state=self.lifespan.state,
         )
-        return made
 
     def _anybody_idle(self) -> bool:
         """True while there is a connection on which a request may be on its way."""

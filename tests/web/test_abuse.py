@@ -70,12 +70,13 @@ def test_a10_foreign_pages_are_refused_before_the_socket_opens(stack: Stack) -> 
     assert len(tries) >= 100
     for path, origin in tries:
         status, body = handshake(stack.port, path, origin)
-        assert (status, json.loads(body)["error"]["code"]) == (403, "FORBIDDEN"), (path, origin)
+        assert status == 403, (path, origin)
+        assert json.loads(body)["error"]["code"] == "FORBIDDEN"
 
 
-def test_a10_two_origins_are_none(stack: Stack) -> None:
+def test_a10_two_origins_are_no_request(stack: Stack) -> None:
     own = f"http://127.0.0.1:{stack.port}"
-    assert handshake(stack.port, "/ws", own, own)[0] == 403
+    assert handshake(stack.port, "/ws", own, own)[0] == 400
 
 
 @pytest.mark.parametrize("path", STREAMS)

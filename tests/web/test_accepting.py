@@ -4,6 +4,7 @@ import asyncio
 import errno
 import os
 import socket
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -43,6 +44,7 @@ class Side(Beside):
         super().__init__(self._run)
         self.held: set[Held] = set()
         self.counters: Counter[str] = Counter()
+        self.accepting = threading.Event()
         self._listening = listening
         self._slots = folder, slot, slots
         self._room = room
@@ -52,25 +54,30 @@ class Side(Beside):
         """Let the thread do something."""
         self._loop.call_soon_threadsafe(what)
 
+    def sees(self) -> int:
+        """Return how many others there are."""
+        return len(self.occupancy.others(time.monotonic_ns() // 1000))
+
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
             runner.run(self._accept())
 
     async def _accept(self) -> None:
-        occupancy = Occupancy(*self._slots)
+        self.occupancy = Occupancy(*self._slots)
         self.acceptor = Acceptor(
             self._listening,
             lambda: Held(self.held),
             lambda: len(self.held),
             self._room,
-            occupancy,
+            self.occupancy,
             lambda count: None,
             self.counters,
         )
         self.acceptor.open()
+        self.accepting.set()
         await asyncio.to_thread(self.ended.wait)
         self.acceptor.close()
-        occupancy.close()
+        self.occupancy.close()
 
 
 Begin = Callable[..., Side]
@@ -113,7 +120,9 @@ def begin(listening: socket.socket, tmp_path: Path) -> Iterator[Begin]:
     with ExitStack() as running:
 
         def start(slot: int, slots: int, on: socket.socket = listening, **options: int) -> Side:
-            return running.enter_context(Side(on, tmp_path, slot, slots, **options))
+            side = running.enter_context(Side(on, tmp_path, slot, slots, **options))
+            assert side.accepting.wait(10)
+            return side
 
         yield start
 
@@ -124,7 +133,7 @@ def held(*sides: Side) -> list[int]:
 
 def test_those_that_share_a_socket_hold_about_as_many(begin: Begin, clients: Clients) -> None:
     sides = [begin(slot, 3) for slot in (1, 2, 3)]
-    eventually(lambda: all(hasattr(side, "acceptor") for side in sides))
+    eventually(lambda: all(side.sees() == 2 for side in sides))
     clients.connect(300)
     eventually(lambda: sum(held(*sides)) == 300)
     assert max(held(*sides)) <= 105 + 16 + PER_WAKE
@@ -164,7 +173,7 @@ def test_whoever_is_full_leaves_the_rest_to_others_while_there_are_any(
     begin: Begin, clients: Clients
 ) -> None:
     full, other = begin(1, 2, room=10), begin(2, 2)
-    eventually(lambda: hasattr(full, "acceptor") and hasattr(other, "acceptor"))
+    eventually(lambda: full.sees() == other.sees() == 1)
     clients.connect(60)
     eventually(lambda: sum(held(full, other)) == 60)
     assert held(full)[0] < 10 + PER_WAKE
@@ -175,7 +184,7 @@ def test_whoever_is_full_leaves_the_rest_to_others_while_there_are_any(
 
 def test_what_waits_when_one_ends_is_the_others(begin: Begin, clients: Clients) -> None:
     first, second = begin(1, 2), begin(2, 2)
-    eventually(lambda: hasattr(first, "acceptor") and hasattr(second, "acceptor"))
+    eventually(lambda: first.sees() == second.sees() == 1)
     first.call(first.acceptor.close)
     eventually(lambda: stands_back(first))
     before = held(first)[0]
