@@ -3,8 +3,8 @@ import { createServer } from "node:http";
 import { Server } from "socket.io";
 import { asked, beat, filled, ready } from "./rhythm.mjs";
 
-/** What engine.io and Socket.IO put around the message: `42["price",` and `]`. */
-const AROUND = 11;
+/** What engine.io and Socket.IO put around the message: `42["price",` and `]`, of 12 characters. */
+const AROUND = 12;
 
 const wish = asked();
 const http = createServer();
