@@ -37,7 +37,10 @@ FAULTS = {
     "a18": "a WebSocket is abused",
     "a19": "one address opens connections without end",
     "a20": "requests come, and answers are taken, too slowly",
+    "a22": "bodies are bombs",
+    "a23": "numbers and ranges are beyond reason",
     "a28": "somebody else answers in the exchange's place",
+    "a29": "no two requests come from one address",
 }
 NOT_HERE: dict[str, str] = {}
 """Faults without a test of their own, and why; three at most."""

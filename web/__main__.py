@@ -22,13 +22,15 @@ from bus.wiring import OUT
 from market import decimals
 from market.symbols import Directory
 from store.pool import open_pool
-from web import server
+from web import rate_table, server
 from web.admission import Admission
 from web.app import build
 from web.hub import Hub
 from web.inputs import FEED_TOPICS, LIFE_TOPICS, STREAM_TOPICS, Inputs
 from web.limits import Limits
 from web.occupancy import Occupancy
+from web.rate_limits import RateLimits
+from web.rate_table import Table
 from web.services import Services
 from web.sessions import Sessions
 
@@ -64,12 +66,22 @@ async def live(
     pool = await open_pool(settings.dsn, POOL_SIZE)
     directory = Directory(settings.feeds)
     health = process.health
+    rates = RateLimits(settings, health, buckets(process))
     occupancy = Occupancy(folder, slot_of(process.program), settings.web_processes)
     if occupancy.trouble is not None:
         process.log.warning("web.counts_alone", error=str(occupancy.trouble))
     admission = Admission(occupancy, limits.per_address, settings.trusted_proxies, health.counters)
     services = Services(
-        settings, health, hub, sessions, directory, pool, version(), limits, admission
+        settings,
+        health,
+        hub,
+        sessions,
+        directory,
+        pool,
+        version(),
+        rates,
+        limits,
+        admission,
     )
     app = build(services, process.log)
 
@@ -102,6 +114,15 @@ async def live(
 def slot_of(program: str) -> int:
     """Return the number of a slot by its program's name."""
     return int(program.rpartition("-")[2])
+
+
+def buckets(process: Process) -> Table:
+    """Return the table of buckets that all web processes share; one of our own for a full disk."""
+    try:
+        return rate_table.shared(run_folder(process.settings))
+    except OSError as error:
+        process.log.warning("web.limits_not_shared", error=str(error))
+        return rate_table.private()
 
 
 def version() -> str:

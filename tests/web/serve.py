@@ -108,6 +108,8 @@ class Apart:
                     "CORS_ORIGIN": ",".join(settings.cors_origin),
                     "TRUSTED_PROXIES": ",".join(map(str, settings.trusted_proxies)),
                     "WEB_PROCESSES": str(settings.web_processes),
+                    "RATE_LIMIT_GENERAL": str(settings.rate_limit_general),
+                    "RATE_LIMIT_MARKET": str(settings.rate_limit_market),
                 },
                 stdin=listening.fileno(),
                 stdout=log,
