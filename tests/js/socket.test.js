@@ -76,10 +76,10 @@ for (const way of OPEN_WAYS) {
   });
 
   test(`${way}: after a loss it comes back by itself, and asks where it was`, async () => {
-    const { connection, told } = listening([way], "trade", "connect", "disconnect", "refetch");
+    const events = ["trade", "connect", "disconnect", "refetch", "snapshot"];
+    const { connection, told } = listening([way], ...events);
     connection.subscribe({ channel: "trade", symbols: "*" });
-    await eventually(() => payloads(told, "connect").length === 1);
-    await eventually(() => server.clients === 1);
+    await eventually(() => payloads(told, "snapshot").length === 1);
     server.trade(101);
     await eventually(() => payloads(told, "trade").length === 1);
     server.recovered = true;
@@ -98,9 +98,9 @@ for (const way of OPEN_WAYS) {
   });
 
   test(`${way}: what could not be recovered is said, and no trade comes twice`, async () => {
-    const { connection, told } = listening([way], "trade", "refetch", "subscribed");
+    const { connection, told } = listening([way], "trade", "refetch", "snapshot");
     connection.subscribe({ channel: "trade", symbols: "*" });
-    await eventually(() => payloads(told, "subscribed").length === 1);
+    await eventually(() => payloads(told, "snapshot").length === 1);
     server.trade(101);
     await eventually(() => payloads(told, "trade").length === 1);
     server.recovered = false;
