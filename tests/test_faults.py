@@ -32,7 +32,10 @@ FAULTS = {
     "f23": "two of a program that there may be one of",
     "f27": "all are asked to end under load",
     "f28": "the power goes",
+    "a22": "bodies are bombs",
+    "a23": "numbers and ranges are beyond reason",
     "a28": "somebody else answers in the exchange's place",
+    "a29": "no two requests come from one address",
 }
 NOT_HERE: dict[str, str] = {}
 """Faults without a test of their own, and why; three at most."""

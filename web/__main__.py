@@ -22,11 +22,13 @@ from bus.wiring import OUT
 from market import decimals
 from market.symbols import Directory
 from store.pool import open_pool
-from web import server
+from web import rate_table, server
 from web.app import build
 from web.hub import Hub
 from web.inputs import FEED_TOPICS, LIFE_TOPICS, STREAM_TOPICS, Inputs
 from web.limits import Limits
+from web.rate_limits import RateLimits
+from web.rate_table import Table
 from web.services import Services
 from web.sessions import Sessions
 
@@ -61,7 +63,10 @@ async def live(
     sessions = Sessions(hub)
     pool = await open_pool(settings.dsn, POOL_SIZE)
     directory = Directory(settings.feeds)
-    services = Services(settings, process.health, hub, sessions, directory, pool, version(), limits)
+    rates = RateLimits(settings, process.health, buckets(process))
+    services = Services(
+        settings, process.health, hub, sessions, directory, pool, version(), rates, limits
+    )
     app = build(services, process.log)
 
     async def network(stopping: asyncio.Event) -> None:
@@ -87,6 +92,15 @@ async def live(
     code = await aloop.run(process, taker, inputs, outputs, network, stopping)
     context.term()  # its sockets are closed
     return code
+
+
+def buckets(process: Process) -> Table:
+    """Return the table of buckets that all web processes share; one of our own for a full disk."""
+    try:
+        return rate_table.shared(run_folder(process.settings))
+    except OSError as error:
+        process.log.warning("web.limits_not_shared", error=str(error))
+        return rate_table.private()
 
 
 def version() -> str:

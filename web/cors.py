@@ -29,7 +29,10 @@ class Shared(CORSMiddleware):
                 *("authorization", "content-type"),
                 *("if-none-match", "last-event-id", "x-request-id"),
             ),
-            expose_headers=("x-request-id", "retry-after", "etag", "link", "x-next-cursor"),
+            expose_headers=(
+                *("x-request-id", "retry-after", "etag", "link", "x-next-cursor"),
+                *("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"),
+            ),
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -7,6 +7,7 @@ conventions: base units, ``_total`` for what only rises. Nothing here is compute
 
 from typing import NamedTuple
 
+from web.rate_limits import LIMITED
 from web.traffic import BROADCAST_S, OPENED, REQUEST_S, REQUESTS, TEXTS
 
 
@@ -104,6 +105,7 @@ IN_SOME: dict[str, Row] = {
     "journal_damaged": Row("journal_damaged", "Times that a journal could not be read."),
     "corrupt_records": Row("corrupt_records", "Journal records passed over as damaged."),
     REQUESTS: Row("requests", "HTTP requests, by the route that answered and the status class."),
+    LIMITED: Row("requests_limited", "HTTP requests refused with 429, by the limit they met."),
     OPENED: Row("connections_opened", "WebSockets and event streams opened, by kind."),
     TEXTS: Row("messages_sent", "Frames and events that clients' sockets have taken, by kind."),
 }

@@ -9,6 +9,7 @@ from market.symbols import Directory
 from store.pool import Pool
 from web.hub import Hub
 from web.limits import Limits
+from web.rate_limits import RateLimits
 from web.sessions import Sessions
 
 
@@ -23,5 +24,6 @@ class Services:
     directory: Directory
     pool: Pool
     version: str
+    rates: RateLimits
     limits: Limits = field(default_factory=Limits)
     draining: asyncio.Event = field(default_factory=asyncio.Event)

@@ -62,6 +62,9 @@ class Stack:
             PORT=str(port),
             TAP_ENDPOINT=f"tcp://127.0.0.1:{tap}",
             SIMULATOR_PORT=str(simulator),
+            # Tests ask more often than one address may.
+            RATE_LIMIT_GENERAL="1000000",
+            RATE_LIMIT_MARKET="1000000",
             **{"FEEDS": settings.DEFAULT_FEEDS, **variables},
         )
         self._kind: launch.Kind = "demo"

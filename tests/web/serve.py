@@ -102,6 +102,8 @@ class Apart:
                     "DATABASE_URL": str(settings.database_url),
                     "FEEDS": ";".join(f"{n}:{','.join(s)}" for n, s in settings.feeds.items()),
                     "CORS_ORIGIN": ",".join(settings.cors_origin),
+                    "RATE_LIMIT_GENERAL": str(settings.rate_limit_general),
+                    "RATE_LIMIT_MARKET": str(settings.rate_limit_market),
                 },
                 stdin=listening.fileno(),
                 stdout=log,

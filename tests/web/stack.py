@@ -32,6 +32,8 @@ from tests.web.messages import FEEDS
 from tests.web.serve import Apart, Inside
 
 NO_DATABASE = "postgresql://nobody@127.0.0.1:1/none"
+RAISED = 1_000_000
+"""Requests a minute: tests ask more often than anybody may by default, all from one address."""
 PROGRAMS = {"aggregator": 3 + 2, "feed-binance": 2 + 2, "feed-coinbase": 2 + 2, "watchdog": 2}
 """The programs played by the tests, and how many subscriptions the web process makes to each."""
 
@@ -58,6 +60,8 @@ class Stack:
             feeds=FEEDS,
             database_url=database or NO_DATABASE,
             cors_origin=(cors,) if cors else (),
+            rate_limit_general=RAISED,
+            rate_limit_market=RAISED,
         )
         self.settings.run_dir.mkdir(mode=0o700, parents=True)
         self._context: zmq.Context[Socket] = zmq.Context()
