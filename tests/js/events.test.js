@@ -4,11 +4,11 @@ import { LINE_CHARS_MAX, readEvents } from "../../web/static/events.js";
 
 /** What is read of a stream that comes in these chunks. @param {string[]} chunks */
 function read(...chunks) {
-  /** @type {[string, string | null][]} */
+  /** @type {string[]} */
   const events = [];
   let comments = 0;
   const take = readEvents({
-    event: (data, id) => events.push([data, id]),
+    event: (data) => events.push(data),
     comment: () => (comments += 1),
   });
   chunks.forEach(take);
@@ -16,10 +16,7 @@ function read(...chunks) {
 }
 
 const STREAM = 'retry: 2000\n\n: hello\n\nid: 7-1\ndata: {"a":1}\n\ndata:{"b":2}\ndata: 3\n\nid\n\n';
-const EVENTS = [
-  ['{"a":1}', "7-1"],
-  ['{"b":2}\n3', "7-1"],
-];
+const EVENTS = ['{"a":1}', '{"b":2}\n3'];
 
 test("a stream is the same wherever it is cut, and whatever its lines end with", () => {
   for (const end of ["\n", "\r\n", "\r"]) {

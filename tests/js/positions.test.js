@@ -16,8 +16,10 @@ test("it resumes after the last trade of each exchange, or from where it began t
   assert.deepEqual(positions.resume(), { binance: [5, 11, 1], coinbase: [6, 20] });
   positions.news([trade(12)], false);
   assert.deepEqual(positions.resume(), { binance: [5, 12, 0], coinbase: [6, 20] });
+  assert.equal(positions.eventId(), "binance=5-12-0,coinbase=6-20");
   positions.forget();
   assert.equal(positions.resume(), null);
+  assert.equal(positions.eventId(), null);
 });
 
 test("a trade that cannot be stored is news and no place to resume from", () => {

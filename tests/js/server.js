@@ -210,7 +210,7 @@ export class Server {
     response.writeHead(200, { "content-type": "text/event-stream" });
     /** @type {Client} */
     const client = {
-      write: (data) => response.write(`id: 5-${this.#seq}\ndata: ${data}\n\n`),
+      write: (data) => response.write(`id: binance=5-${this.#seq}\ndata: ${data}\n\n`),
       cut: () => response.destroy(),
     };
     this.#clients.add(client);

@@ -90,7 +90,7 @@ for (const way of OPEN_WAYS) {
       await eventually(() => server.heard.length === 2);
       assert.deepEqual(server.heard[1].payload.resume, { binance: [5, 1, 0] });
     } else {
-      assert.equal(server.asked.at(-1)?.headers["last-event-id"], "5-1");
+      assert.equal(server.asked.at(-1)?.headers["last-event-id"], "binance=5-1-0");
     }
     server.trade(102);
     await eventually(() => payloads(told, "trade").length === 2);

@@ -2,8 +2,8 @@
  * Server-sent events as text: chunks in, events out, as the HTML standard reads a stream of them
  * (https://html.spec.whatwg.org/multipage/server-sent-events.html). Pure.
  *
- * Kinds of events and the pace of returning are passed over: our frames name their own kind, and
- * session.js decides when to return.
+ * Kinds and ids of events and the pace of returning are passed over: our frames name their own kind
+ * and place, and session.js decides when to return.
  *
  * @module
  */
@@ -13,7 +13,7 @@ export const LINE_CHARS_MAX = 8 << 20;
 
 /**
  * @param {object} told
- * @param {(data: string, id: string | null) => void} told.event with the last id that was given
+ * @param {(data: string) => void} told.event
  * @param {() => void} told.comment
  * @returns {(chunk: string) => void} to be given the stream, cut anywhere
  * @throws {RangeError} by what is returned, for a line that never ends
@@ -22,15 +22,13 @@ export function readEvents({ event, comment }) {
   let rest = "";
   /** @type {string[]} */
   let data = [];
-  /** @type {string | null} */
-  let id = null;
 
   /** @param {string} line */
   function take(line) {
     if (line === "") {
       const text = data.join("\n");
       data = [];
-      if (text !== "") event(text, id);
+      if (text !== "") event(text);
       return;
     }
     const colon = line.indexOf(":");
@@ -41,7 +39,6 @@ export function readEvents({ event, comment }) {
     const field = colon < 0 ? line : line.slice(0, colon);
     const value = colon < 0 ? "" : line.slice(colon + 1).replace(/^ /, "");
     if (field === "data") data.push(value);
-    else if (field === "id" && !value.includes("\0")) id = value || null;
   }
 
   return (chunk) => {

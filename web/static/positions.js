@@ -37,8 +37,6 @@ function isBehind([epoch, seq, index = Infinity], reached) {
 
 /** Where a page is. */
 export class Positions {
-  /** The id of the last event, for a stream of events that goes on. @type {string | null} */
-  eventId = null;
   /** @type {Map<string, Position>} */
   #reached = new Map();
   /** Where the streams are, once the snapshot that is awaited has come. @type {any} */
@@ -49,10 +47,20 @@ export class Positions {
     return this.#reached.size === 0 ? null : Object.fromEntries(this.#reached);
   }
 
+  /**
+   * The same as the id of an event of `/sse`, `binance=5-120-4,coinbase=6-7`. The id that came last
+   * would say where the server was by then, not what the page has taken.
+   *
+   * @returns {string | null}
+   */
+  eventId() {
+    const places = [...this.#reached].map(([exchange, place]) => `${exchange}=${place.join("-")}`);
+    return places.join() || null;
+  }
+
   /** Go on from nowhere: what comes next is the present state. */
   forget() {
     this.#reached.clear();
-    this.eventId = null;
   }
 
   /**

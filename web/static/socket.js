@@ -79,8 +79,6 @@ export function connect(url = new URL("..", import.meta.url), { transports } = {
   let session = newSession(Date.now(), globalThis.navigator?.onLine !== false, transports);
   /** @type {import("./transports/transport.js").Link | null} */
   let link = null;
-  /** The way of the last connection. @type {import("./session.js").Way | null} */
-  let lastWay = null;
   /** Channels that were heard on a connection that was lost, and are asked for again. */
   let again = new Set();
   let opened = false;
@@ -118,8 +116,6 @@ export function connect(url = new URL("..", import.meta.url), { transports } = {
     switch (action) {
       case "open":
         leave();
-        if (session.way !== lastWay) positions.eventId = null; // another way has gone on since
-        lastWay = session.way;
         link = listen(session.way);
         return;
       case "close":

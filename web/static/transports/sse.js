@@ -2,8 +2,8 @@
  * Where WebSockets are blocked: server-sent events, `/sse`, read by `fetch`.
  *
  * Not by EventSource: that comes back by itself, all pages at the same pace, and hides why it was
- * refused. The wishes stand in the query, so another wish is another request, which goes on after
- * the last event by its id. Nothing can be said to the server on it.
+ * refused. The wishes stand in the query, so another wish is another request, which goes on where
+ * the page is by `Last-Event-ID`. Nothing can be said to the server on it.
  *
  * @module
  */
@@ -26,7 +26,8 @@ export function openSse(base, { wishes, positions }, heard) {
     const url = new URL(`sse?${wishes.query()}`, base);
     /** @type {Record<string, string>} */
     const headers = { accept: "text/event-stream" };
-    if (positions.eventId !== null) headers["last-event-id"] = positions.eventId;
+    const last = positions.eventId();
+    if (last !== null) headers["last-event-id"] = last;
     try {
       const { signal } = request;
       const answer = await fetch(url, { headers, signal, cache: "no-store" });
@@ -45,8 +46,7 @@ export function openSse(base, { wishes, positions }, heard) {
   async function read(body, request) {
     const decoder = new TextDecoder();
     const take = readEvents({
-      event(data, id) {
-        positions.eventId = id ?? positions.eventId;
+      event(data) {
         const frame = readFrame(data);
         if (frame !== null) heard.frame(frame);
       },
