@@ -38,7 +38,9 @@ def test_a_page_of_a_foreign_origin_may_read_nothing(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
-@pytest.mark.parametrize("header", ["authorization", "Content-Type", "if-none-match"])
+@pytest.mark.parametrize(
+    "header", ["authorization", "Content-Type", "if-none-match", "last-event-id"]
+)
 def test_what_an_allowed_origin_may_send_is_said_beforehand(
     stack: Stack, method: str, header: str
 ) -> None:
