@@ -1,5 +1,6 @@
 """The process: its socket, its end, and what is no request."""
 
+import http.client
 import json
 import socket
 import subprocess
@@ -124,3 +125,46 @@ def test_headers_that_do_not_come_to_an_end_are_cut(start: Start) -> None:
     assert talk(stack, b"GET / HTTP/1.1\r\nHost: x\r\n") == b""
     whole = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
     assert talk(stack, whole + b"GET / HT").endswith(b'{"status":"ok"}')
+
+
+def test_a_request_on_its_way_when_the_stop_comes_is_answered(start: Start) -> None:
+    stack = start()
+    asked = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+    with (
+        socket.create_connection(("127.0.0.1", stack.port), timeout=5) as new,
+        socket.create_connection(("127.0.0.1", stack.port), timeout=5) as kept,
+    ):
+        kept.sendall(asked)
+        assert kept.recv(4096).endswith(b'{"status":"ok"}')
+        stack.web.ask_to_stop()
+        eventually(lambda: not accepts(stack.port))
+        for client in (new, kept):
+            client.sendall(asked)
+            answer = b""
+            while chunk := client.recv(4096):
+                answer += chunk
+            assert answer.startswith(b"HTTP/1.1 200 ")
+            assert b"\r\nconnection: close\r\n" in answer
+    assert stack.web.wait() == 0
+
+
+def accepts(port: int) -> bool:
+    """True while a new connection is answered at once."""
+    with socket.create_connection(("127.0.0.1", port), timeout=0.1) as client:
+        client.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        try:
+            return client.recv(1) != b""
+        except TimeoutError:
+            return False
+
+
+def test_an_event_stream_is_whole_when_a_stop_ends_it(start: Start) -> None:
+    stack = start()
+    connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=5)
+    connection.request("GET", "/sse/quotes")
+    answer = connection.getresponse()
+    assert answer.readline()
+    stack.web.ask_to_stop()
+    answer.read()  # it would be an IncompleteRead
+    connection.close()
+    assert stack.web.wait() == 0
