@@ -24,11 +24,11 @@ from market.symbols import Directory
 from store.pool import open_pool
 from web import server
 from web.app import build
+from web.broadcaster import Broadcaster, deliver
 from web.hub import Hub
 from web.inputs import FEED_TOPICS, LIFE_TOPICS, STREAM_TOPICS, Inputs
 from web.limits import Limits
 from web.services import Services
-from web.sessions import Sessions
 
 POOL_SIZE = 4
 
@@ -57,18 +57,19 @@ async def live(
     settings = process.settings
     context: zmq.Context[Socket] = zmq.Context()
     folder = run_folder(settings)
-    hub = Hub(settings.stale_after_s)
-    sessions = Sessions(hub)
+    hub = Hub(settings.stale_after_s, deliver)
+    broadcaster = Broadcaster(hub, limits)
     pool = await open_pool(settings.dsn, POOL_SIZE)
     directory = Directory(settings.feeds)
-    services = Services(settings, process.health, hub, sessions, directory, pool, version(), limits)
+    services = Services(
+        settings, process.health, hub, broadcaster, directory, pool, version(), limits
+    )
     app = build(services, process.log)
 
     async def network(stopping: asyncio.Event) -> None:
         async def drain() -> None:
             await stopping.wait()
             services.draining.set()
-            sessions.wake_all()
 
         draining = asyncio.ensure_future(drain())
         try:
@@ -83,7 +84,7 @@ async def live(
         "life": Subscriber(context, folder, ["*"], LIFE_TOPICS),
     }
     outputs = {"out": bind(context, OUT, folder, process.program)}
-    taker = Inputs(hub, sessions, process.health)
+    taker = Inputs(hub, broadcaster, process.health)
     code = await aloop.run(process, taker, inputs, outputs, network, stopping)
     context.term()  # its sockets are closed
     return code

@@ -163,8 +163,9 @@ class Latest:
             assert isinstance(held.message, Ticker)
             flag = self.stale(held.message, now)
             if flag != held.flag:
-                self.tickers[key] = Update("ticker", held.message, flag)
-                out.append(self.tickers[key])
+                update = self.tickers[key] = Update("ticker", held.message, flag)
+                update.news = held.news
+                out.append(update)
         for exchange, held in self.feeds.items():
             if self.silent(exchange, now) != held.flag:
                 self.feeds[exchange] = Update("status", held.message, not held.flag)

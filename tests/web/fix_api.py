@@ -21,9 +21,10 @@ from tests.web.asgi import Answer, ask
 from tests.web.messages import FEEDS
 from tests.web.stack import NO_DATABASE
 from web.app import build
+from web.broadcaster import Broadcaster
 from web.hub import Hub
+from web.limits import Limits
 from web.services import Services
-from web.sessions import Sessions
 
 MINUTE = 60_000_000
 HOUR = 3_600_000_000
@@ -67,7 +68,7 @@ class Api:
             self._settings,
             Health("web-1"),
             self.hub,
-            Sessions(self.hub),
+            Broadcaster(self.hub, Limits()),
             Directory(FEEDS),
             pool,  # type: ignore[arg-type]
             "1.2.3",

@@ -12,11 +12,13 @@ from bus.heartbeat import Health
 from bus.settings import Settings
 from market.symbols import Directory
 from tests.web.messages import FEEDS
+from tests.web.outbox import join
+from web.broadcaster import Broadcaster
 from web.codecs.native import NativeCodec
 from web.conversation import converse
 from web.hub import Hub
+from web.limits import Limits
 from web.services import Services
-from web.sessions import Sessions
 
 SAID = 20
 
@@ -30,7 +32,7 @@ async def turns_of_a_burst(folder: Path) -> list[int]:
         Settings(data_dir=folder, feeds=FEEDS),
         Health("web-1"),
         hub,
-        Sessions(hub),
+        Broadcaster(hub, Limits()),
         Directory(FEEDS),
         None,  # type: ignore[arg-type]
         "1.2.3",
@@ -56,7 +58,7 @@ async def turns_of_a_burst(folder: Path) -> list[int]:
     websocket = WebSocket({"type": "websocket", "path": "/ws", "headers": []}, receive, send)
     await websocket.accept()
     run()
-    await converse(websocket, services, "ws", hub.join(NativeCodec()), hear)
+    await converse(websocket, services, join(hub, NativeCodec()), hear)
     return heard
 
 
