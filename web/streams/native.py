@@ -92,7 +92,7 @@ class EventsQuery(msgspec.Struct):
     ] = 100
 
 
-@events("/sse", query=EventsQuery, sends=native_frames.SENDS)
+@events("/sse", query=EventsQuery, sends=native_frames.EVENTS)
 async def sse(request: Request, services: Services, query: EventsQuery) -> StreamingResponse:
     """Be sent the frames of ``/ws``; ``Last-Event-ID`` resumes."""
     resume = places(request.headers.get("last-event-id"))
