@@ -57,8 +57,9 @@ class FanoutProtocol(WebSocketsSansIOProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         super().connection_made(transport)
-        # From the first byte that waits on, so that "nothing waits any more" is told.
-        self.transport.set_write_buffer_limits(high=0)
+        # From the first bytes that wait on, so that "nothing waits any more" is told. Not 0: with
+        # TLS asyncio pauses at that many bytes, which none at all would be.
+        self.transport.set_write_buffer_limits(high=1, low=0)
         if transport.get_extra_info("ssl_object") is None:
             self.descriptor = transport.get_extra_info("socket").fileno()
 

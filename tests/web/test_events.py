@@ -111,7 +111,7 @@ def test_what_is_no_id_of_ours_is_none(text: str | None) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["channels=nonesuch", "channels=", "channels=candle:7m", "channels=alert", "rate_ms=1",
+    ["channels=nonesuch", "channels=,", "channels=candle:7m", "channels=alert", "rate_ms=1",
      "channels=" + ",".join(["ticker"] * 9), "symbols=" + "x" * 65],
 )  # fmt: skip
 def test_what_cannot_be_subscribed_to_is_refused(stack: Stack, query: str) -> None:

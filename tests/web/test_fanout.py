@@ -7,6 +7,8 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -83,7 +85,8 @@ class Room:
     def join(self, context: ssl.SSLContext | None = None) -> ClientConnection:
         """Return a client that is in the room."""
         before = len(self.connections)
-        client = connect(f"{'wss' if context else 'ws'}://127.0.0.1:{self.port}", ssl=context)
+        address = f"{'wss' if context else 'ws'}://127.0.0.1:{self.port}"
+        client = connect(address, ssl=context, max_queue=None)  # it reads on whatever waits
         eventually(lambda: len(self.connections) > before)
         return client
 
@@ -98,9 +101,12 @@ class Room:
         connection.drained = self.drained.append
         self.connections.append(connection)
         try:
-            while True:
-                await websocket.send_text(await websocket.receive_text())
+            while (text := await websocket.receive_text()) != "close":
+                await websocket.send_text(text)
+            await websocket.close(1012)
         except WebSocketDisconnect:
+            pass
+        finally:
             self.connections.remove(connection)
 
 
@@ -152,7 +158,7 @@ def in_order(room: Room, client: ClientConnection) -> None:
     """Let broadcasts, answers and pongs go one after the other, then a close and nothing more."""
     expected = []
     for number in range(60):
-        room.send(json.dumps(number))
+        assert room.send(json.dumps(number)) == 0
         expected.append(str(number))
         if number % 20 == 0:
             assert client.ping().wait(10)
@@ -161,14 +167,10 @@ def in_order(room: Room, client: ClientConnection) -> None:
             expected.clear()
     assert [client.recv() for _ in expected] == expected
 
-    def close() -> list[FanoutProtocol]:
-        (connection,) = room.connections
-        connection.conn.send_close(1012)
-        connection.transport.write(b"".join(connection.conn.data_to_send()))
-        connection.close_sent = True
-        return broadcast([connection], text_frame("too late"))
-
-    assert room.do(close) == []
+    (connection,) = room.connections
+    client.send("close")
+    eventually(lambda: connection.ended)
+    assert room.do(lambda: broadcast([connection], text_frame("too late"))) == []
     with pytest.raises(ConnectionClosed) as closed:
         client.recv(timeout=10)
     assert closed.value.rcvd is not None
@@ -202,15 +204,13 @@ def test_who_does_not_read_is_returned_and_told_of_once_there_is_room(room: Room
 
 
 def test_who_leaves_during_a_broadcast_is_passed_over(room: Room) -> None:
-    with room.join() as stays:
-        leaving = [room.join() for _ in range(10)]
+    with room.join() as stays, ExitStack() as others:
+        leaving = [others.enter_context(room.join()) for _ in range(10)]
         held = list(room.connections)
         for number, client in enumerate(leaving):
             client.socket.shutdown(socket.SHUT_RDWR)
-            room.do(lambda number=number: broadcast(held, text_frame(str(number))))
+            assert room.do(partial(broadcast, held, text_frame(str(number)))) == []
         eventually(lambda: len(room.connections) == 1)
         assert room.do(lambda: broadcast(held, text_frame("end"))) == []
         assert [stays.recv() for _ in range(11)] == [*map(str, range(10)), "end"]
         assert all(one.descriptor == -1 for one in held if one not in room.connections)
-        for client in leaving:
-            client.close()
