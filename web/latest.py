@@ -21,7 +21,7 @@ from bus.messages import (
     ProgramTable,
     Ticker,
 )
-from web.update import Update
+from web.update import Derived, Update
 
 SILENT_AFTER_US = 5_000_000
 """A feed says its status every second; after so long without one its process is silent."""
@@ -214,7 +214,7 @@ class Latest:
     def _newer(self, held: Update | None, message: Ticker | Average | CandleUpdate) -> bool:
         if held is not None:
             before = held.message
-            assert not isinstance(before, FeedStatus)
+            assert not isinstance(before, FeedStatus | Derived)
             if message.epoch == before.epoch and message.seq <= before.seq:
                 return False
         position = (message.epoch, message.seq)

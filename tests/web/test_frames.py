@@ -14,8 +14,9 @@ from tests.web.outbox import COUNTS, Outbox, texts
 from tests.web.strict import strictly
 from web.app import streams
 from web.codecs.native import NativeCodec
+from web.cohort import Client
 from web.frames.native import PriceUpdateFrame
-from web.hub import Client, Hub
+from web.hub import Hub
 from web.limits import Limits
 from web.stream import Stream
 from web.streams.prices import Coins

@@ -15,6 +15,7 @@ from web.fanout import text_frame
 from web.times import iso
 from web.update import Channel, Update
 
+_WITHOUT_FLAGS: tuple[Channel, ...] = ("ticker",)
 NAME = "assets"
 
 
@@ -26,7 +27,7 @@ class AssetsCodec(NativeCodec):
     """
 
     kind: Hashable = NAME
-    without_flags: Collection[Channel] = ("ticker",)
+    without_flags: Collection[Channel] = _WITHOUT_FLAGS
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory

@@ -15,6 +15,7 @@ from web.fanout import text_frame
 from web.times import iso_seconds
 from web.update import Channel, Update
 
+_WITHOUT_FLAGS: tuple[Channel, ...] = ("ticker",)
 NAME = "prices"
 _encode = msgspec.json.Encoder().encode
 
@@ -23,7 +24,7 @@ class PricesCodec:
     """How the updates become frames."""
 
     kind: Hashable = NAME
-    without_flags: Collection[Channel] = ("ticker",)
+    without_flags: Collection[Channel] = _WITHOUT_FLAGS
 
     def updates(self, updates: list[Update], now: Instant) -> list[bytes]:
         """Return their frames."""
