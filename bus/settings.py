@@ -11,6 +11,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Mapping
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ from bus import values
 from bus.environment import addresses, from_timescale
 from bus.environment import read_env_file as read_env_file
 from bus.errors import SettingError
-from bus.log import Log
 from bus.values import ROOT as ROOT
 
 DEFAULT_FEEDS = (
@@ -189,6 +189,11 @@ class Settings:
         lambda value: tuple(part.strip() for part in value.split(",") if part.strip()),
         "Other origins that may call the API and open the WebSocket, comma separated",
         shown="",
+    )
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = _setting(
+        (),
+        values.networks,
+        "Proxies whose `X-Forwarded-For` is believed: addresses and networks, comma separated",
     )
     journal_cap_mib: int = _setting(
         2048, values.integer(1, 1 << 20), "Size of one exchange's journal that is not passed, MiB"
@@ -373,28 +378,3 @@ def _more_feeds(found: Mapping[str, Any]) -> dict[str, Any]:
             feeds[exchange] = (*feeds.get(exchange, ()), symbol)
             standby.add((exchange, symbol))
     return {"feeds": feeds, "standby": frozenset(standby)}
-
-
-def warn(environ: Mapping[str, str], log: Log) -> None:
-    """Log a WARNING for each name that tickwire replaces, and each one letter off a known one."""
-    known = [key for key, _, _ in rows()]
-    for key in environ:
-        if key in REPLACED:
-            log.warning("settings.replaced", key=key, instead=REPLACED[key])
-        elif key not in known:
-            for name in known:
-                if len(name) > 4 and _one_letter_off(key, name):
-                    log.warning("settings.unknown", key=key, did_you_mean=name)
-
-
-def _one_letter_off(a: str, b: str) -> bool:
-    if abs(len(a) - len(b)) > 1 or a == b:
-        return False
-    if len(a) == len(b):
-        different = [i for i in range(len(a)) if a[i] != b[i]]
-        if len(different) == 1:
-            return True
-        swapped = len(different) == 2 and different[1] == different[0] + 1
-        return swapped and a[different[0]] == b[different[1]] and a[different[1]] == b[different[0]]
-    longer, shorter = (a, b) if len(a) > len(b) else (b, a)
-    return any(longer[:i] + longer[i + 1 :] == shorter for i in range(len(longer)))
