@@ -348,12 +348,6 @@ SENDS: tuple[type[Struct], ...] = (
 )
 
 
-EVENTS: tuple[type[Struct], ...] = tuple(
-    one for one in SENDS if one not in (UnsubscribedFrame, PongFrame, ErrorFrame)
-)
-"""What comes as a server-sent event, where nothing can be said back."""
-
-
 # ---- what a client says
 
 

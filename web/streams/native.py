@@ -30,6 +30,9 @@ from web.stream import events, wanted, websocket
 from web.subscribe import EVERYTHING, Conversation, convert
 
 CHANNELS_MAX = 8
+ANSWERS = (native_frames.UnsubscribedFrame, native_frames.PongFrame, native_frames.ErrorFrame)
+"""To what only a client of a WebSocket can say."""
+EVENTS = tuple(one for one in native_frames.SENDS if one not in ANSWERS)
 
 
 class ShapeQuery(msgspec.Struct):
@@ -92,7 +95,7 @@ class EventsQuery(msgspec.Struct):
     ] = 100
 
 
-@events("/sse", query=EventsQuery, sends=native_frames.EVENTS)
+@events("/sse", query=EventsQuery, sends=EVENTS)
 async def sse(request: Request, services: Services, query: EventsQuery) -> StreamingResponse:
     """Be sent the frames of ``/ws``; ``Last-Event-ID`` resumes."""
     resume = places(request.headers.get("last-event-id"))
