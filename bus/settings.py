@@ -195,6 +195,21 @@ class Settings:
         values.networks,
         "Proxies whose `X-Forwarded-For` is believed: addresses and networks, comma separated",
     )
+    rate_limit_general: int = _setting(
+        100,
+        values.integer(0, 1_000_000_000),
+        "Requests a minute of one address that are not for market data; more: 429; 0: any number",
+    )
+    rate_limit_market: int = _setting(
+        1000,
+        values.integer(0, 1_000_000_000),
+        "Requests a minute of one address for market data; more: 429; 0: any number",
+    )
+    rate_limit_sign_in: int = _setting(
+        5,
+        values.integer(0, 1000),
+        "Attempts a minute to sign in or up, of one address and of one account; more: 429; 0: any",
+    )
     journal_cap_mib: int = _setting(
         2048, values.integer(1, 1 << 20), "Size of one exchange's journal that is not passed, MiB"
     )
@@ -231,6 +246,11 @@ class Settings:
         15,
         values.integer(1, 3600),
         "Seconds for which a WebSocket may take nothing of what it is sent; then closed with 4408",
+    )
+    ws_per_address: int = _setting(
+        20,
+        values.integer(0, 1_000_000),
+        "Live connections (WebSockets, event streams) of one client address; 0: any number",
     )
     ws_ping_every_s: int = _setting(
         30, values.integer(1, 3600), "Seconds between two pings of the server on a WebSocket"

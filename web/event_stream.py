@@ -79,8 +79,6 @@ async def _events(
     broadcaster = services.broadcaster
     stream = EventStream()
     client = begin(stream)
-    ending = asyncio.ensure_future(services.draining.wait())
-    ending.add_done_callback(lambda _: stream.evict(0, ""))
     try:
         yield f"retry: {RETRY_MS}\n\n".encode()
         broadcaster.open(client)
@@ -92,5 +90,4 @@ async def _events(
             elif not stream.ended:
                 yield _COMMENT
     finally:
-        ending.cancel()
         broadcaster.close(client)

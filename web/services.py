@@ -1,21 +1,22 @@
 """What the routes of one web process share: made once by ``__main__``, handed to every handler."""
 
-import asyncio
 from dataclasses import dataclass, field
 
 from bus.heartbeat import Health
 from bus.settings import Settings
 from market.symbols import Directory
 from store.pool import Pool
+from web.admission import Admission
 from web.broadcaster import Broadcaster
 from web.hub import Hub
 from web.limits import Limits
+from web.rate_limits import RateLimits
 from web.traffic import Connections
 
 
 @dataclass
 class Services:
-    """The parts. ``pool`` opens before the first request; ``draining`` is set at shutdown."""
+    """The parts. ``pool`` opens before the first request."""
 
     settings: Settings
     health: Health
@@ -24,8 +25,9 @@ class Services:
     directory: Directory
     pool: Pool
     version: str
+    rates: RateLimits
     limits: Limits = field(default_factory=Limits)
-    draining: asyncio.Event = field(default_factory=asyncio.Event)
+    admission: Admission = field(default_factory=Admission)
     _traffic: dict[str, Connections] = field(default_factory=dict)
 
     def traffic(self, name: str) -> Connections:

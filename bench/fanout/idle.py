@@ -36,6 +36,8 @@ def run(clients: int, seconds: float, processes: int) -> None:
         )
         with Load(wish) as load:
             load.open()
+            web.publish()
+            time.sleep(PAUSE_S[0])
             load.begin()
             begun, began = usage.cpu_s(web.pids), time.monotonic()
             changes = 0

@@ -23,6 +23,8 @@ from bench.load.processes import Load
 HEALTHY = 100
 SYMBOLS = 9
 RECEIVE_BYTES = 4096
+RATE_MS = 50
+"""Shorter than the pause between two changes, so that none waits for the one before."""
 WARM_UP_S = 2.0
 
 
@@ -32,7 +34,7 @@ def run(clients: int, rate: float, seconds: float, processes: int) -> None:
         port=0,
         count=HEALTHY,
         dialect=tickwire(),
-        subscriptions=[[subscription("*")]],
+        subscriptions=[[subscription("*", rate_ms=RATE_MS)]],
         sampled_every=1,
     )
     with (

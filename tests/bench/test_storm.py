@@ -1,21 +1,19 @@
-"""What Postgres' log says was asked on connections that are new."""
+"""What Postgres' log says that the web processes have asked."""
 
 from bench.fanout.storm import statements
 
 LOG = """\
-100|LOG:  statement: BEGIN
-205|LOG:  statement: SELECT 1
-205|LOG:  execute _pg3_0: SELECT exchange FROM candle
-205|DETAIL:  Parameters: $1 = 'x'
-100|LOG:  execute <unnamed>: INSERT INTO trade
-206|LOG:  checkpoint starting: time
+2026-11-20 21:28:35.677 UTC [71] tickwire-web LOG:  statement: SELECT 1
+2026-11-20 21:28:35.680 UTC [71] tickwire-web LOG:  execute <unnamed>: \n\tSELECT 3
+2026-11-20 21:28:35.680 UTC [71] tickwire-web DETAIL:  Parameters: $1 = 'binance'
+2026-11-20 21:28:35.681 UTC [66] tickwire-persister LOG:  statement: BEGIN
+2026-11-20 21:28:35.681 UTC [12]  LOG:  checkpoint starting: time
+2026-11-20 21:28:35.690 UTC [71] tickwire-web LOG:  execute _pg3_0: SELECT 2
 """
 
 
-def test_only_statements_of_new_connections_count() -> None:
-    assert statements(LOG, {100}) == ["SELECT 1", "SELECT exchange FROM candle"]
-
-
-def test_of_known_connections_nothing_counts_and_without_them_all_does() -> None:
-    assert statements(LOG, {100, 205}) == []
-    assert len(statements(LOG, set())) == 4
+def test_every_statement_of_a_web_process_counts_and_no_other_line_does() -> None:
+    assert statements(LOG) == ["SELECT 1", "", "SELECT 2"]
+    assert (
+        statements("\n".join(line for line in LOG.splitlines() if "tickwire-web" not in line)) == []
+    )

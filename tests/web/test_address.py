@@ -79,8 +79,8 @@ def test_a_peer_that_has_gone_has_no_address() -> None:
 def test_loopback_is_known_in_every_spelling() -> None:
     for peer in ("127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1", "0:0:0:0:0:0:0:1"):
         assert is_loopback(address(peer, trusted=""))
-    for peer in ("12.7.0.1", "::2", "192.0.2.127", None):
-        assert not is_loopback(address(peer, trusted=""))
+    for other in ("12.7.0.1", "::2", "192.0.2.127", None):
+        assert not is_loopback(address(other, trusted=""))
 
 
 def test_the_setting_takes_addresses_and_networks() -> None:
