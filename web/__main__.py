@@ -25,6 +25,7 @@ from store.pool import open_pool
 from web import rate_table, server
 from web.admission import Admission
 from web.app import build
+from web.broadcaster import Broadcaster, deliver
 from web.hub import Hub
 from web.inputs import FEED_TOPICS, LIFE_TOPICS, STREAM_TOPICS, Inputs
 from web.limits import Limits
@@ -32,7 +33,6 @@ from web.occupancy import Occupancy
 from web.rate_limits import RateLimits
 from web.rate_table import Table
 from web.services import Services
-from web.sessions import Sessions
 
 POOL_SIZE = 4
 
@@ -61,8 +61,8 @@ async def live(
     settings = process.settings
     context: zmq.Context[Socket] = zmq.Context()
     folder = run_folder(settings)
-    hub = Hub(settings.stale_after_s)
-    sessions = Sessions(hub)
+    hub = Hub(settings.stale_after_s, deliver)
+    broadcaster = Broadcaster(hub, limits)
     pool = await open_pool(settings.dsn, POOL_SIZE)
     directory = Directory(settings.feeds)
     health = process.health
@@ -75,7 +75,7 @@ async def live(
         settings,
         health,
         hub,
-        sessions,
+        broadcaster,
         directory,
         pool,
         version(),
@@ -105,7 +105,7 @@ async def live(
         "life": Subscriber(context, folder, ["*"], LIFE_TOPICS),
     }
     outputs = {"out": bind(context, OUT, folder, process.program)}
-    taker = Inputs(hub, sessions, process.health)
+    taker = Inputs(hub, broadcaster, process.health)
     code = await aloop.run(process, taker, inputs, outputs, network, stopping)
     context.term()  # its sockets are closed
     return code

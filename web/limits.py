@@ -25,6 +25,8 @@ class Limits:
     """Unknown names of one message that are told the nearest known one, which is slow to find."""
     slow_after_s: float = 15.0
     """A client that takes nothing for so long: closed 4408."""
+    idle_after_s: float = 10.0
+    """A WebSocket whose client has not subscribed to anything by then: closed 1008."""
     ping_every_s: float = 30.0
     """The server's ping."""
     pong_within_s: float = 60.0

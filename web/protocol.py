@@ -1,29 +1,27 @@
 """uvicorn's protocol of WebSockets with our limits, and a way to close one that does not listen.
 
-``LiveConnection`` puts itself into the ASGI scope (under
-``EXTENSION``), so that what serves the socket can close it whatever its buffer holds, and counts
-the control frames that never reach the application.
+``LiveConnection`` can be closed whatever its buffer holds, and counts the control frames that never
+reach the application.
 """
 
 import asyncio
-from typing import Any, cast
+from typing import cast
 
 from starlette.types import Scope
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.utils import ClientDisconnected
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 
 from bus.actor import instant
 from web.admission import spread_ms
+from web.fanout import EXTENSION, FanoutProtocol
 from web.limits import Bucket, Limits
 
-EXTENSION = "tickwire.connection"
-GOING_AWAY, NO_TEXT, TOO_BIG, RESTART = 1001, 1007, 1009, 1012
+GOING_AWAY, NO_TEXT, IDLE, TOO_BIG, RESTART = 1001, 1007, 1008, 1009, 1012
 TOO_SLOW, TOO_MANY = 4408, 4429
 
 
-class LiveConnection(WebSocketsSansIOProtocol):
+class LiveConnection(FanoutProtocol):
     """One WebSocket. ``limits`` is set by ``limited``."""
 
     limits = Limits()
@@ -32,11 +30,6 @@ class LiveConnection(WebSocketsSansIOProtocol):
         """Begin to count control frames."""
         super().connection_made(transport)
         self._controls = Bucket(self.limits.messages_per_minute)
-
-    async def run_asgi(self) -> None:
-        """Serve the socket; the application finds this object in the scope."""
-        cast(dict[str, Any], self.scope)["extensions"][EXTENSION] = self
-        await super().run_asgi()
 
     async def send(self, message: ASGISendEvent) -> None:
         """Send, unless the socket has been closed from here."""

@@ -7,10 +7,11 @@ from bus.settings import Settings
 from market.symbols import Directory
 from store.pool import Pool
 from web.admission import Admission
+from web.broadcaster import Broadcaster
 from web.hub import Hub
 from web.limits import Limits
 from web.rate_limits import RateLimits
-from web.sessions import Sessions
+from web.traffic import Connections
 
 
 @dataclass
@@ -20,10 +21,18 @@ class Services:
     settings: Settings
     health: Health
     hub: Hub
-    sessions: Sessions
+    broadcaster: Broadcaster
     directory: Directory
     pool: Pool
     version: str
     rates: RateLimits
     limits: Limits = field(default_factory=Limits)
     admission: Admission = field(default_factory=Admission)
+    _traffic: dict[str, Connections] = field(default_factory=dict)
+
+    def traffic(self, name: str) -> Connections:
+        """Return what counts the connections of one kind of stream: one object for each kind."""
+        found = self._traffic.get(name)
+        if found is None:
+            found = self._traffic[name] = Connections(self.health, name)
+        return found

@@ -200,6 +200,18 @@ def test_a_client_without_any_sign_of_life_is_closed(start: Start) -> None:
         receive(alive, "pong")
 
 
+def test_a_guest_who_never_subscribes_is_closed_and_one_who_has_is_not_idle(start: Start) -> None:
+    stack = start(idle_after_s=0.3)
+    with subscribed(stack, symbols=["ethusdt"]) as other, stack.connect() as idle:
+        with pytest.raises(ConnectionClosed) as closed:
+            receive(idle, "pong")
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1008
+        assert "0.3 s" in closed.value.rcvd.reason
+        say(other, "ping")
+        receive(other, "pong")
+
+
 @pytest.mark.parametrize("apart", [False, True])
 def test_a_restart_says_over_how_long_to_spread_the_return_and_exits_0(
     start: Start, apart: bool
