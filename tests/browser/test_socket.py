@@ -100,6 +100,20 @@ def test_the_page_of_the_document_works_when_it_is_pasted(
     expect(page.locator("li")).to_have_text("coinbase:ETH-USD 2347.2")
 
 
+def test_where_upgrades_are_blocked_the_page_is_live_by_events(start: Start, pages: Pages) -> None:
+    stack = start()
+    told(stack, "2346.1", 1)
+    page = pages()
+    Block(page, events=False)
+    page.goto(f"http://127.0.0.1:{stack.port}")
+    chip = page.locator('.connection[data-state="connected"] .word')
+    expect(chip).to_have_text("live (SSE)", timeout=WITHIN_MS)
+    card = page.get_by_role("article", name="ETH-USD on coinbase")
+    for seq, price in enumerate(("2347.2", "2348.3", "2349.4"), start=2):
+        told(stack, price, seq)
+        expect(card.locator(".price .value")).to_have_text(f"2,{price[1:]}0")
+
+
 def test_where_nothing_stays_open_the_page_polls_and_says_so(start: Start, pages: Pages) -> None:
     stack = start()
     told(stack, "2346.1", 1)

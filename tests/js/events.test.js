@@ -15,7 +15,8 @@ function read(...chunks) {
   return { events, comments };
 }
 
-const STREAM = 'retry: 2000\n\n: hello\n\nid: 7-1\ndata: {"a":1}\n\ndata:{"b":2}\ndata: 3\n\nid\n\n';
+const STREAM =
+  'retry: 2000\n\n: hello\n\nid: 7-1\ndata: {"a":1}\n\ndata:{"b":2}\ndata: 3\n\nid\n\n';
 const EVENTS = ['{"a":1}', '{"b":2}\n3'];
 
 test("a stream is the same wherever it is cut, and whatever its lines end with", () => {

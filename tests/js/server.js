@@ -182,7 +182,8 @@ export class Server {
     if (message.type === "ping") this.#tell(write, "pong", {});
     if (message.type !== "subscribe") return;
     const { channel, interval } = message.payload;
-    for (const [type, payload] of this.#present(channel, interval)) this.#tell(write, type, payload);
+    for (const [type, payload] of this.#present(channel, interval))
+      this.#tell(write, type, payload);
   }
 
   /**

@@ -31,7 +31,9 @@ function listening(transports, ...events) {
   opened.push(connection);
   /** @type {[string, any][]} */
   const told = [];
-  for (const event of events) connection.on(event, (payload) => told.push([event, payload]));
+  for (const event of events) {
+    connection.on(event, (/** @type {any} */ payload) => told.push([event, payload]));
+  }
   return { connection, told };
 }
 
@@ -57,7 +59,10 @@ for (const way of OPEN_WAYS) {
     await eventually(() => payloads(told, "ticker").length === 2);
     assert.deepEqual(told[0], ["connect", { way }]);
     assert.equal(payloads(told, "subscribed")[0].channel, "ticker");
-    assert.deepEqual(payloads(told, "ticker").map(({ price }) => price), [100, 101]);
+    assert.deepEqual(
+      payloads(told, "ticker").map(({ price }) => price),
+      [100, 101],
+    );
   });
 
   test(`${way}: a handler that throws keeps nobody from hearing, and is reported`, async (t) => {
@@ -109,7 +114,10 @@ for (const way of OPEN_WAYS) {
     assert.deepEqual(payloads(told, "refetch"), [{ channel: "trade" }]);
     server.trade(102);
     await eventually(() => payloads(told, "trade").at(-1)?.price === 102);
-    assert.deepEqual(payloads(told, "trade").map(({ trade_id }) => trade_id), [1, 2]);
+    assert.deepEqual(
+      payloads(told, "trade").map(({ trade_id }) => trade_id),
+      [1, 2],
+    );
   });
 
   test(`${way}: candles are fetched again after a loss, and not before`, async () => {

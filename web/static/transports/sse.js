@@ -32,7 +32,12 @@ export function openSse(base, { wishes, positions }, heard) {
       const { signal } = request;
       const answer = await fetch(url, { headers, signal, cache: "no-store" });
       if (!answer.ok || answer.body === null) {
-        leave(request, answer.status, answer.statusText, retryAfterMs(answer.headers.get("retry-after")));
+        leave(
+          request,
+          answer.status,
+          answer.statusText,
+          retryAfterMs(answer.headers.get("retry-after")),
+        );
         return;
       }
       await read(answer.body, request);
