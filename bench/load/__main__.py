@@ -81,13 +81,10 @@ def compared(clients: Clients, snapshot: str) -> Compared:
     """Compare what each client was sent last with the server's own state."""
     clients.drain()
     truth = tickers_of(snapshot)
-    known: dict[int, list[str]] = {}
     out = Compared(0, 0, [])
     for one in clients.all:
-        shown = one.state.shown
-        if id(shown) not in known:
-            known[id(shown)] = differences(shown, truth) if shown else ["nothing was sent"]
-        wrong = known[id(shown)]
+        shown = one.seen.shown
+        wrong = differences(shown, truth) if shown else ["nothing was sent"]
         out.clients += 1
         out.different += bool(wrong)
         if wrong and len(out.sentences) < SENTENCES_MAX:

@@ -227,8 +227,8 @@ def _resuming(text: str, one: Connection) -> str:
     wish = json.loads(text)
     payload = wish["payload"]
     if payload.get("channel") == "trade":
-        payload["resume"] = {name: list(each) for name, each in one.state.positions().items()}
-    elif one.state.shown:
-        newest = max(one.state.shown.values(), key=lambda each: each[:2])
+        payload["resume"] = {name: list(each) for name, each in one.seen.positions().items()}
+    elif one.seen.shown:
+        newest = max(one.seen.shown.values(), key=lambda each: each[:2])
         payload["resume"] = {"aggregator": [newest.epoch, newest.seq]}
     return json.dumps(wish)

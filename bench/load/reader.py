@@ -10,7 +10,7 @@ import socket
 import time
 
 from bench.load import frames
-from bench.load.checks import State
+from bench.load.checks import Frames, Seen
 from bench.load.dialects import Dialect, sent_at
 from bench.load.tally import Tally
 
@@ -41,7 +41,7 @@ class Lost(Exception):
 class Connection:
     """One client."""
 
-    __slots__ = ("lost_at", "number", "phase", "rest", "sampled", "socket", "state")
+    __slots__ = ("lost_at", "number", "phase", "rest", "sampled", "seen", "socket")
 
     def __init__(self, number: int, sampled: bool) -> None:
         self.number = number
@@ -50,7 +50,7 @@ class Connection:
         self.socket: socket.socket | None = None
         self.rest = b""
         """The begin of a frame whose end has not come."""
-        self.state = State({}, {})
+        self.seen = Seen()
         self.lost_at: float | None = None
         """When it was lost, seconds of the forward clock, until it is live again."""
 
@@ -69,6 +69,7 @@ class Reader:
         self._answers = {ask.encode(): told.encode() for ask, told in dialect.answers.items()}
         self._stamp = dialect.stamp.encode()
         self._checked = checked
+        self._frames_read = Frames()
         self._buffer = bytearray(BUFFER_BYTES)
         self._view = memoryview(self._buffer)
 
@@ -127,7 +128,7 @@ class Reader:
                 else:
                     self._data(one, begin, stop, now)
                 if self._checked:
-                    one.state, wrong = one.state.after(bytes(self._view[begin:stop]))
+                    wrong = one.seen.take(self._frames_read.read(bytes(self._view[begin:stop])))
                     if wrong:
                         self.tally.wrong(f"client {one.number}: {wrong}")
             elif opcode == frames.PING:

@@ -6,9 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from bench.load.checks import Place, State, differences, fields_of, tickers_of
+from bench.load.checks import Frames, Place, Seen, differences, fields_of, tickers_of
 from bus.messages import TradeBatch
 from tests.web.messages import at, batch, ticker
+from tests.web.outbox import texts
 from web.codecs import native
 from web.update import Update
 
@@ -27,7 +28,8 @@ def prices(*seqs: int, epoch: int = 7, stale: bool = False) -> bytes:
 
 def trades(made: TradeBatch) -> list[bytes]:
     codec = native.NativeCodec()
-    return [codec.trade(made, index, at(0)).encode() for index in range(len(made.trades))]
+    frames = [codec.trade(made, index, at(0)) for index in range(len(made.trades))]
+    return [text.encode() for frame in frames for text in texts(frame)]
 
 
 def subscribed(channel: str, recovered: bool | None) -> bytes:
@@ -35,19 +37,16 @@ def subscribed(channel: str, recovered: bool | None) -> bytes:
     return json.dumps({"type": "subscribed", "payload": payload}).encode()
 
 
-def follow(frames: list[bytes], state: State | None = None) -> tuple[State, list[str]]:
-    state = State({}, {}) if state is None else state
-    wrong = []
-    for frame in frames:
-        state, sentence = state.after(frame)
-        wrong.append(sentence)
-    return state, [each for each in wrong if each]
+def follow(frames: list[bytes]) -> tuple[Seen, list[str]]:
+    seen, read = Seen(), Frames().read
+    wrong = [seen.take(read(frame)) for frame in frames]
+    return seen, [each for each in wrong if each]
 
 
 def test_rising_values_pass_one_by_one_and_together() -> None:
-    state, wrong = follow([prices(1, 2), prices(3), prices(4, 5, 6)])
+    seen, wrong = follow([prices(1, 2), prices(3), prices(4, 5, 6)])
     assert wrong == []
-    assert {key[1]: shown.seq for key, shown in state.shown.items()} == {
+    assert {key[1]: shown.seq for key, shown in seen.shown.items()} == {
         "S0-USDT": 4,
         "S1-USDT": 5,
         "S2-USDT": 6,
@@ -109,17 +108,18 @@ def test_what_follows_a_snapshot_of_trades_follows_its_newest() -> None:
 
 
 def test_a_client_resumes_from_its_newest_trade() -> None:
-    state, _ = follow([*trades(batch(1, [10, 11])), *trades(batch(2, [5], symbol="BTC-USDT"))])
-    assert state.positions() == {"binance": Place(5, 2, 0)}
+    seen, _ = follow([*trades(batch(1, [10, 11])), *trades(batch(2, [5], symbol="BTC-USDT"))])
+    assert seen.positions() == {"binance": Place(5, 2, 0)}
 
 
-def test_clients_that_are_sent_the_same_share_their_states() -> None:
-    start = State({}, {})
-    one, _ = follow([prices(1), prices(2)], start)
-    other, _ = follow([prices(1), prices(2)], start)
-    apart, _ = follow([prices(1), prices(3)], start)
-    assert one is other
-    assert apart is not one
+def test_a_frame_is_decoded_once_and_a_ticker_in_another_frame_not_again() -> None:
+    read = Frames().read
+    assert read(prices(1, 2)) is read(prices(1, 2))
+    [(_, shown)] = read(prices(1)).tickers
+    [(_, later)] = read(prices(1, stale=True)).tickers
+    [(_, other)] = read(prices(2)).tickers
+    assert later is shown
+    assert other != shown
 
 
 def test_last_values_are_compared_but_for_the_moment_of_sending() -> None:
