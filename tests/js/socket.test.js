@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { connect } from "../../web/static/socket.js";
-import { Server } from "./server.js";
+import { SPREAD_MS, Server } from "./server.js";
 
 const WITHIN_MS = 30_000;
 /** @type {Server} */
@@ -147,6 +147,16 @@ for (const way of OPEN_WAYS) {
     else assert.deepEqual(server.heard.at(-1).payload, { channel: "average", symbols: "*" });
   });
 }
+
+test("a stream of events that the server ended is come back to within what it says", async () => {
+  const { connection, told } = listening(["sse"], "ticker", "state");
+  connection.subscribe({ symbols: "*" });
+  await eventually(() => payloads(told, "ticker").length === 1);
+  server.end();
+  await eventually(() => payloads(told, "state").at(-1).nextTryAt !== null);
+  assert.ok(payloads(told, "state").at(-1).nextTryAt - Date.now() <= SPREAD_MS);
+  await eventually(() => payloads(told, "ticker").length === 2);
+});
 
 test("no handler hears anything once it is off, and nothing is open once it is closed", async () => {
   const { connection, told } = listening(["websocket"], "ticker");
