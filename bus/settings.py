@@ -247,6 +247,11 @@ class Settings:
         values.integer(1, 3600),
         "Seconds for which a WebSocket may take nothing of what it is sent; then closed with 4408",
     )
+    ws_per_address: int = _setting(
+        20,
+        values.integer(0, 1_000_000),
+        "Live connections (WebSockets, event streams) of one client address; 0: any number",
+    )
     ws_ping_every_s: int = _setting(
         30, values.integer(1, 3600), "Seconds between two pings of the server on a WebSocket"
     )

@@ -87,6 +87,13 @@ COUNTERS: dict[str, dict[str, Row]] = {
     "web": {
         "messages": Row("bus_messages", "Messages taken from the bus."),
         "undecodable": Row("undecodable", "Messages of the bus that could not be read."),
+        "refused_per_address": Row(
+            "refused_live_connections", "Live connections refused: their address had its share."
+        ),
+        "refused_full": Row("refused_connections", "Connections refused: there was no room left."),
+        "accept_failed": Row("failed_accepts", "Connections that could not be taken for now."),
+        "sent_on": Row("sent_on_clients", "Clients sent on to a process that held far fewer."),
+        "cut_readers": Row("cut_readers", "Requests cut: their answer was taken too slowly."),
         "ws_too_slow": Row("slow_clients", "Connections closed because their client was too slow."),
     },
     "watchdog": {

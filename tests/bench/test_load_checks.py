@@ -9,6 +9,7 @@ import pytest
 from bench.load.checks import Frames, Place, Seen, differences, fields_of, tickers_of
 from bus.messages import TradeBatch
 from tests.web.messages import at, batch, ticker
+from tests.web.outbox import texts
 from web.codecs import native
 from web.update import Update
 
@@ -27,7 +28,8 @@ def prices(*seqs: int, epoch: int = 7, stale: bool = False) -> bytes:
 
 def trades(made: TradeBatch) -> list[bytes]:
     codec = native.NativeCodec()
-    return [codec.trade(made, index, at(0)).encode() for index in range(len(made.trades))]
+    frames = [codec.trade(made, index, at(0)) for index in range(len(made.trades))]
+    return [text.encode() for frame in frames for text in texts(frame)]
 
 
 def subscribed(channel: str, recovered: bool | None) -> bytes:

@@ -207,6 +207,10 @@ class Stack:
         """Start a program that was switched off."""
         self._control("start", program)
 
+    def restart(self, program: str) -> None:
+        """Restart a program, as an operator does; return once supervisord calls it RUNNING."""
+        self._control("restart", program)
+
     def _control(self, *words: str) -> None:
         configuration = str(launch.configuration(self.settings))
         command = [sys.executable, "-m", "supervisor.supervisorctl", "-c", configuration]

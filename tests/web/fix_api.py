@@ -3,7 +3,7 @@
 import asyncio
 import dataclasses
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,11 @@ from tests.web.messages import FEEDS
 from tests.web.stack import NO_DATABASE, RAISED
 from web import rate_table
 from web.app import build
+from web.broadcaster import Broadcaster
 from web.hub import Hub
+from web.limits import Limits
 from web.rate_limits import RateLimits
 from web.services import Services
-from web.sessions import Sessions
 
 MINUTE = 60_000_000
 HOUR = 3_600_000_000
@@ -57,7 +58,9 @@ class Api:
         """Return the answer to one GET."""
         return self.all([(path, query)], **headers)[0]
 
-    def all(self, asked: list[tuple[str, dict[str, str] | str]], **headers: str) -> list[Answer]:
+    def all(
+        self, asked: Sequence[tuple[str, dict[str, str] | str]], **headers: str
+    ) -> list[Answer]:
         """Return the answers to several GETs, one after another on the same connections."""
 
         async def each() -> list[Answer]:
@@ -92,7 +95,7 @@ class Api:
             self._settings,
             self.health,
             self.hub,
-            Sessions(self.hub),
+            Broadcaster(self.hub, Limits()),
             Directory(FEEDS),
             pool,
             "1.2.3",

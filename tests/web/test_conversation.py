@@ -12,13 +12,15 @@ from bus.heartbeat import Health
 from bus.settings import Settings
 from market.symbols import Directory
 from tests.web.messages import FEEDS
+from tests.web.outbox import join
 from web import rate_table
+from web.broadcaster import Broadcaster
 from web.codecs.native import NativeCodec
 from web.conversation import converse
 from web.hub import Hub
+from web.limits import Limits
 from web.rate_limits import RateLimits
 from web.services import Services
-from web.sessions import Sessions
 
 SAID = 20
 
@@ -33,7 +35,7 @@ async def turns_of_a_burst(folder: Path) -> list[int]:
         settings,
         health,
         hub,
-        Sessions(hub),
+        Broadcaster(hub, Limits()),
         Directory(FEEDS),
         None,  # type: ignore[arg-type]
         "1.2.3",
@@ -60,7 +62,7 @@ async def turns_of_a_burst(folder: Path) -> list[int]:
     websocket = WebSocket({"type": "websocket", "path": "/ws", "headers": []}, receive, send)
     await websocket.accept()
     run()
-    await converse(websocket, services, "ws", hub.join(NativeCodec()), hear)
+    await converse(websocket, services, join(hub, NativeCodec()), hear)
     return heard
 
 
