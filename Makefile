@@ -99,6 +99,12 @@ bench: setup ## run the benchmarks; ONLY=name for one of them
 	@for file in bench/bench_$(or $(ONLY),*).py; do \
 	  $(PY) -m bench.$$(basename $$file .py) || exit 1; done
 
+.PHONY: bench-peers
+bench-peers: setup ## race other servers at the same fan-out; they are installed into a folder of theirs
+	@$(PY) -m bench.peers.install
+	@$(PY) -m bench.peers --clients $(or $(CLIENTS),4000) --rate $(or $(RATE),10) \
+	  --seconds $(or $(SECONDS),10) --runs $(or $(RUNS),5)
+
 .PHONY: lock
 lock: ## write the lock files anew, with uv
 	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv" >&2; exit 2; }

@@ -11,6 +11,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Mapping
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ from bus import values
 from bus.environment import addresses, from_timescale
 from bus.environment import read_env_file as read_env_file
 from bus.errors import SettingError
-from bus.log import Log
 from bus.values import ROOT as ROOT
 
 DEFAULT_FEEDS = (
@@ -190,6 +190,26 @@ class Settings:
         "Other origins that may call the API and open the WebSocket, comma separated",
         shown="",
     )
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = _setting(
+        (),
+        values.networks,
+        "Proxies whose `X-Forwarded-For` is believed: addresses and networks, comma separated",
+    )
+    rate_limit_general: int = _setting(
+        100,
+        values.integer(0, 1_000_000_000),
+        "Requests a minute of one address that are not for market data; more: 429; 0: any number",
+    )
+    rate_limit_market: int = _setting(
+        1000,
+        values.integer(0, 1_000_000_000),
+        "Requests a minute of one address for market data; more: 429; 0: any number",
+    )
+    rate_limit_sign_in: int = _setting(
+        5,
+        values.integer(0, 1000),
+        "Attempts a minute to sign in or up, of one address and of one account; more: 429; 0: any",
+    )
     journal_cap_mib: int = _setting(
         2048, values.integer(1, 1 << 20), "Size of one exchange's journal that is not passed, MiB"
     )
@@ -226,6 +246,11 @@ class Settings:
         15,
         values.integer(1, 3600),
         "Seconds for which a WebSocket may take nothing of what it is sent; then closed with 4408",
+    )
+    ws_per_address: int = _setting(
+        20,
+        values.integer(0, 1_000_000),
+        "Live connections (WebSockets, event streams) of one client address; 0: any number",
     )
     ws_ping_every_s: int = _setting(
         30, values.integer(1, 3600), "Seconds between two pings of the server on a WebSocket"
@@ -373,28 +398,3 @@ def _more_feeds(found: Mapping[str, Any]) -> dict[str, Any]:
             feeds[exchange] = (*feeds.get(exchange, ()), symbol)
             standby.add((exchange, symbol))
     return {"feeds": feeds, "standby": frozenset(standby)}
-
-
-def warn(environ: Mapping[str, str], log: Log) -> None:
-    """Log a WARNING for each name that tickwire replaces, and each one letter off a known one."""
-    known = [key for key, _, _ in rows()]
-    for key in environ:
-        if key in REPLACED:
-            log.warning("settings.replaced", key=key, instead=REPLACED[key])
-        elif key not in known:
-            for name in known:
-                if len(name) > 4 and _one_letter_off(key, name):
-                    log.warning("settings.unknown", key=key, did_you_mean=name)
-
-
-def _one_letter_off(a: str, b: str) -> bool:
-    if abs(len(a) - len(b)) > 1 or a == b:
-        return False
-    if len(a) == len(b):
-        different = [i for i in range(len(a)) if a[i] != b[i]]
-        if len(different) == 1:
-            return True
-        swapped = len(different) == 2 and different[1] == different[0] + 1
-        return swapped and a[different[0]] == b[different[1]] and a[different[1]] == b[different[0]]
-    longer, shorter = (a, b) if len(a) > len(b) else (b, a)
-    return any(longer[:i] + longer[i + 1 :] == shorter for i in range(len(longer)))

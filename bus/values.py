@@ -149,6 +149,17 @@ def _place(name: str) -> tuple[str, str]:
     return exchange, symbols[0]
 
 
+def networks(value: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    """Return networks; an address is a network of its own."""
+    found = []
+    for part in filter(None, (part.strip() for part in value.split(","))):
+        try:
+            found.append(ipaddress.ip_network(part, strict=False))
+        except ValueError:
+            raise Wrong(repr(part), "give addresses or networks: 127.0.0.1,10.0.0.0/8") from None
+    return tuple(found)
+
+
 def database_url(value: str) -> str:
     """Return a PostgreSQL address. What is refused is not repeated: it may hold a password."""
     found = re.match(r"([a-z][a-z0-9+.-]{0,20}):", value, re.ASCII | re.IGNORECASE)

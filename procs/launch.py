@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Literal
 
-from bus import log, process, settings
+from bus import log, process, settings, strange_settings
 from bus.actor import StopSignal
 from bus.errors import AnotherInstance
 from bus.settings import ROOT, Settings
@@ -71,7 +71,9 @@ def run(kind: Kind) -> int:
     """Run everything until SIGINT or SIGTERM; return the exit code."""
     chosen = adopt(kind)
     log.configure(chosen.log_level, chosen.log_format)
-    settings.warn({**settings.read_env_file(ROOT / ".env"), **os.environ}, log.Log("settings"))
+    strange_settings.warn(
+        {**settings.read_env_file(ROOT / ".env"), **os.environ}, log.Log("settings")
+    )
     process.run_folder(chosen)
     process.data_folder(chosen)
     lock = _take_lock(chosen)

@@ -29,9 +29,10 @@ from tests.exchanges.contract import CHECKS
 from tests.fix_recordings import frames
 from tests.procs.exchange_server import PING, PONG, ExchangeServer, frame, http
 from tests.procs.feeding import Feeding
+from web.broadcaster import Broadcaster
 from web.hub import Hub
 from web.inputs import Inputs
-from web.sessions import Sessions
+from web.limits import Limits
 
 NAME = "quayside"
 FILE = f"procs/feed/exchanges/{NAME}.py"
@@ -263,7 +264,8 @@ def test_who_does_not_handle_a_message_passes_over_it(tmp_path: Path) -> None:
     hub, tap, web = Hub(15), Health("tap"), Health("web")
     assert list(Tap(tap).on_message("feeds", frames_of, NOW)) == []
     assert tap.counters == {}
-    assert list(Inputs(hub, Sessions(hub), web).on_message("feeds", frames_of, NOW)) == []
+    inputs = Inputs(hub, Broadcaster(hub, Limits()), web)
+    assert list(inputs.on_message("feeds", frames_of, NOW)) == []
     assert web.counters == {"messages": 1}
     feeding = Feeding(tmp_path)
     assert list(feeding.feed.on_message("stored", frames_of, NOW)) == []
@@ -274,7 +276,7 @@ def test_who_does_not_handle_a_message_passes_over_it(tmp_path: Path) -> None:
 def test_the_web_counts_what_a_newer_process_says_and_goes_on() -> None:
     health = Health("web")
     hub = Hub(15)
-    inputs = Inputs(hub, Sessions(hub), health)
+    inputs = Inputs(hub, Broadcaster(hub, Limits()), health)
     inputs.on_message("feeds", [b"notice.", NOTICE], NOW)
     assert health.counters["undecodable"] == 1
     assert "notice" in (health.last_error or "")

@@ -30,9 +30,17 @@ FAULTS = {
     "f21": "a program ends at its start, again and again",
     "f22": "the journal's disk is full, fails, or spoils it",
     "f23": "two of a program that there may be one of",
+    "f25": "all clients come back at once",
     "f27": "all are asked to end under load",
     "f28": "the power goes",
+    "a10": "a foreign page opens a WebSocket",
+    "a18": "a WebSocket is abused",
+    "a19": "one address opens connections without end",
+    "a20": "requests come, and answers are taken, too slowly",
+    "a22": "bodies are bombs",
+    "a23": "numbers and ranges are beyond reason",
     "a28": "somebody else answers in the exchange's place",
+    "a29": "no two requests come from one address",
 }
 NOT_HERE: dict[str, str] = {}
 """Faults without a test of their own, and why; three at most."""

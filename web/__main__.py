@@ -22,13 +22,17 @@ from bus.wiring import OUT
 from market import decimals
 from market.symbols import Directory
 from store.pool import open_pool
-from web import server
+from web import rate_table, server
+from web.admission import Admission
 from web.app import build
+from web.broadcaster import Broadcaster, deliver
 from web.hub import Hub
 from web.inputs import FEED_TOPICS, LIFE_TOPICS, STREAM_TOPICS, Inputs
 from web.limits import Limits
+from web.occupancy import Occupancy
+from web.rate_limits import RateLimits
+from web.rate_table import Table
 from web.services import Services
-from web.sessions import Sessions
 
 POOL_SIZE = 4
 
@@ -57,24 +61,42 @@ async def live(
     settings = process.settings
     context: zmq.Context[Socket] = zmq.Context()
     folder = run_folder(settings)
-    hub = Hub(settings.stale_after_s)
-    sessions = Sessions(hub)
+    hub = Hub(settings.stale_after_s, deliver)
+    broadcaster = Broadcaster(hub, limits)
     pool = await open_pool(settings.dsn, POOL_SIZE)
     directory = Directory(settings.feeds)
-    services = Services(settings, process.health, hub, sessions, directory, pool, version(), limits)
+    health = process.health
+    rates = RateLimits(settings, health, buckets(process))
+    occupancy = Occupancy(folder, slot_of(process.program), settings.web_processes)
+    if occupancy.trouble is not None:
+        process.log.warning("web.counts_alone", error=str(occupancy.trouble))
+    admission = Admission(occupancy, limits.per_address, settings.trusted_proxies, health.counters)
+    services = Services(
+        settings,
+        health,
+        hub,
+        broadcaster,
+        directory,
+        pool,
+        version(),
+        rates,
+        limits,
+        admission,
+    )
     app = build(services, process.log)
 
     async def network(stopping: asyncio.Event) -> None:
-        async def drain() -> None:
-            await stopping.wait()
-            services.draining.set()
-            sessions.wake_all()
-
-        draining = asyncio.ensure_future(drain())
         try:
-            await server.serve(app, listening, limits, stopping)
+            await server.serve(
+                app,
+                listening,
+                limits,
+                stopping,
+                admission=admission,
+                occupancy=occupancy,
+                health=health,
+            )
         finally:
-            draining.cancel()
             await pool.close(timeout=0.5)  # no request is left that needs it
 
     inputs = {
@@ -83,10 +105,24 @@ async def live(
         "life": Subscriber(context, folder, ["*"], LIFE_TOPICS),
     }
     outputs = {"out": bind(context, OUT, folder, process.program)}
-    taker = Inputs(hub, sessions, process.health)
+    taker = Inputs(hub, broadcaster, process.health)
     code = await aloop.run(process, taker, inputs, outputs, network, stopping)
     context.term()  # its sockets are closed
     return code
+
+
+def slot_of(program: str) -> int:
+    """Return the number of a slot by its program's name."""
+    return int(program.rpartition("-")[2])
+
+
+def buckets(process: Process) -> Table:
+    """Return the table of buckets that all web processes share; one of our own for a full disk."""
+    try:
+        return rate_table.shared(run_folder(process.settings))
+    except OSError as error:
+        process.log.warning("web.limits_not_shared", error=str(error))
+        return rate_table.private()
 
 
 def version() -> str:

@@ -1,7 +1,7 @@
-"""One accepted WebSocket, whatever it speaks: hears its client, writes to it, and ends.
+"""One accepted WebSocket, whatever it speaks: hears its client, and ends.
 
-In come a client's messages, at most ``messages_per_minute``; out go the texts that the hub has for
-it, by one writer. Every way of ending ends the writer and leaves the hub.
+In come a client's messages, at most ``messages_per_minute``; what the hub has for it goes out past
+here, by the broadcaster. Every way of ending leaves the hub.
 """
 
 import asyncio
@@ -10,47 +10,38 @@ from collections.abc import Callable
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bus.actor import Instant, instant
-from web.hub import Client
+from web.cohort import Client
 from web.limits import Bucket
 from web.protocol import TOO_MANY
 from web.services import Services
-from web.traffic import Connections
-from web.writer import Writer
 
 Hear = Callable[[str | bytes, Instant], None]
 
 
-async def converse(
-    websocket: WebSocket, services: Services, name: str, client: Client, hear: Hear
-) -> None:
-    """Hear an accepted connection and write to it until it ends, then leave the hub.
+async def converse(websocket: WebSocket, services: Services, client: Client, hear: Hear) -> None:
+    """Hear an accepted connection until it ends, and let the broadcaster write to it until then.
 
-    Its kind is counted as the stream ``name``; ``hear`` takes each message of the client.
+    ``hear`` takes each message of the client.
     """
-    limits, sessions = services.limits, services.sessions
-    traffic = Connections(services.health, name)
-    writer = Writer(services.hub, client, websocket, limits.slow_after_s, traffic)
-    sessions.open(client, writer.wake, writer.judge)
+    limits, broadcaster = services.limits, services.broadcaster
     bucket = Bucket(limits.messages_per_minute)
-    traffic.opened()
+    broadcaster.open(client)
     try:
         while True:
             text = await receive(websocket)
             now = instant()
             if not bucket.take(now.mono):
-                writer.close(TOO_MANY, f"more than {limits.messages_per_minute} messages a minute")
+                reason = f"more than {limits.messages_per_minute} messages a minute"
+                client.outlet.evict(TOO_MANY, reason)
                 break
             hear(text, now)
-            writer.wake()
+            broadcaster.flush()
             # What has come already is received without waiting: let the others have their turn.
             await asyncio.sleep(0)
     except WebSocketDisconnect:
         pass
     finally:
-        sessions.close(client)
-        services.hub.leave(client)
-        await writer.stop()
-        traffic.closed()
+        broadcaster.close(client)
 
 
 async def receive(websocket: WebSocket) -> str | bytes:

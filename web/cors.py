@@ -25,8 +25,14 @@ class Shared(CORSMiddleware):
             app,
             allow_origins=origins,
             allow_methods=("GET", "POST", "PUT", "DELETE"),
-            allow_headers=("authorization", "content-type", "if-none-match", "x-request-id"),
-            expose_headers=("x-request-id", "retry-after", "etag", "link", "x-next-cursor"),
+            allow_headers=(
+                *("authorization", "content-type"),
+                *("if-none-match", "last-event-id", "x-request-id"),
+            ),
+            expose_headers=(
+                *("x-request-id", "retry-after", "etag", "link", "x-next-cursor"),
+                *("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"),
+            ),
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -7,6 +7,7 @@ conventions: base units, ``_total`` for what only rises. Nothing here is compute
 
 from typing import NamedTuple
 
+from web.rate_limits import LIMITED
 from web.traffic import BROADCAST_S, OPENED, REQUEST_S, REQUESTS, TEXTS
 
 
@@ -86,6 +87,13 @@ COUNTERS: dict[str, dict[str, Row]] = {
     "web": {
         "messages": Row("bus_messages", "Messages taken from the bus."),
         "undecodable": Row("undecodable", "Messages of the bus that could not be read."),
+        "refused_per_address": Row(
+            "refused_live_connections", "Live connections refused: their address had its share."
+        ),
+        "refused_full": Row("refused_connections", "Connections refused: there was no room left."),
+        "accept_failed": Row("failed_accepts", "Connections that could not be taken for now."),
+        "sent_on": Row("sent_on_clients", "Clients sent on to a process that held far fewer."),
+        "cut_readers": Row("cut_readers", "Requests cut: their answer was taken too slowly."),
         "ws_too_slow": Row("slow_clients", "Connections closed because their client was too slow."),
     },
     "watchdog": {
@@ -104,6 +112,7 @@ IN_SOME: dict[str, Row] = {
     "journal_damaged": Row("journal_damaged", "Times that a journal could not be read."),
     "corrupt_records": Row("corrupt_records", "Journal records passed over as damaged."),
     REQUESTS: Row("requests", "HTTP requests, by the route that answered and the status class."),
+    LIMITED: Row("requests_limited", "HTTP requests refused with 429, by the limit they met."),
     OPENED: Row("connections_opened", "WebSockets and event streams opened, by kind."),
     TEXTS: Row("messages_sent", "Frames and events that clients' sockets have taken, by kind."),
 }

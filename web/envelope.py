@@ -9,7 +9,7 @@ import re
 import secrets
 import time
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,19 +18,23 @@ from bus import log
 from bus.heartbeat import Health
 from bus.log import Log
 from web.answers import Refused, failure
+from web.rate_limits import headers_of
 from web.traffic import Requests
 
 _is_id = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII).fullmatch
 
 _REQUEST_ID = "tickwire.request_id"
+NOTHING = "default-src 'none'; frame-ancestors 'none'"
+"""The policy of everything that is no page: it may load nothing and stand in no frame."""
 SAFE = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
     "x-frame-options": "DENY",
+    "content-security-policy": NOTHING,
 }
-NOTHING = "default-src 'none'; frame-ancestors 'none'"
-"""The policy of everything that is no page: it may load nothing and stand in no frame."""
+"""What every answer has, unless a route says otherwise."""
+_SAFE = tuple((name.encode(), value.encode()) for name, value in SAFE.items())
 
 
 class Marked:
@@ -58,11 +62,14 @@ class Marked:
         async def send_marked(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self._requests.answered(scope, message["status"], time.perf_counter() - began)
-                headers = MutableHeaders(scope=message)
-                headers["x-request-id"] = request_id
-                for name, value in SAFE.items():
-                    headers.setdefault(name, value)
-                headers.setdefault("content-security-policy", NOTHING)
+                given = message["headers"]
+                names = {name for name, _ in given}
+                message["headers"] = [
+                    *given,
+                    (b"x-request-id", request_id.encode()),
+                    *headers_of(scope),
+                    *[each for each in _SAFE if each[0] not in names],
+                ]
             await send(message)
 
         await self._app(scope, receive, send_marked)

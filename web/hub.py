@@ -1,13 +1,14 @@
-"""Who is sent what: the clients' wishes, what changed, and what waits for whom.
+"""Who is sent what: the clients' wishes, what changed, and when it may go.
 
-In come decoded messages and raw journal records; out go texts, taken by each client's writer when
-its socket has room. Conflated channels wait as values, newest wins; ``trade`` waits as a queue of
-texts, bounded, in order. Pure: time is an argument, nothing is sent from here, nothing blocks.
+In come decoded messages and raw journal records; out go bytes into the clients' outlets, made once
+for all clients of one cohort. Conflated channels hold values, newest wins; ``trade`` is a queue,
+bounded, in order. Pure: time is an argument, nothing blocks, and what becomes of the bytes in an
+outlet is not known here.
 """
 
 from collections import deque
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import cast
 
 from bus.actor import Instant
 from bus.messages import (
@@ -22,73 +23,35 @@ from bus.messages import (
     TradeBatch,
     decode_record,
 )
-from market.coalesce import Coalescer
+from web.cohort import (
+    Client,
+    Codec,
+    Cohort,
+    Lane,
+    Outlet,
+    Traffic,
+    Wishes,
+    encoded,
+    wishes_of,
+)
 from web.latest import Latest
 from web.ring import Ring
 from web.update import Channel, Update, WatchKey
+from web.watching import Compute, Watching
 
 RATE_US = 100_000
-BACKLOG_MAX = 50_000
-"""Texts that may wait for one client; the writer closes a connection that has passed it."""
-TAKE_MAX = 256
-"""Texts that are taken at once."""
+GRAIN_US = 10_000
+"""What may go at nearly the same time goes at the same time, and is made once for all."""
+KEEP_TICKS = 300
+"""For so many ticks, a second apart, changes are kept for those who are behind."""
+
+Deliver = Callable[[Sequence[Outlet], bytes], Sequence[Outlet]]
+"""Writes the same frames to all; returns those that took nothing, as earlier bytes wait."""
 
 
-class Codec(Protocol):
-    """How one client's updates become texts."""
-
-    def updates(self, updates: list[Update], now: Instant) -> list[str]:
-        """Return the texts of updates of one channel, in order."""
-
-    def trade(self, batch: TradeBatch, index: int, now: Instant) -> str:
-        """Return the text of one trade."""
-
-
-class Lane:
-    """What waits for one client on one channel."""
-
-    def __init__(self, rate_us: int) -> None:
-        self.gate: Coalescer[str, dict[object, Update]] = Coalescer(rate_us)
-        self._waiting: dict[object, Update] = {}
-
-    def offer(self, update: Update) -> None:
-        """Take an update, in place of an older value of the same thing."""
-        self._waiting[update.replaces] = update
-        self.gate.offer("updates", self._waiting)
-
-    def due(self, now: int) -> list[Update]:
-        """Return and forget the updates, if they may go at ``now``."""
-        if not self.gate.due(now):
-            return []
-        ready, self._waiting = list(self._waiting.values()), {}
-        return ready
-
-    def forget(self, watched: set[WatchKey]) -> None:
-        """Forget updates of what is no longer watched."""
-        for key in [k for k, update in self._waiting.items() if update.watched in watched]:
-            del self._waiting[key]
-
-
-class Client:
-    """One connection as the hub knows it."""
-
-    __slots__ = ("codec", "lanes", "overflowed", "queue", "received", "watches")
-
-    def __init__(self, codec: Codec) -> None:
-        self.codec = codec
-        self.watches: set[WatchKey] = set()
-        self.lanes: dict[Channel, Lane] = {}
-        self.queue: deque[str] = deque()
-        self.overflowed = False
-        self.received: int | None = None
-        """When the feed got the trade of the first ticker of the last take, if it was news."""
-
-    def put(self, text: str) -> None:
-        """Let a text wait, in order, to be sent before any update."""
-        if len(self.queue) >= BACKLOG_MAX:
-            self.overflowed = True
-        else:
-            self.queue.append(text)
+def one_by_one(outlets: Sequence[Outlet], frames: bytes) -> list[Outlet]:
+    """Deliver by each outlet's own ``write``."""
+    return [outlet for outlet in outlets if not outlet.write(frames)]
 
 
 class Hub:
@@ -96,58 +59,116 @@ class Hub:
 
     Args:
         stale_after_s: see ``Latest``.
+        deliver: how the same bytes go into many outlets.
     """
 
-    def __init__(self, stale_after_s: int) -> None:
+    def __init__(self, stale_after_s: int, deliver: Deliver = one_by_one) -> None:
         self.latest = Latest(stale_after_s)
         self.clients: set[Client] = set()
         self.rings: dict[str, Ring] = {}
-        self._watchers: dict[WatchKey, set[Client]] = {}
-        self._trade_watches: dict[str, int] = {}
-        self._changed: set[Client] = set()
+        self.positions: dict[str, tuple[int, int]] = {}
+        """(epoch, seq) of the newest record of each exchange whose trades have been sent."""
+        self._deliver = deliver
+        self._serial = 0
+        self._floors: deque[int] = deque([0], KEEP_TICKS)
+        self._watching = Watching()
+        self._ready: dict[Client, None] = {}
+        """Clients for whom frames wait that are their own."""
+        self._woken: list[Lane] = []
+        """Lanes with a first change after a quiet time."""
+        self._traded: dict[Cohort, None] = {}
+        self._waiting: dict[int, deque[Lane]] = {}
+        """Lanes that may go again at their time, by their rate; of one rate in order."""
+        self._blocked: dict[Client, None] = {}
 
-    def join(self, codec: Codec) -> Client:
+    # ---- clients
+
+    def join(self, codec: Codec, outlet: Outlet, traffic: Traffic) -> Client:
         """Add a connection, which watches nothing yet."""
-        client = Client(codec)
+        client = Client(codec, outlet, traffic, self._ready)
+        outlet.owner = client
+        traffic.opened()
         self.clients.add(client)
         return client
 
     def leave(self, client: Client) -> None:
         """Remove a connection."""
-        self.unwatch(client, set(client.watches))
+        self._move(client, ())
         self.clients.discard(client)
-        self._changed.discard(client)
+        client.traffic.closed()
+        self._ready.pop(client, None)
+        self._blocked.pop(client, None)
 
-    def watch(self, client: Client, keys: Iterable[WatchKey], rate_us: int = RATE_US) -> None:
+    def watch(
+        self, client: Client, keys: Iterable[WatchKey], now: Instant, rate_us: int = RATE_US
+    ) -> None:
         """Send the client every change of ``keys`` from now on.
 
         Conflated ones go at most every ``rate_us``. The rate is that of the client's whole channel:
-        the last one given counts.
+        the last one given counts. What already waits for the client on the channel goes at once.
         """
+        wanted: dict[Channel, tuple[int, set[WatchKey]]] = {}
         for key in keys:
-            channel = key[0]
-            if channel != "trade":
-                lane = client.lanes.setdefault(channel, Lane(rate_us))  # type: ignore[arg-type]
-                lane.gate.rate_us = rate_us
-            if key in client.watches:
-                continue
-            client.watches.add(key)
-            self._watchers.setdefault(key, set()).add(client)
-            if channel == "trade":
-                self._trade_watches[key[1]] = self._trade_watches.get(key[1], 0) + 1
+            channel = cast(Channel, key[0])
+            wanted.setdefault(channel, (0 if channel == "trade" else rate_us, set()))[1].add(key)
+        if client.cohort is not None:
+            self._hurry(client, set(wanted), now)
+            for channel, rate, held in client.cohort.wishes:
+                if channel in wanted:
+                    wanted[channel][1].update(held)
+                else:
+                    wanted[channel] = (rate, set(held))
+        self._move(client, wishes_of(wanted))
+
+    def derive(self, key: WatchKey, compute: Compute, now: Instant) -> Update:
+        """Make a value that is computed from others one to be watched; return its present update.
+
+        It must be watched next: what nobody watches any more is forgotten.
+        """
+        topic = self._watching.derive(key, compute)
+        if topic.last is None:
+            self._change(Update("status", compute(now)))
+        assert topic.last is not None
+        return topic.last
 
     def unwatch(self, client: Client, keys: set[WatchKey]) -> None:
         """Stop sending changes of ``keys``; what already waits is forgotten, trades aside."""
-        for key in keys & client.watches:
-            client.watches.discard(key)
-            watchers = self._watchers[key]
-            watchers.discard(client)
-            if not watchers:
-                del self._watchers[key]
-            if key[0] == "trade":
-                self._trade_watches[key[1]] -= 1
-        for lane in client.lanes.values():
-            lane.forget(keys)
+        if client.cohort is not None:
+            wishes = client.cohort.wishes
+            self._move(client, wishes_of({name: (r, held - keys) for name, r, held in wishes}))
+
+    def _hurry(self, client: Client, channels: set[Channel], now: Instant) -> None:
+        """Let what waits on some channels go now, so that a snapshot can follow it."""
+        cohort = client.cohort
+        assert cohort is not None
+        if client.seen is None:
+            cohort.fall_behind(client, cohort.seen())
+        assert client.seen is not None
+        for lane in cohort.lanes:
+            if lane.channel in channels:
+                updates = lane.since(client.seen[lane.channel])
+                for frame in encoded(client.codec, updates, now)[0]:
+                    client.put_frames(frame)
+                client.seen[lane.channel] = self._serial
+
+    def _move(self, client: Client, wishes: Wishes) -> None:
+        """Give a client other wishes."""
+        before = client.cohort
+        if before is not None and before.wishes == wishes:
+            return
+        seen: dict[Channel, int] = {}
+        if before is not None:
+            if before.trades:
+                client.put_frames(b"".join(before.trades))
+            seen = before.leave(client)
+        if wishes:
+            cohort = self._watching.cohort(client, wishes, self._serial)
+            held = {lane.channel: seen.get(lane.channel, self._serial) for lane in cohort.lanes}
+            cohort.enter(client, held)
+            self._ready[client] = None
+        if before is not None and not before:  # last: what both watch must not be forgotten
+            self._traded.pop(before, None)
+            self._watching.end(before)
 
     def present(self, keys: Iterable[WatchKey]) -> list[Update]:
         """Return the present values of what can be watched."""
@@ -165,11 +186,16 @@ class Hub:
                 out.append(self.latest.feeds.get(exchange))
         return [update for update in out if update is not None]
 
+    # ---- what comes in
+
     def message(self, message: Message, now: Instant) -> None:
         """Take a message of the bus."""
         update: Update | None = None
+        turned = False
         if isinstance(message, Ticker):
+            held = self.latest.tickers.get((message.exchange, message.symbol))
             update = self.latest.ticker(message, now)
+            turned = update is not None and held is not None and update.flag != held.flag
         elif isinstance(message, CandleUpdate):
             update = self.latest.candle(message)
         elif isinstance(message, Average):
@@ -178,12 +204,15 @@ class Hub:
             self.latest.price(message)
         elif isinstance(message, FeedStatus):
             update = self.latest.feed(message, now)
+            turned = True
         elif isinstance(message, Heartbeat):
             self.latest.heartbeat(message, now)
         elif isinstance(message, ProgramTable):
             self.latest.programs = message
         if update is not None:
-            self._offer(update)
+            self._change(update)
+        if turned:
+            self._derive(now)
 
     def record(self, exchange: str, payload: bytes, now: Instant) -> int:
         """Take a journal record of an exchange as it came; return how many trades were decoded.
@@ -191,9 +220,11 @@ class Hub:
         It is decoded only while somebody watches trades of that exchange.
         """
         self.ring(exchange).add(payload)
-        if not self._trade_watches.get(exchange):
+        if not self._watching.trades(exchange):
             return 0
         record = decode_record(payload)
+        if record.seq is not None:
+            self.positions[exchange] = (record.epoch, record.seq)
         if not isinstance(record, TradeBatch):
             return 0
         self._trades(record, now)
@@ -207,54 +238,155 @@ class Hub:
         return ring
 
     def tick(self, now: Instant) -> None:
-        """Let everybody know what became stale or silent."""
+        """Each second: let everybody know what became stale or silent."""
+        self._floors.append(self._serial)
         for update in self.latest.turned(now):
-            self._offer(update)
+            self._change(update)
+        self._derive(now)
 
-    def changed(self) -> list[Client]:
-        """Return the clients for whom something has come since the last call."""
-        out = list(self._changed)
-        self._changed.clear()
-        return out
+    def _derive(self, now: Instant) -> None:
+        """Take the values that are computed from others, where they have changed."""
+        for compute in self._watching.derived.values():
+            value = compute(now)
+            topic = self._watching.topics.get(value.key)
+            if topic is not None and topic.last is not None and topic.last.message != value:
+                self._change(Update("status", value))
 
-    def take(self, client: Client, now: Instant) -> list[str]:
-        """Return and forget texts for a client that may go now, replies and trades first.
-
-        Updates come only once the queue is empty, so that none overtakes the reply that it follows.
-        """
-        client.received = None
-        queue = client.queue
-        texts = [queue.popleft() for _ in range(min(len(queue), TAKE_MAX))]
-        if not queue:
-            for lane in client.lanes.values():
-                due = lane.due(now.mono)
-                if due:
-                    texts += client.codec.updates(due, now)
-                    client.received = client.received or due[0].received
-        return texts
-
-    def next_due(self, client: Client) -> int | None:
-        """Return when the next text may go, µs of the forward clock; None when nothing waits."""
-        if client.queue:
-            return 0
-        due = [lane.gate.next_due() for lane in client.lanes.values()]
-        return min((each for each in due if each is not None), default=None)
-
-    def _offer(self, update: Update) -> None:
-        for client in self._watchers.get(update.watched, ()):
-            client.lanes[update.channel].offer(update)
-            self._changed.add(client)
+    def _change(self, update: Update) -> None:
+        self._serial += 1
+        update.serial = self._serial
+        update.news = update.news or self._serial
+        topic = self._watching.topics.get(update.watched)
+        if topic is None:
+            return
+        topic.take(update, self._floors[0])
+        if topic.idle:
+            for lane in topic.idle:
+                if lane.idle:
+                    lane.idle = False
+                    self._woken.append(lane)
+            topic.idle.clear()
 
     def _trades(self, batch: TradeBatch, now: Instant) -> None:
+        watchers = self._watching.trades(batch.exchange)
         for index, trade in enumerate(batch.trades):
-            watchers = self._watchers.get(("trade", batch.exchange, trade.symbol, 0))
-            if not watchers:
-                continue
-            texts: dict[type[Codec], str] = {}
-            for client in watchers:
-                kind = type(client.codec)
-                text = texts.get(kind)
-                if text is None:
-                    text = texts[kind] = client.codec.trade(batch, index, now)
-                client.put(text)
-                self._changed.add(client)
+            frames: dict[object, bytes] = {}
+            for cohort in watchers.get(trade.symbol, ()):
+                kind = cohort.codec.kind
+                frame = frames.get(kind)
+                if frame is None:
+                    frame = frames[kind] = cohort.codec.trade(batch, index, now)
+                cohort.trades.append(frame)
+                self._traded[cohort] = None
+
+    # ---- what goes out
+
+    def flush(self, now: Instant) -> None:
+        """Send what may go now: each client's own frames first, then trades, then updates."""
+        if self._ready:
+            for client in list(self._ready):
+                self._serve(client, now)
+        due: dict[Cohort, list[Lane]] = {cohort: [] for cohort in self._traded}
+        self._traded.clear()
+        woken, self._woken = self._woken, []
+        for lane in woken:
+            due.setdefault(lane.cohort, []).append(lane)
+        for waiting in self._waiting.values():
+            while waiting and waiting[0].due <= now.mono:
+                lane = waiting.popleft()
+                due.setdefault(lane.cohort, []).append(lane)
+        for cohort, lanes in due.items():
+            if cohort:
+                self._send(cohort, lanes, now)
+
+    def next_due(self) -> int | None:
+        """Return when the next updates may go, µs of the forward clock; None when nothing waits."""
+        if self._ready or self._woken or self._traded:
+            return 0
+        return min((lanes[0].due for lanes in self._waiting.values() if lanes), default=None)
+
+    def filled(self, client: Client, now: Instant) -> None:
+        """The outlet of a client has no room: what it was given still waits in it."""
+        self._block(client, now)
+
+    def drained(self, client: Client, now: Instant) -> None:
+        """The outlet of a client has room again: send what the client lacks."""
+        client.blocked_since = None
+        self._blocked.pop(client, None)
+        self._serve(client, now)
+
+    def blocked(self, now: Instant, longer_than_us: int) -> list[Client]:
+        """Return the clients that have taken nothing for so long, or for whom too much waits."""
+        return [
+            client
+            for client in self._blocked
+            if client.overflowed or (client.blocked_since or now.mono) <= now.mono - longer_than_us
+        ]
+
+    def backlog(self) -> int:
+        """Return the most bytes of trades and answers that wait for one client."""
+        return max((client.backlog for client in self._blocked), default=0)
+
+    def _send(self, cohort: Cohort, lanes: list[Lane], now: Instant) -> None:
+        """Send a cohort its trades, and the updates of the lanes whose time it is."""
+        trades = cohort.take_trades()
+        if cohort.trades:
+            self._traded[cohort] = None  # the rest goes in the loop's next turn
+        updates: list[bytes] = []
+        received: int | None = None
+        before = {lane.channel: lane.seen for lane in lanes}
+        for lane in lanes:
+            found, when = encoded(cohort.codec, lane.since(lane.seen), now)
+            updates += found
+            received = received or when
+            lane.seen = self._serial
+            if found:
+                self._wait(lane, now)
+            else:
+                lane.rest()
+        late = list(cohort.late)
+        count = len(trades) + len(updates)
+        waiting = b"".join(trades)
+        if count and cohort.members:
+            outlets = cohort.outlets()
+            behind = self._deliver(outlets, waiting + b"".join(updates))
+            cohort.traffic.wrote(count * (len(outlets) - len(behind)), received)
+            for outlet in behind:
+                cohort.fall_behind(outlet.owner, cohort.seen() | before)
+                self._block(outlet.owner, now)
+                late.append(outlet.owner)
+        for client in late:
+            if waiting:
+                client.put_frames(waiting)
+            self._serve(client, now)
+
+    def _serve(self, client: Client, now: Instant) -> None:
+        """Send a client what is its own, then what it lacks, as far as its outlet takes it."""
+        self._ready.pop(client, None)
+        if client.overflowed:
+            self._block(client, now)
+        if client.blocked_since is not None:
+            return  # until its outlet has room
+        cohort = client.cohort
+        if not client.write_queue():
+            if cohort is not None and client.seen is None:
+                cohort.fall_behind(client, cohort.seen())
+            self._block(client, now)
+        elif cohort is not None and client.seen is not None:
+            if cohort.write_lacking(client, self._serial, now):
+                cohort.catch_up(client)
+            else:
+                self._block(client, now)
+
+    def _block(self, client: Client, now: Instant) -> None:
+        self._blocked[client] = None
+        if client.blocked_since is None:
+            client.blocked_since = now.mono
+
+    def _wait(self, lane: Lane, now: Instant) -> None:
+        """Let the lane's next updates go after its rate, together with others of about then."""
+        lane.due = -(-(now.mono + lane.rate_us) // GRAIN_US) * GRAIN_US
+        waiting = self._waiting.get(lane.rate_us)
+        if waiting is None:
+            waiting = self._waiting[lane.rate_us] = deque()
+        waiting.append(lane)

@@ -12,8 +12,8 @@ import msgspec
 from bus.actor import Idle, Instant, Send
 from bus.heartbeat import Health
 from bus.messages import Ticker, decode
+from web.broadcaster import Broadcaster
 from web.hub import Hub
-from web.sessions import Sessions
 
 STREAM_TOPICS = [b"ticker.", b"candle.", b"average.", b"consolidated."]
 FEED_TOPICS = [b"batch.", b"status."]
@@ -27,13 +27,13 @@ class Inputs(Idle):
 
     Args:
         hub: where they go.
-        sessions: the connections to wake.
+        broadcaster: sends what the hub has.
         health: this process's own counters.
     """
 
-    def __init__(self, hub: Hub, sessions: Sessions, health: Health) -> None:
+    def __init__(self, hub: Hub, broadcaster: Broadcaster, health: Health) -> None:
         self._hub = hub
-        self._sessions = sessions
+        self._broadcaster = broadcaster
         self._health = health
         self._judge_at = 0
 
@@ -57,8 +57,8 @@ class Inputs(Idle):
         return ()
 
     def on_wake(self, now: Instant) -> Sequence[Send]:
-        """Everything that was waiting is in: wake whom it concerns."""
-        self._sessions.wake()
+        """Everything that was waiting is in: send it to whom it concerns."""
+        self._broadcaster.flush()
         return ()
 
     def on_tick(self, now: Instant) -> Sequence[Send]:
@@ -66,10 +66,10 @@ class Inputs(Idle):
         if now.mono >= self._judge_at:
             self._judge_at = now.mono + _JUDGE_EVERY_US
             self._hub.tick(now)
-            self._sessions.wake()
-            self._health.counters["ws_too_slow"] += self._sessions.judge()
-            self._health.queue = max((len(each.queue) for each in self._hub.clients), default=0)
-            self._health.counters["connections"] = len(self._sessions)
+            self._broadcaster.flush()
+            self._health.counters["ws_too_slow"] += self._broadcaster.judge(now)
+            self._health.queue = self._hub.backlog()
+            self._health.counters["connections"] = len(self._broadcaster)
             if self._hub.latest.position is not None:
                 self._health.positions["aggregator"] = self._hub.latest.position
         return ()

@@ -21,7 +21,7 @@ from bus.messages import (
     ProgramTable,
     Ticker,
 )
-from web.update import Update
+from web.update import Derived, Update
 
 SILENT_AFTER_US = 5_000_000
 """A feed says its status every second; after so long without one its process is silent."""
@@ -163,8 +163,9 @@ class Latest:
             assert isinstance(held.message, Ticker)
             flag = self.stale(held.message, now)
             if flag != held.flag:
-                self.tickers[key] = Update("ticker", held.message, flag)
-                out.append(self.tickers[key])
+                update = self.tickers[key] = Update("ticker", held.message, flag)
+                update.news = held.news
+                out.append(update)
         for exchange, held in self.feeds.items():
             if self.silent(exchange, now) != held.flag:
                 self.feeds[exchange] = Update("status", held.message, not held.flag)
@@ -213,7 +214,7 @@ class Latest:
     def _newer(self, held: Update | None, message: Ticker | Average | CandleUpdate) -> bool:
         if held is not None:
             before = held.message
-            assert not isinstance(before, FeedStatus)
+            assert not isinstance(before, FeedStatus | Derived)
             if message.epoch == before.epoch and message.seq <= before.seq:
                 return False
         position = (message.epoch, message.seq)

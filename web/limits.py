@@ -25,6 +25,8 @@ class Limits:
     """Unknown names of one message that are told the nearest known one, which is slow to find."""
     slow_after_s: float = 15.0
     """A client that takes nothing for so long: closed 4408."""
+    idle_after_s: float = 10.0
+    """A WebSocket whose client has not subscribed to anything by then: closed 1008."""
     ping_every_s: float = 30.0
     """The server's ping."""
     pong_within_s: float = 60.0
@@ -36,17 +38,25 @@ class Limits:
     headers: int = 100
     """Header lines; more: 431."""
     head_within_s: float = 10.0
-    """A request whose headers take longer is cut."""
+    """A request whose headers and body take longer is cut."""
     query_chars: int = 2048
     """Query string; longer: 400."""
     body_bytes: int = 64 << 10
     """Request body; larger: 413."""
+    answer_bytes_per_s: int = 4 << 10
+    """Who takes an answer more slowly than that over ``slow_after_s`` is cut."""
     answer_within_s: float = 10.0
     """An answer that takes longer, because the database does: 503."""
     sse_comment_every_s: float = 15.0
     """A comment keeps an event stream alive through proxies."""
-    drain_s: float = 3.0
-    """What open requests have to finish at shutdown."""
+    per_address: int = 20
+    """Live connections of one client address, over all web processes; more: 429. 0: any number."""
+    connections: int = 0
+    """Connections of one process; more: 503. 0: as many as it may open files, less a reserve."""
+    send_away_s: float = 2.0
+    """Over how long, at most, clients are sent away at shutdown, in batches."""
+    drain_s: float = 2.0
+    """What open requests and closing sockets have afterwards."""
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -56,6 +66,7 @@ class Limits:
             messages_per_minute=settings.ws_messages_per_minute,
             symbols=settings.ws_symbols,
             slow_after_s=settings.ws_slow_after_s,
+            per_address=settings.ws_per_address,
             ping_every_s=settings.ws_ping_every_s,
             pong_within_s=settings.ws_pong_within_s,
             head_bytes=settings.http_head_bytes,

@@ -30,6 +30,10 @@ Market data as it is stored and as it is this moment, without an account.
 - **Errors** have one shape on every route, the schema `Envelope`: a code, a sentence, the field
   that is to blame, and the request's id, which every answer carries as `X-Request-Id`. Too many
   or too large headers are a 431, a query that is too long is a 400.
+- **Limits** are by the address that asks: a bucket of requests for each of the classes `market`
+  and `general`, refilled evenly within a minute. Every answer of a limited route says how many the
+  bucket holds, how many are left and in how many seconds it is full again, in `X-RateLimit-Limit`,
+  `X-RateLimit-Remaining` and `X-RateLimit-Reset`; an empty one is a 429 with `Retry-After`.
 
 WebSockets, events and the ZeroMQ tap are in [/asyncapi.json](/asyncapi.json).
 """
@@ -69,6 +73,13 @@ PARAMETERS: dict[str, Schema] = {
 }
 """What a parameter of that name means, on whatever route, where its own field does not say it."""
 _REQUEST_ID = {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}}
+_LIMIT = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+_CLASSES = {
+    "general": "Counted among the `general` requests of an address.",
+    "market": "Counted among the `market` requests of an address.",
+    "sign_in": "Counted exactly, by the address and by the account that is named, and among the "
+    "`general` requests of an address.",
+}
 _HEADERS: dict[str, Schema] = {
     "X-Request-Id": {
         "description": "Names this request in the logs; a short plain one of yours is kept.",
@@ -85,6 +96,18 @@ _HEADERS: dict[str, Schema] = {
     "Link": {
         "description": 'The address of what follows, `rel="next"`; absent on the last page.',
         "schema": {"type": "string"},
+    },
+    "X-RateLimit-Limit": {
+        "description": "Requests that may be made at once, and in each minute.",
+        "schema": {"type": "integer", "minimum": 1},
+    },
+    "X-RateLimit-Remaining": {
+        "description": "Requests that may be made at once from now.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
+    "X-RateLimit-Reset": {
+        "description": "Seconds until that many are again the whole limit.",
+        "schema": {"type": "integer", "minimum": 0},
     },
     "Retry-After": {
         "description": "Seconds after which to try again.",
@@ -165,7 +188,9 @@ def _operation(endpoint: Endpoint, by_type: dict[Any, Schema]) -> dict[str, Any]
         "operationId": _identity(endpoint.method, endpoint.template),
         "tags": [subject(endpoint)],
         "summary": summary.removesuffix(".").replace("`", ""),
-        "description": "\n\n".join(filter(None, (rest, _notes(endpoint.query)))),
+        "description": "\n\n".join(
+            filter(None, (rest, _notes(endpoint.query), _counted(endpoint)))
+        ),
     }
     found = parameters(endpoint.query, endpoint.in_path)
     if endpoint.etag:
@@ -194,6 +219,8 @@ def _success(endpoint: Endpoint, by_type: dict[Any, Schema]) -> dict[str, Any]:
         names.append("ETag")
     if endpoint.query is not None and "cursor" in endpoint.query.__struct_encode_fields__:
         names += ["X-Next-Cursor", "Link"]
+    if endpoint.limit is not None:
+        names += _LIMIT
     headers = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
     return {"description": "The answer.", "headers": headers, "content": content}
 
@@ -207,6 +234,10 @@ def _refusals(endpoint: Endpoint) -> list[int]:
         found |= {400, 413, 415}
     if endpoint.etag:
         found.add(304)
+    if endpoint.limit is not None:
+        found.add(429)
+    if endpoint.limit == "sign_in":
+        found.add(503)  # it is counted in the database
     return sorted(found)
 
 
@@ -258,6 +289,8 @@ def _failure(status: int) -> dict[str, Any]:
         return {"description": MEANINGS[status], "headers": headers}
     if status in (429, 503):
         headers["Retry-After"] = {"$ref": "#/components/headers/Retry-After"}
+    if status == 429:
+        headers |= {name: {"$ref": f"#/components/headers/{name}"} for name in _LIMIT}
     schema = {
         "allOf": [
             {"$ref": "#/components/schemas/Envelope"},
@@ -266,6 +299,10 @@ def _failure(status: int) -> dict[str, Any]:
     }
     content = {"application/json": {"schema": schema}}
     return {"description": MEANINGS[status], "headers": headers, "content": content}
+
+
+def _counted(endpoint: Endpoint) -> str:
+    return _CLASSES[endpoint.limit] if endpoint.limit is not None else ""
 
 
 def _notes(query: Any) -> str:

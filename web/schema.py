@@ -18,6 +18,7 @@ from psycopg import errors
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from bus.errors import UnknownSymbol
 from store.pool import is_waitable
@@ -25,6 +26,7 @@ from web import cursors
 from web.answers import Page, Refused, answer, paged, table, tagged
 from web.limits import Limits
 from web.patience import within
+from web.rate_limits import Limit
 from web.services import Services
 
 RETRY_AFTER_S = 2
@@ -36,7 +38,7 @@ _field_of = re.compile(r"`\$\.([A-Za-z_]+)|field `([A-Za-z_]+)`").search
 _in_path = re.compile(r"{([a-z_]+)(?::[a-z]+)?}").findall
 
 Format = Literal["json", "csv"]
-Handler = Callable[..., Coroutine[Any, Any, Any]]
+Handler = Callable[..., Any]
 
 
 class Paging(msgspec.Struct, kw_only=True):
@@ -48,7 +50,10 @@ class Paging(msgspec.Struct, kw_only=True):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One route: where, what it takes, what it answers, and the function that does it."""
+    """One route: where, what it takes, what it answers, and the function that does it.
+
+    The function of an answer that waits for nobody, because it is in memory, is a plain one.
+    """
 
     path: str
     method: str
@@ -58,6 +63,8 @@ class Endpoint:
     answer: Any
     errors: tuple[int, ...]
     etag: bool
+    limit: Limit | None
+    account: str
     media_type: str = JSON
 
     @property
@@ -77,29 +84,10 @@ class Endpoint:
 
     def on(self, services: Services) -> Route:
         """Return the route as Starlette takes it."""
-        decoder = msgspec.json.Decoder(self.body) if self.body is not None else None
+        return Route(self.path, _Served(self, services), methods=[self.method])
 
-        async def endpoint(request: Request) -> Response:
-            arguments: dict[str, Any] = {}
-            if self.query is not None:
-                arguments["query"] = query_of(request, self.query, services.limits)
-            if decoder is not None:
-                arguments["body"] = await _body(request, decoder, services.limits)
-            work = self.handler(services, **arguments)
-            try:
-                value = await within(services.limits.answer_within_s, work)
-            except UnknownSymbol as unknown:
-                raise Refused(404, str(unknown), field=self._field_of_symbol(request)) from None
-            except Exception as error:
-                if not is_away(error):
-                    raise
-                sentence = "the database does not answer; live data is not affected"
-                raise Refused(503, sentence, retry_after_s=RETRY_AFTER_S) from error
-            return self._respond(request, value, arguments.get("query"))
-
-        return Route(self.path, endpoint, methods=[self.method])
-
-    def _respond(self, request: Request, value: Any, query: Any) -> Response:
+    def respond(self, request: Request, value: Any, query: Any) -> Response:
+        """Return what the function returned as the response."""
         cursor = None
         if isinstance(value, Page):
             value, cursor = value.rows, value.cursor
@@ -114,11 +102,60 @@ class Endpoint:
             response = tagged(request, response)
         return paged(request, response, cursor)
 
-    def _field_of_symbol(self, request: Request) -> str:
-        """Return which field named a symbol, for the error that says that there is none."""
-        given = {*request.query_params, *request.path_params}
-        names = ("symbol", "pair", "coin_id", "symbols", "coins")
-        return next((name for name in names if name in given), "symbol")
+
+class _Served:
+    """An endpoint with what its function needs, as an ASGI application.
+
+    As such Starlette calls it without the layers that catch what a function raises:
+    ``web.envelope.Caught`` does.
+    """
+
+    def __init__(self, endpoint: Endpoint, services: Services) -> None:
+        self._endpoint = endpoint
+        self._services = services
+        body = endpoint.body
+        self._decoder = msgspec.json.Decoder(body) if body is not None else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        endpoint, services = self._endpoint, self._services
+        if endpoint.limit is not None:
+            services.rates.admit(endpoint.limit, scope)
+        request = Request(scope, receive)
+        arguments: dict[str, Any] = {}
+        if endpoint.query is not None:
+            arguments["query"] = query_of(request, endpoint.query, services.limits)
+        if self._decoder is not None:
+            arguments["body"] = await _body(request, self._decoder, services.limits)
+        try:
+            value = await self._value(scope, arguments)
+        except UnknownSymbol as unknown:
+            raise Refused(404, str(unknown), field=_field_of_symbol(request)) from None
+        except Exception as error:
+            if not is_away(error):
+                raise
+            sentence = "the database does not answer; live data is not affected"
+            raise Refused(503, sentence, retry_after_s=RETRY_AFTER_S) from error
+        response = endpoint.respond(request, value, arguments.get("query"))
+        await response(scope, receive, send)
+
+    async def _value(self, scope: Scope, arguments: dict[str, Any]) -> Any:
+        endpoint, services = self._endpoint, self._services
+        if endpoint.limit == "sign_in":
+            account = getattr(arguments["body"], endpoint.account)
+            admitted = services.rates.admit_sign_in(services.pool, account, scope)
+            await within(services.limits.answer_within_s, admitted)
+        value = endpoint.handler(services, **arguments)
+        if isinstance(value, Coroutine):
+            value = await within(services.limits.answer_within_s, value)
+        return value
+
+
+def _field_of_symbol(request: Request) -> str:
+    """Return which field named a symbol, for the error that says that there is none."""
+    given = {*request.query_params, *request.path_params}
+    names = ("symbol", "pair", "coin_id", "symbols", "coins")
+    return next((name for name in names if name in given), "symbol")
 
 
 def is_away(error: Exception) -> bool:
@@ -135,16 +172,32 @@ def route(
     answer: Any = None,
     errors: tuple[int, ...] = (),
     etag: bool = False,
+    limit: Limit | None = "general",
+    account: str = "",
     media_type: str = JSON,
 ) -> Callable[[Handler], Endpoint]:
     """Make a function of (services[, query][, body]) an ``Endpoint``.
 
-    ``etag``: the answer carries one, and who has it already gets a 304. With another ``media_type``
-    than JSON the function returns the text itself.
+    ``etag``: the answer carries one, and who has it already gets a 304. ``limit``: the class of
+    requests that it is counted with (``web.rate_limits``); None: it may be asked any number of
+    times. With ``sign_in``, ``account`` is the field of the body that names who wants in. With
+    another ``media_type`` than JSON the function returns the text itself.
     """
 
     def decorate(handler: Handler) -> Endpoint:
-        return Endpoint(path, method, handler, query, body, answer, errors, etag, media_type)
+        return Endpoint(
+            path,
+            method,
+            handler,
+            query,
+            body,
+            answer,
+            errors,
+            etag,
+            limit,
+            account,
+            media_type,
+        )
 
     return decorate
 
@@ -157,10 +210,13 @@ def query_of(request: HTTPConnection, wanted: type[msgspec.Struct], limits: Limi
     Raises:
         Refused: 400, it is too long or does not fit; the field is named.
     """
-    if len(request.scope["query_string"]) > limits.query_chars:
+    text = request.scope["query_string"]
+    if len(text) > limits.query_chars:
         raise Refused(400, f"the query is longer than {limits.query_chars} characters")
-    given: dict[str, Any] = {k: v for k, v in request.query_params.items() if v.strip()}
-    given |= request.path_params
+    given: dict[str, Any] = dict(request.path_params)
+    if text:
+        asked = {k: v for k, v in request.query_params.items() if v.strip()}
+        given = asked | given
     for key, value in given.items():
         if len(value) > _VALUE_CHARS_MAX and key not in ("symbols", "coins", "pairs", "cursor"):
             raise Refused(

@@ -16,6 +16,7 @@ from bus.messages import JournalRecord, TradeBatch
 from market import intervals
 from market.symbols import Directory
 from web.codecs import native
+from web.cohort import Client, Codec, Outlet, Traffic
 from web.frames.native import (
     Complaint,
     ErrorFrame,
@@ -28,7 +29,7 @@ from web.frames.native import (
     Unsubscribed,
     UnsubscribedFrame,
 )
-from web.hub import Client, Codec, Hub
+from web.hub import Hub
 from web.incoming import BadRequest, read
 from web.limits import Bucket, Limits
 from web.update import Channel, Update, WatchKey
@@ -62,14 +63,24 @@ class Conversation:
         directory: the configured symbols.
         limits: of one connection.
         shape: how updates look.
+        outlet: where frames go.
+        traffic: counts them.
     """
 
-    def __init__(self, hub: Hub, directory: Directory, limits: Limits, shape: Shape) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        directory: Directory,
+        limits: Limits,
+        shape: Shape,
+        outlet: Outlet,
+        traffic: Traffic,
+    ) -> None:
         self._hub = hub
         self._directory = directory
         self._limits = limits
         self._shape = shape
-        self.client: Client = hub.join(shape)
+        self.client: Client = hub.join(shape, outlet, traffic)
         self._named: dict[Channel, set[tuple[str, str]]] = {}
         self._records = Bucket(RESUME_RECORDS_PER_MINUTE)
 
@@ -80,9 +91,9 @@ class Conversation:
             if kind == "ping":
                 self._say(PongFrame, Nothing(), now)
             elif kind == "subscribe":
-                self._subscribe(_convert(fields), now)
+                self.subscribe(convert(fields), now)
             elif kind == "unsubscribe":
-                self._unsubscribe(_convert(fields), now)
+                self._unsubscribe(convert(fields), now)
             elif kind == "auth":
                 raise BadRequest("UNAUTHORIZED", "there are no accounts here: all data is public")
             else:
@@ -95,12 +106,13 @@ class Conversation:
     ) -> None:
         self.client.put(native.message(kind, payload, now.wall))
 
-    def _subscribe(self, wish: Subscription, now: Instant) -> None:
+    def subscribe(self, wish: Subscription, now: Instant) -> None:
+        """Watch what is wished, and say what is watched and its present state."""
         symbols, rejected = self._accept(wish)
         keys = self._keys(wish, symbols)
         # From here to the end nothing can come in between: the client watches first, and what it is
         # told next is the state of this very moment.
-        self._hub.watch(self.client, keys, wish.rate_ms * 1000)
+        self._hub.watch(self.client, keys, now, wish.rate_ms * 1000)
         resume, recovered, missed = self._resume(wish, symbols, now)
         answer = Subscribed(
             channel=wish.channel,
@@ -114,7 +126,7 @@ class Conversation:
         self._say(SubscribedFrame, answer, now)
         if missed is not None:
             for batch, index in missed:
-                self.client.put(self._shape.trade(batch, index, now))
+                self.client.put_frames(self._shape.trade(batch, index, now))
             return
         if wish.channel == "trade":
             trades = [native.trade(*found) for found in self._recent(symbols)]
@@ -235,7 +247,12 @@ class Conversation:
         return found[-SNAPSHOT_TRADES:]
 
 
-def _convert(fields: dict[str, Any]) -> Subscription:
+def convert(fields: dict[str, Any]) -> Subscription:
+    """Return what the fields of a ``subscribe`` ask for.
+
+    Raises:
+        BadRequest: it is nothing that can be subscribed to.
+    """
     channel = fields.get("channel", "ticker")
     if channel in PRIVATE:
         sentence = f"channel {channel} is one person's, and there are no accounts here"

@@ -4,14 +4,21 @@ Its JSON is made when the first client needs it, and once. In come messages of t
 texts, each made by a codec and kept here under that codec's name, however many are sent it.
 """
 
-from collections.abc import Hashable, Iterable
-from typing import Literal
+from collections.abc import Hashable
+from typing import Literal, NamedTuple
 
 from bus.messages import Average, CandleUpdate, FeedStatus, Ticker
 
-Channel = Literal["ticker", "trade", "candle", "average", "status"]
+Channel = Literal["status", "ticker", "average", "candle", "trade"]
 WatchKey = tuple[str, str, str, int]
 """(channel, exchange, symbol, interval_s): what can be watched; "" and 0 where there is none."""
+
+
+class Derived(NamedTuple):
+    """A value that no message is about: it is computed from others."""
+
+    key: WatchKey
+    value: Hashable
 
 
 class Update:
@@ -24,12 +31,12 @@ class Update:
         received: when the feed got the trade that is news here, µs UTC; None: no trade is.
     """
 
-    __slots__ = ("channel", "flag", "message", "received", "texts")
+    __slots__ = ("channel", "flag", "message", "news", "received", "serial", "texts")
 
     def __init__(
         self,
         channel: Channel,
-        message: Ticker | CandleUpdate | Average | FeedStatus,
+        message: Ticker | CandleUpdate | Average | FeedStatus | Derived,
         flag: bool = False,
         received: int | None = None,
     ) -> None:
@@ -38,11 +45,17 @@ class Update:
         self.flag = flag
         self.received = received
         self.texts: dict[str, str] = {}
+        self.serial = 0
+        """Its number among all updates of this process; each is the highest so far."""
+        self.news = 0
+        """That of the first update with this message: lower where only the flag has changed."""
 
     @property
     def watched(self) -> WatchKey:
         """What a client must watch to be sent this."""
         message = self.message
+        if isinstance(message, Derived):
+            return message.key
         if isinstance(message, FeedStatus):
             return (self.channel, message.exchange, "", 0)
         interval = message.interval_s if isinstance(message, CandleUpdate) else 0
@@ -56,26 +69,3 @@ class Update:
         if isinstance(self.message, Average):
             return (self.watched, self.message.hour_start)
         return self.watched
-
-
-class Sent:
-    """What one client was sent last, for codecs whose texts say nothing of ``Update.flag``.
-
-    To their clients a price that merely turns stale or fresh is no news. One that waited unsent
-    until then is, and is sent.
-    """
-
-    __slots__ = ("_messages",)
-
-    def __init__(self) -> None:
-        self._messages: dict[WatchKey, object] = {}
-
-    def news(self, updates: Iterable[Update]) -> list[Update]:
-        """Return the updates whose message was not the last one sent; they count as sent now."""
-        found = [one for one in updates if self._messages.get(one.watched) is not one.message]
-        self.note(found)
-        return found
-
-    def note(self, updates: Iterable[Update]) -> None:
-        """Let these updates count as sent."""
-        self._messages.update((one.watched, one.message) for one in updates)

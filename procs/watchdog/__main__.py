@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import zmq
 
-from bus import actor, process, settings, topics, wiring
+from bus import actor, process, settings, strange_settings, topics, wiring
 from bus.actor import Idle, Instant, Send
 from bus.messages import Heartbeat, ProgramState, ProgramTable, decode, encode
 from bus.process import Process
@@ -103,7 +103,9 @@ class Watchdog(Idle):
 def main(running: Process) -> int:
     """Run until SIGTERM."""
     run_dir = running.settings.run_dir
-    settings.warn({**settings.read_env_file(settings.ROOT / ".env"), **os.environ}, running.log)
+    strange_settings.warn(
+        {**settings.read_env_file(settings.ROOT / ".env"), **os.environ}, running.log
+    )
     address = os.environ.get("SUPERVISOR_SERVER_URL", "")
     supervisor = None
     if address.startswith("unix://"):

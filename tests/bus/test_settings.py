@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bus import settings, values
+from bus import settings, strange_settings, values
 from bus.errors import SettingError
 from bus.log import Log
 
@@ -193,7 +193,7 @@ def test_an_env_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 def _warned(environ: dict[str, str], caplog: pytest.LogCaptureFixture) -> list[str]:
     caplog.clear()
     with caplog.at_level(logging.WARNING):
-        settings.warn(environ, Log("settings"))
+        strange_settings.warn(environ, Log("settings"))
     return [record.fields["key"] for record in caplog.records]  # type: ignore[attr-defined]
 
 

@@ -62,6 +62,9 @@ class Stack:
             PORT=str(port),
             TAP_ENDPOINT=f"tcp://127.0.0.1:{tap}",
             SIMULATOR_PORT=str(simulator),
+            # Tests ask more often than one address may.
+            RATE_LIMIT_GENERAL="1000000",
+            RATE_LIMIT_MARKET="1000000",
             **{"FEEDS": settings.DEFAULT_FEEDS, **variables},
         )
         self._kind: launch.Kind = "demo"
@@ -203,6 +206,10 @@ class Stack:
     def switch_on(self, program: str) -> None:
         """Start a program that was switched off."""
         self._control("start", program)
+
+    def restart(self, program: str) -> None:
+        """Restart a program, as an operator does; return once supervisord calls it RUNNING."""
+        self._control("restart", program)
 
     def _control(self, *words: str) -> None:
         configuration = str(launch.configuration(self.settings))

@@ -91,6 +91,8 @@ def start(root: Path) -> Supervisor:
 def all_wait_for_the_exchanges() -> bool:
     """True when everything is ready but the exchanges, which are tried again and again."""
     status, body = ask(DEFAULTS.port, "GET", "/api/status")
+    if status == 429:  # the defaults are a limit for who asks a hundred times a second
+        return False
     feeds = {feed["exchange"]: feed for feed in body["feeds"]}
     states = {one["name"]: one["state"] for one in body["processes"]}
     return (

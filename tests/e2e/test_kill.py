@@ -144,6 +144,18 @@ def test_f4_clients_of_killed_web_processes_resume_and_miss_nothing_unsaid(demo:
         assert viewer.wrong == []
 
 
+def test_web_processes_restarted_one_by_one_refuse_nobody(demo: Stack) -> None:
+    with Witness(demo) as witness:
+        for _ in range(times(1, 20)):
+            for slot in (1, 2):
+                demo.restart(f"web:web-{slot}")
+        answered = witness.answered
+        eventually(lambda: witness.answered > answered)
+        assert witness.failed == []
+        assert set(witness.closed) <= {1012}
+    assert witness.closed  # whichever process held it was restarted
+
+
 def test_f7_while_all_others_stand_still_the_feeds_read_on(demo: Stack) -> None:
     """Alive they need nobody: not the database, not who reads them, not the watchdog."""
     since = demo.mark()

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { databaseTrouble, exchangesTrouble, marketOf } from "../../web/static/health.js";
+import {
+  connectionOf,
+  databaseTrouble,
+  exchangesTrouble,
+  marketOf,
+} from "../../web/static/health.js";
 
 /** @typedef {import("../../web/static/messages.js").Feed} Feed */
 
@@ -108,4 +113,20 @@ test("a database that is away is said with what still works", () => {
   );
   assert.match(said(away, up("binance"), down("coinbase")) ?? "", /: what comes is recorded, /);
   assert.match(said(away) ?? "", /: what comes is recorded, /);
+});
+
+test("the connection is said with its way, and to be live only with an exchange", () => {
+  const feeds = feedsOf(up("binance"));
+  /** @typedef {Parameters<typeof connectionOf>[0]} Connection */
+  /** @param {Connection["state"]} state @param {Connection["way"]} way */
+  const said = (state, way, found = feeds) => connectionOf({ state, way }, found).word;
+  assert.equal(said("connected", "websocket"), "live");
+  assert.equal(said("connected", "sse"), "live (SSE)");
+  assert.equal(said("connected", "polling"), "polling every 2\u202fs");
+  assert.equal(said("connected", "websocket", {}), "connected");
+  assert.equal(said("connected", "sse", feedsOf(down("binance"))), "connected");
+  assert.equal(said("reconnecting", "sse"), "reconnecting");
+  assert.equal(said("disconnected", "websocket"), "offline");
+  assert.match(connectionOf({ state: "connected", way: "sse" }, feeds).why, /WebSocket/);
+  assert.equal(connectionOf({ state: "connected", way: "websocket" }, feeds).why, "");
 });

@@ -6,9 +6,9 @@ import { gzipSync } from "node:zlib";
 
 const STATIC = new URL("../../web/static/", import.meta.url);
 /** What our own modules may weigh, gzipped one by one. */
-const OWN_BYTES_MAX = 28_000;
+const OWN_BYTES_MAX = 45_000;
 /** Never loaded: read by the type checker alone. */
-const TYPES_ONLY = ["messages.js"];
+const TYPES_ONLY = ["messages.js", "transports/transport.js"];
 /** @param {string} path */
 const read = (path) => readFileSync(new URL(path, STATIC), "utf8");
 const page = read("index.html");

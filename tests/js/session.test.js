@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+  BLOCKED_TRIES,
+  FROZEN_MS,
+  LOOK_MS,
   OPEN_TIMEOUT_MS,
   PONG_TIMEOUT_MS,
   QUIET_MS,
+  REPLAY_MS_MAX,
   SLEPT_MS,
   newSession,
   step,
@@ -34,7 +38,7 @@ function play(events, session = newSession(0, true)) {
 const LIVE = [
   [0, { type: "start" }],
   [10, { type: "opened" }],
-  [20, { type: "frame", data: true }],
+  [20, { type: "heard", data: true }],
 ];
 /**
  * Ticks that come in time, so that nothing looks like sleep.
@@ -82,7 +86,7 @@ test("the back-off is forgotten only when data has flowed, not when a socket ope
     [1000, LOST],
     [2000, { type: "tick" }],
     [2010, { type: "opened" }],
-    [2020, { type: "frame", data: false }],
+    [2020, { type: "heard", data: false }],
     [2030, LOST],
   ];
   const { session } = play([...LIVE, ...flapping]);
@@ -92,7 +96,7 @@ test("the back-off is forgotten only when data has flowed, not when a socket ope
     [
       [3000, { type: "tick" }],
       [3010, { type: "opened" }],
-      [3020, { type: "frame", data: true }],
+      [3020, { type: "heard", data: true }],
     ],
     session,
   );
@@ -111,11 +115,11 @@ test("a quiet connection is pinged, and left when nothing answers", () => {
   const pinged = play([...LIVE, ...ticks(1000, 20 + QUIET_MS + 1000)]);
   assert.deepEqual(pinged.actions, ["open", "subscribe", "ping"]);
   const from = 12_000;
-  const dead = play(ticks(from, 11_000 + PONG_TIMEOUT_MS), pinged.session);
+  const dead = play(ticks(from, 11_000 + PONG_TIMEOUT_MS.websocket), pinged.session);
   assert.deepEqual(dead.actions, ["close"]);
   assert.equal(dead.session.state, "reconnecting");
   const answered = play(
-    [[from, { type: "frame", data: false }], ...ticks(from, from + QUIET_MS - 1000)],
+    [[from, { type: "heard", data: false }], ...ticks(from, from + QUIET_MS - 1000)],
     pinged.session,
   );
   assert.deepEqual(answered.actions, []);
@@ -127,12 +131,12 @@ test("what ran out while the page slept does not count: it asks again first", ()
   const woken = play([[3_600_000, { type: "tick" }]], pinged);
   assert.deepEqual(woken.actions, ["ping"]);
   assert.equal(woken.session.state, "connected");
-  assert.ok(PONG_TIMEOUT_MS > SLEPT_MS);
+  assert.ok(PONG_TIMEOUT_MS.websocket > SLEPT_MS);
 });
 
 test("a try that never opens is given up", () => {
   const { session, actions } = play([[0, { type: "start" }], ...ticks(1000, OPEN_TIMEOUT_MS)]);
-  assert.deepEqual(actions, ["open", "close"]);
+  assert.deepEqual(actions, ["open", "close", "probe"]);
   assert.equal(session.state, "reconnecting");
   assert.ok(session.nextTryAt !== null);
 });
@@ -163,11 +167,199 @@ test("it never gives up", () => {
   let session = play(LIVE).session;
   let at = 1000;
   for (let failures = 1; failures <= 2000; failures += 1) {
-    session = play([[at, LOST]], session).session;
+    session = play(blocked(at, false), session).session;
     const next = session.nextTryAt;
     assert.ok(next !== null && next - at <= 15_000);
     session = play([[next, { type: "tick" }]], session).session;
     assert.equal(session.open, true);
     at = next + 10;
   }
+});
+
+/** One try that never opens, and the answer to whether HTTP works. @param {number} at */
+const blocked = (at, reachable = true) =>
+  /** @type {[number, SessionEvent][]} */ ([
+    [at, LOST],
+    [at + 10, { type: "probed", reachable }],
+  ]);
+
+/** A session that has come down to server-sent events, which flow. */
+const events = () =>
+  play([
+    [0, { type: "start" }],
+    ...blocked(100),
+    [1000, { type: "tick" }],
+    ...blocked(1100),
+    [1200, { type: "opened" }],
+    [1210, { type: "heard", data: true }],
+  ]);
+
+test("a WebSocket that is blocked while HTTP works gives way to events, and those to polling", () => {
+  assert.equal(BLOCKED_TRIES, 2);
+  const { session, actions } = events();
+  assert.deepEqual(actions, ["open", "probe", "open", "probe", "open", "subscribe"]);
+  assert.equal(session.way, "sse");
+  assert.equal(session.state, "connected");
+  const down = play(
+    [
+      [2000, LOST],
+      [3000, { type: "tick" }],
+      ...blocked(3100),
+      [5000, { type: "tick" }],
+      ...blocked(5100),
+    ],
+    session,
+  );
+  assert.equal(down.session.way, "polling");
+  assert.deepEqual(down.actions, ["open", "probe", "open", "probe", "open"]);
+});
+
+test("a server that is away blocks nothing: the best way is tried for as long as it takes", () => {
+  let session = play([[0, { type: "start" }]]).session;
+  for (let at = 100; at < 1_000_000; at += 40_000) {
+    session = play([...blocked(at, false), [at + 39_000, { type: "tick" }]], session).session;
+    assert.equal(session.way, "websocket");
+    assert.equal(session.open, true);
+  }
+});
+
+test("one try that fails as the server comes back is not enough to take another way", () => {
+  const { session } = play([
+    [0, { type: "start" }],
+    ...blocked(100),
+    [1000, { type: "tick" }],
+    ...blocked(1100, false),
+    [3000, { type: "tick" }],
+    ...blocked(3100),
+  ]);
+  assert.equal(session.way, "websocket");
+});
+
+test("a way that has opened is not blocked, however often it is lost", () => {
+  let session = play(LIVE).session;
+  for (let at = 1000; at < 100_000; at += 10_000) {
+    const { actions, session: next } = play(
+      [
+        [at, LOST],
+        [at + 9000, { type: "tick" }],
+        [at + 9010, { type: "opened" }],
+        [at + 9020, { type: "heard", data: true }],
+      ],
+      session,
+    );
+    assert.deepEqual(actions, ["open", "subscribe"]);
+    session = next;
+  }
+  assert.equal(session.way, "websocket");
+});
+
+test("the next try waits until it is known whether HTTP works", () => {
+  const { session } = play([
+    [0, { type: "start" }],
+    [100, LOST],
+  ]);
+  const waits = play([[2500, { type: "tick" }]], session);
+  assert.deepEqual(waits.actions, []);
+  const goes = play(
+    [
+      [2600, { type: "probed", reachable: false }],
+      [2700, { type: "tick" }],
+    ],
+    waits.session,
+  );
+  assert.deepEqual(goes.actions, ["open"]);
+});
+
+test("when the last way fails too it begins again with the best", () => {
+  const ways = /** @type {const} */ (["websocket", "polling"]);
+  const { session } = play(
+    [
+      [0, { type: "start" }],
+      ...blocked(100),
+      [1000, { type: "tick" }],
+      ...blocked(1100),
+      [1200, LOST],
+    ],
+    newSession(0, true, ways),
+  );
+  assert.equal(session.way, "websocket");
+});
+
+test("while a lesser way works the best one is looked at, and taken once it opens", () => {
+  const { session } = events();
+  assert.equal(session.lookAt, 1200 + LOOK_MS);
+  const heard = /** @type {[number, SessionEvent]} */ ([
+    1200 + LOOK_MS - 10,
+    { type: "heard", data: true },
+  ]);
+  const looked = play([heard, [1200 + LOOK_MS, { type: "tick" }]], session);
+  assert.deepEqual(looked.actions, ["look"]);
+  assert.equal(looked.session.lookAt, 1200 + 2 * LOOK_MS);
+  const taken = play(
+    [
+      [62_000, { type: "better" }],
+      [62_010, { type: "opened" }],
+    ],
+    looked.session,
+  );
+  assert.deepEqual(taken.actions, ["open", "subscribe"]);
+  assert.equal(taken.session.way, "websocket");
+  assert.equal(taken.session.lookAt, null);
+  assert.deepEqual(play([[63_000, { type: "better" }]], taken.session).actions, []);
+});
+
+test("another network is looked at right away", () => {
+  const { session } = events();
+  const { actions } = play(
+    [
+      [2000, { type: "online" }],
+      [2100, { type: "tick" }],
+    ],
+    session,
+  );
+  assert.deepEqual(actions, ["look"]);
+});
+
+test("events are given longer than a WebSocket, as they cannot be asked for a sign", () => {
+  const { session } = events();
+  const from = 2000;
+  const until = 1210 + QUIET_MS + PONG_TIMEOUT_MS.sse;
+  assert.deepEqual(play(ticks(from, until - 1000), session).actions, ["ping"]);
+  assert.deepEqual(play(ticks(from, until + 1000), session).actions, ["ping", "close"]);
+});
+
+test("a page that was frozen fetches what it missed, although its connection held", () => {
+  const { session } = play(LIVE);
+  const short = play([[20 + FROZEN_MS - 1, { type: "heard", data: true }]], session);
+  assert.deepEqual(short.actions, []);
+  const long = play([[20 + FROZEN_MS, { type: "heard", data: true }]], session);
+  assert.deepEqual(long.actions, ["refetch"]);
+});
+
+test("what was missed in a long absence is not replayed", () => {
+  const { session } = play([...LIVE, [1000, LOST]]);
+  const back = (/** @type {number} */ at) =>
+    play(
+      [
+        [at, { type: "visible" }],
+        [at + 1, { type: "opened" }],
+      ],
+      session,
+    ).actions;
+  assert.deepEqual(back(REPLAY_MS_MAX), ["open", "subscribe"]);
+  assert.deepEqual(back(REPLAY_MS_MAX + 1000), ["open", "forget", "subscribe"]);
+});
+
+test("a server that wants to be left alone is left alone for so long", () => {
+  const { session } = play([
+    ...LIVE,
+    [1000, { type: "closed", code: 429, reason: "", afterMs: 7000 }],
+  ]);
+  assert.equal(session.nextTryAt, 8000);
+});
+
+test("what was closed for good opens no more", () => {
+  const { session, actions } = play([...LIVE, [1000, { type: "stop" }]]);
+  assert.equal(actions.at(-1), "close");
+  assert.deepEqual(play(ticks(2000, 60_000), session).actions, []);
 });

@@ -6,6 +6,8 @@ from pathlib import Path
 from tests import needed
 
 HERE = Path(__file__).parent
+FLAGS = ("--experimental-websocket", "--no-warnings")
+"""What a browser has anyway, and Node.js 20 only if it is asked."""
 
 
 def test_the_tests_of_the_pages_modules_pass() -> None:
@@ -13,7 +15,7 @@ def test_the_tests_of_the_pages_modules_pass() -> None:
     files = sorted(str(path) for path in HERE.glob("*.test.js"))
     assert files
     done = subprocess.run(
-        [node, "--test", "--test-reporter=spec", *files],
+        [node, *FLAGS, "--test", "--test-reporter=spec", *files],
         capture_output=True,
         text=True,
         timeout=120,

@@ -16,6 +16,7 @@ from tests.procs.living import Aggregating, Persisting
 from tests.store import folding
 from tests.store.asking import ask
 from tests.store.folding import START
+from tests.web.outbox import join, read
 from web.codecs.native import NativeCodec
 from web.hub import Hub
 
@@ -40,10 +41,11 @@ class Pipeline:
         self._storing = storing
         self._live = live
         self._hub = Hub(stale_after_s=15)
-        self._client = self._hub.join(NativeCodec())
+        self._client = join(self._hub, NativeCodec())
         self._hub.watch(
             self._client,
             [("candle", "binance", SYMBOL, 3600), ("average", "binance", SYMBOL, 0)],
+            self._live.clock.now,
         )
 
         self._shown()  # what is there at the start
@@ -66,7 +68,8 @@ class Pipeline:
             self._hub.message(message, self._live.clock.now)
         self._live.published.clear()
         now = self._live.clock.pass_time(1_000_000)
-        return [json.loads(text) for text in self._hub.take(self._client, now)]
+        self._hub.flush(now)
+        return [json.loads(text) for text in read(self._client)]
 
 
 @pytest.fixture

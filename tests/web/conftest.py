@@ -16,9 +16,15 @@ def start(tmp_path: Path) -> Iterator[Start]:
     stacks: list[Stack] = []
 
     def begin(
-        *, database: str | None = None, cors: str = "", apart: bool = False, **limits: float
+        *,
+        database: str | None = None,
+        cors: str = "",
+        apart: bool = False,
+        proxied: bool = False,
+        **limits: float,
     ) -> Stack:
-        stack = Stack(tmp_path / str(len(stacks)), limits, database, cors, apart=apart)
+        folder = tmp_path / str(len(stacks))
+        stack = Stack(folder, limits, database, cors, apart=apart, proxied=proxied)
         stacks.append(stack)
         return stack.wait()
 

@@ -1,12 +1,16 @@
 """The HTTP routes without a server: an application on a database and a hub told real messages."""
 
 import asyncio
+import dataclasses
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+from starlette.types import ASGIApp
 
 from bus.actor import instant
 from bus.heartbeat import Health
@@ -16,14 +20,17 @@ from bus.settings import Settings
 from market import candle as candles
 from market.symbols import Directory
 from store import candles as stored
-from store.pool import Connection, open_pool
+from store.pool import Connection, Pool, open_pool
 from tests.web.asgi import Answer, ask
 from tests.web.messages import FEEDS
-from tests.web.stack import NO_DATABASE
+from tests.web.stack import NO_DATABASE, RAISED
+from web import rate_table
 from web.app import build
+from web.broadcaster import Broadcaster
 from web.hub import Hub
+from web.limits import Limits
+from web.rate_limits import RateLimits
 from web.services import Services
-from web.sessions import Sessions
 
 MINUTE = 60_000_000
 HOUR = 3_600_000_000
@@ -32,45 +39,67 @@ HOUR = 3_600_000_000
 class Api:
     """An application on a database, asked synchronously."""
 
-    def __init__(self, folder: Path, dsn: str) -> None:
+    def __init__(self, folder: Path, dsn: str, **settings: Any) -> None:
+        """``settings`` are those that are not the default ones."""
         self._dsn = dsn
-        self._settings = Settings(data_dir=folder, feeds=FEEDS)
+        usual = Settings(
+            data_dir=folder, feeds=FEEDS, rate_limit_general=RAISED, rate_limit_market=RAISED
+        )
+        self._settings = dataclasses.replace(usual, **settings)
+        self._buckets = rate_table.private()
+        self.health = Health("web-1")
         self.hub = Hub(stale_after_s=15)
         self.questions = 0
         """Connections that the last answers have taken from the pool."""
+        self.seconds: list[float] = []
+        """How long each of the last answers took."""
 
     def get(self, path: str, query: dict[str, str] | str = "", **headers: str) -> Answer:
         """Return the answer to one GET."""
         return self.all([(path, query)], **headers)[0]
 
-    def all(self, asked: list[tuple[str, dict[str, str] | str]], **headers: str) -> list[Answer]:
+    def all(
+        self, asked: Sequence[tuple[str, dict[str, str] | str]], **headers: str
+    ) -> list[Answer]:
         """Return the answers to several GETs, one after another on the same connections."""
 
         async def each() -> list[Answer]:
-            pool = await open_pool(self._dsn, 2)
-            try:
-                app = self._app(pool)
-                return [await ask(app, *one, headers=headers) for one in asked]
-            finally:
-                self.questions = pool.get_stats().get("requests_num", 0)
-                await pool.close()
+            async with self.open(2) as (app,):
+                answers, self.seconds = [], []
+                for one in asked:
+                    began = time.perf_counter()
+                    answers.append(await ask(app, *one, headers=headers))
+                    self.seconds.append(time.perf_counter() - began)
+                return answers
 
         return asyncio.run(each())
+
+    @asynccontextmanager
+    async def open(self, connections: int, processes: int = 1) -> AsyncIterator[list[ASGIApp]]:
+        """The application, once for each of some web processes, which have buckets in common."""
+        pools = [await open_pool(self._dsn, connections) for _ in range(processes)]
+        try:
+            yield [self._app(pool) for pool in pools]
+        finally:
+            self.questions = sum(pool.get_stats().get("requests_num", 0) for pool in pools)
+            for pool in pools:
+                await pool.close()
 
     def tell(self, *messages: Message) -> None:
         """Let the hub hear messages of the bus."""
         for message in messages:
             self.hub.message(message, instant())
 
-    def _app(self, pool: object) -> Callable[..., Awaitable[None]]:
+    def _app(self, pool: Pool) -> ASGIApp:
         services = Services(
             self._settings,
-            Health("web-1"),
+            self.health,
             self.hub,
-            Sessions(self.hub),
+            Broadcaster(self.hub, Limits()),
             Directory(FEEDS),
-            pool,  # type: ignore[arg-type]
+            pool,
             "1.2.3",
+            RateLimits(self._settings, self.health, self._buckets),
         )
         return build(services, Log("tests"))
 

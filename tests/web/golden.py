@@ -11,6 +11,7 @@ from msgspec import UNSET, Struct
 
 from market.symbols import Directory
 from tests.web.messages import FEEDS, at, average, batch, candle, status, ticker
+from tests.web.outbox import texts
 from web.codecs import native, prices, quotes
 from web.codecs.assets import AssetsCodec
 from web.codecs.native import NativeCodec
@@ -70,12 +71,16 @@ LATER = at(1_234_567)
 _AT = '"timestamp":"2025-10-01T14:01:01.234Z"'
 
 
+def _texts(frames: list[bytes]) -> list[str]:
+    return [text for frame in frames for text in texts(frame)]
+
+
 def _ticker() -> Update:
     return Update("ticker", ticker(), flag=True)
 
 
 def _native(update: Update) -> str:
-    (text,) = NativeCodec().updates([update], LATER)
+    (text,) = _texts(NativeCodec().updates([update], LATER))
     return text
 
 
@@ -168,7 +173,7 @@ NATIVE = {
     "prices": Golden(
         frames.BatchUpdateFrame,
         f'{{"type":"batch_update","payload":{{"updates":[{TICKER},{TICKER}]}},{_AT}}}',
-        lambda: NativeCodec().updates([_ticker(), _ticker()], LATER)[0],
+        lambda: _texts(NativeCodec().updates([_ticker(), _ticker()], LATER))[0],
     ),
     "candle": Golden(
         frames.CandleUpdateFrame,
@@ -183,7 +188,7 @@ NATIVE = {
     "trade": Golden(
         frames.TradeUpdateFrame,
         f'{{"type":"trade_update","payload":{TRADE},{_AT}}}',
-        lambda: NativeCodec().trade(batch(9, [4, 5]), 1, LATER),
+        lambda: _texts([NativeCodec().trade(batch(9, [4, 5]), 1, LATER)])[0],
     ),
     "state": Golden(
         frames.StatusFrame,
@@ -210,12 +215,12 @@ ASSETS = {
     "asset": Golden(
         assets_frames.AssetsUpdateFrame,
         f'{{"type":"price_update","payload":{{"assets":[{ASSET}]}},{_AT}}}',
-        lambda: _assets().updates([_ticker()], LATER)[0],
+        lambda: _texts(_assets().updates([_ticker()], LATER))[0],
     ),
     "assets": Golden(
         assets_frames.AssetsUpdateFrame,
         f'{{"type":"price_update","payload":{{"assets":[{ASSET},{ASSET}]}},{_AT}}}',
-        lambda: _assets().updates([_ticker(), _ticker()], LATER)[0],
+        lambda: _texts(_assets().updates([_ticker(), _ticker()], LATER))[0],
     ),
     "snapshot of assets": Golden(
         assets_frames.AssetsSnapshotFrame,

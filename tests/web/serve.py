@@ -1,6 +1,6 @@
 """Runs a real web process with limits of its own: in a thread of the tests', or as a process.
 
-``python -m tests.web.serve '{"slow_after_s": 1}'`` is the process.
+``python -m tests.web.serve 1 '{"slow_after_s": 1}'`` is the process, slot 1.
 """
 
 import asyncio
@@ -87,27 +87,34 @@ class Inside:
 
 
 class Apart:
-    """The web process as a process."""
+    """The web process as a process. It inherits the socket, which stays the caller's to close."""
 
     def __init__(
-        self, settings: Settings, limits: dict[str, float], listening: socket.socket
+        self,
+        settings: Settings,
+        limits: dict[str, float],
+        listening: socket.socket,
+        slot: int = 1,
     ) -> None:
-        self._log = settings.data_dir / "web.log"
+        self._log = settings.data_dir / f"web-{slot}.log"
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.web.serve", json.dumps(limits)],
+                [sys.executable, "-m", "tests.web.serve", str(slot), json.dumps(limits)],
                 cwd=ROOT,
                 env={
                     **environment_on(settings.data_dir),
                     "DATABASE_URL": str(settings.database_url),
                     "FEEDS": ";".join(f"{n}:{','.join(s)}" for n, s in settings.feeds.items()),
                     "CORS_ORIGIN": ",".join(settings.cors_origin),
+                    "TRUSTED_PROXIES": ",".join(map(str, settings.trusted_proxies)),
+                    "WEB_PROCESSES": str(settings.web_processes),
+                    "RATE_LIMIT_GENERAL": str(settings.rate_limit_general),
+                    "RATE_LIMIT_MARKET": str(settings.rate_limit_market),
                 },
                 stdin=listening.fileno(),
                 stdout=log,
                 stderr=log,
             )
-        listening.close()
 
     def ask_to_stop(self) -> None:
         """Stop it as supervisord does."""
@@ -130,5 +137,5 @@ class Apart:
 
 if __name__ == "__main__":
     decimals.install()
-    limits = Limits(**json.loads(sys.argv[1]))
-    run("web-1", lambda process: serve(process, limits))
+    limits = Limits(**json.loads(sys.argv[2]))
+    run(f"web-{sys.argv[1]}", lambda process: serve(process, limits))

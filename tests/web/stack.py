@@ -6,6 +6,7 @@ import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ from tests.web.messages import FEEDS
 from tests.web.serve import Apart, Inside
 
 NO_DATABASE = "postgresql://nobody@127.0.0.1:1/none"
+RAISED = 1_000_000
+"""Requests a minute: tests ask more often than anybody may by default, all from one address."""
 PROGRAMS = {"aggregator": 3 + 2, "feed-binance": 2 + 2, "feed-coinbase": 2 + 2, "watchdog": 2}
 """The programs played by the tests, and how many subscriptions the web process makes to each."""
 
@@ -40,7 +43,8 @@ class Stack:
     """Started by making it; ``wait`` until it serves, ``end`` it in the end.
 
     It runs in a thread of the tests' process, or with ``apart`` in a process of its own, which is
-    needed where that is what is looked at: its exit code, its memory.
+    needed where that is what is looked at: its exit code, its memory. ``proxied``: it believes what
+    we say of the client's address.
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class Stack:
         cors: str,
         *,
         apart: bool = False,
+        proxied: bool = False,
     ) -> None:
         folder.mkdir(exist_ok=True)
         self.settings = Settings(
@@ -58,6 +63,9 @@ class Stack:
             feeds=FEEDS,
             database_url=database or NO_DATABASE,
             cors_origin=(cors,) if cors else (),
+            trusted_proxies=(ip_network("127.0.0.1/32"),) if proxied else (),
+            rate_limit_general=RAISED,
+            rate_limit_market=RAISED,
         )
         self.settings.run_dir.mkdir(mode=0o700, parents=True)
         self._context: zmq.Context[Socket] = zmq.Context()
@@ -66,7 +74,12 @@ class Stack:
         }
         listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = listening.getsockname()[1]
-        self.web = (Apart if apart else Inside)(self.settings, limits, listening)
+        self.web: Apart | Inside
+        if apart:
+            with listening:
+                self.web = Apart(self.settings, limits, listening)
+        else:
+            self.web = Inside(self.settings, limits, listening)
 
     def wait(self) -> "Stack":
         """Wait until it has subscribed to everything and answers."""

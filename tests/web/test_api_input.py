@@ -1,15 +1,19 @@
 """Whatever is asked of a GET route: a list, or a refusal with its reason, never a 500."""
 
+import time
 from urllib.parse import quote, urlencode
 
+import msgspec
 import pytest
 
 from store.pool import Connection
 from tests.web.fix_api import HOUR, Api, store, trades, wall
 from tests.web.messages import status, ticker
 from tests.web.stack import Stack
+from web import app
 from web.app import endpoints
-from web.schema import Endpoint
+from web.schema import Endpoint, route
+from web.services import Services
 
 ASKABLE = [one for one in endpoints() if one.method == "GET" and one.query is not None]
 NEEDED = {"symbol": "ETH-USDT", "pair": "ETHUSDT", "coin_id": "ethereum"}
@@ -28,6 +32,10 @@ NASTY = (
         "-0",
         "NaN",
         "Infinity",
+        "1e30",
+        "1e-30",
+        "1e9",
+        "-9223372036854775809",
     ),
     *("0x10", "1_000", "٣", "true", "null", "1.5", "csv", "binance", "nowhere:ETH-USDT", ":", "::"),
     *("0001-01-01T00:00Z", "9999-12-31T23:59:59.999999Z", "9999-12-31T23:59-14:00", "now"),
@@ -43,8 +51,14 @@ PAIRS = (
     ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"),
     ("1970-01-01T00:00:00+00:01", "1970-01-01T00:00:01Z"),
     ("1970-01-01T00:00Z", "9999-12-31T23:59:59.999999Z"),
+    ("1970-01-01T00:00Z", "2070-01-01T00:00Z"),
+    ("2025-01-02T00:00Z", "2025-01-01T00:00Z"),
+    ("2025-01-01T00:00Z", "2025-01-01T00:00Z"),
 )
-"""Ranges at both ends of what a date can be, ``from`` and ``to``."""
+"""Ranges of a century, backwards, of nothing, at both ends of what a date can be."""
+SLOW_S = 0.2
+TRIES = 5
+"""How often what was slow is asked for: tests share their machine."""
 
 
 def queries(endpoint: Endpoint) -> list[tuple[str, str]]:
@@ -61,37 +75,69 @@ def queries(endpoint: Endpoint) -> list[tuple[str, str]]:
             tried.append((path, urlencode(rest)))
     path = endpoint.template.format(**whole) if endpoint.in_path else endpoint.path
     whole_text = urlencode(whole)
-    backwards = urlencode({"from": "2025-01-02T00:00Z", "to": "2025-01-01T00:00Z"})
     repeated = "&".join(f"{field}=1&{field}=ETH-USDT&{field}=%ff" for field in fields)
     surrogates = "&".join(f"{field}=%ED%A0%80%00%C0%AF" for field in fields)
     for start, end in PAIRS:
         tried.append((path, f"{whole_text}&{urlencode({'from': start, 'to': end})}"))
-    for text in (backwards, repeated, surrogates, "&&=;&==", "%", "a" * 3000):
+    for text in (repeated, surrogates, "&&=;&==", "%", "a" * 3000):
         tried.append((path, f"{whole_text}&{text}"))
     return tried
 
 
+def wrong(api: Api, asked: list[tuple[str, str]]) -> list[tuple[tuple[str, str], str]]:
+    """Return which of some questions are answered wrongly or slowly, and how."""
+    answers, seconds = api.all([*asked]), api.seconds
+    found = []
+    for query, answer, taken in zip(asked, answers, seconds, strict=True):
+        if answer.status not in (200, 400, 404):
+            found.append((query, f"status {answer.status}"))
+        elif answer.status != 200 and not answer.error["message"]:
+            found.append((query, "no reason"))
+        elif taken >= SLOW_S:
+            api.all([query] * TRIES)
+            if min(api.seconds) >= SLOW_S:
+                found.append((query, f"{min(api.seconds):.3f} s"))
+    assert {answer.status for answer in answers} >= {200, 400}
+    return found
+
+
 @pytest.mark.parametrize("endpoint", ASKABLE, ids=lambda endpoint: endpoint.path)
-def test_no_value_of_any_field_is_an_error_of_ours(
+def test_a23_no_value_of_any_field_is_an_error_of_ours_or_takes_long(
     api: Api, records: Connection, endpoint: Endpoint
 ) -> None:
     now = wall()
     store(records, trades(now - HOUR, "1", "2"))
     api.tell(status(), ticker(ts_recv=now))
     before = records.execute("SELECT count(*), sum(n) FROM candle").fetchone()
-    asked = queries(endpoint)
-    answers = api.all([*asked])
-    wrong = [
-        (query, answer.status)
-        for query, answer in zip(asked, answers, strict=True)
-        if answer.status not in (200, 400, 404)
-    ]
-    assert wrong == []
-    assert {answer.status for answer in answers} >= {200, 400}
-    for answer in answers:
-        if answer.status != 200:
-            assert answer.error["message"]
+    assert wrong(api, queries(endpoint)) == []
     assert records.execute("SELECT count(*), sum(n) FROM candle").fetchone() == before
+
+
+class CarelessQuery(msgspec.Struct):
+    """A number that nothing is said of."""
+
+    limit: str
+    slow: bool = False
+
+
+@route("/careless", query=CarelessQuery, answer=int)
+def careless(services: Services, query: CarelessQuery) -> int:
+    """Return what any text is as a number, in its own time."""
+    until = time.perf_counter() + (SLOW_S if query.slow else 0)
+    while time.perf_counter() < until:
+        pass
+    return int(query.limit)
+
+
+def test_a23_a_route_that_takes_any_value_or_any_time_is_found_out(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "endpoints", lambda: [careless])
+    asked = [("/careless", query) for query in ("limit=1", "", "limit=NaN", "limit=2&slow=true")]
+    found = dict(wrong(api, asked))
+    assert found[asked[2]] == "status 500"
+    assert found[asked[3]].endswith(" s")
+    assert len(found) == 2
 
 
 @pytest.mark.parametrize("template", ["/prices/{}/history", "/api/market/price/{}"])

@@ -11,7 +11,7 @@ from web.answers import answer
 from web.api.averages import Averages, Point
 from web.api.last import Last
 from web.codecs import native, quotes
-from web.codecs.quotes import Link, Status
+from web.codecs.quotes import Link, QuotesCodec, Status
 from web.times import parse
 from web.update import Update
 
@@ -22,10 +22,13 @@ def test_a_frame_is_exactly_as_published(name: str) -> None:
 
 
 def test_a_server_sent_event_is_the_frame_with_its_place_in_the_aggregators_stream() -> None:
-    tick = quotes.event(Update("ticker", ticker(ts_event=1_699_999_999_456_789, seq=12, epoch=9)))
-    assert tick == f"id: 9-12\ndata: {QUOTES['tick'].text}\n\n"
+    codec = QuotesCodec(as_event=True)
+    tick = ticker(ts_event=1_699_999_999_456_789, seq=12, epoch=9)
     avg = average(hour_start=parse("2025-10-01T15:00Z"), seq=13)
-    assert quotes.event(Update("average", avg)) == f"id: 7-13\ndata: {QUOTES['avg'].text}\n\n"
+    assert codec.updates([Update("ticker", tick), Update("average", avg)], at(0)) == [
+        f"id: 9-12\ndata: {QUOTES['tick'].text}\n\n".encode(),
+        f"id: 7-13\ndata: {QUOTES['avg'].text}\n\n".encode(),
+    ]
 
 
 def test_the_state_of_several_exchanges_is_that_of_the_best() -> None:

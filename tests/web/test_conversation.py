@@ -12,11 +12,15 @@ from bus.heartbeat import Health
 from bus.settings import Settings
 from market.symbols import Directory
 from tests.web.messages import FEEDS
+from tests.web.outbox import join
+from web import rate_table
+from web.broadcaster import Broadcaster
 from web.codecs.native import NativeCodec
 from web.conversation import converse
 from web.hub import Hub
+from web.limits import Limits
+from web.rate_limits import RateLimits
 from web.services import Services
-from web.sessions import Sessions
 
 SAID = 20
 
@@ -26,14 +30,16 @@ async def turns_of_a_burst(folder: Path) -> list[int]:
     ready: list[Message] = [{"type": "websocket.receive", "text": "x"} for _ in range(SAID)]
     ready = [{"type": "websocket.connect"}, *ready, {"type": "websocket.disconnect", "code": 1000}]
     hub = Hub(stale_after_s=15)
+    settings, health = Settings(data_dir=folder, feeds=FEEDS), Health("web-1")
     services = Services(
-        Settings(data_dir=folder, feeds=FEEDS),
-        Health("web-1"),
+        settings,
+        health,
         hub,
-        Sessions(hub),
+        Broadcaster(hub, Limits()),
         Directory(FEEDS),
         None,  # type: ignore[arg-type]
         "1.2.3",
+        RateLimits(settings, health, rate_table.private()),
     )
     heard: list[int] = []
     turns = 0
@@ -56,7 +62,7 @@ async def turns_of_a_burst(folder: Path) -> list[int]:
     websocket = WebSocket({"type": "websocket", "path": "/ws", "headers": []}, receive, send)
     await websocket.accept()
     run()
-    await converse(websocket, services, "ws", hub.join(NativeCodec()), hear)
+    await converse(websocket, services, join(hub, NativeCodec()), hear)
     return heard
 
 

@@ -25,7 +25,10 @@ def test_a_page_of_an_allowed_origin_may_read_answers_and_their_headers(stack: S
         assert (found, headers["access-control-allow-origin"]) == (status, FRIEND)
         assert "origin" in headers["vary"].lower()
         exposed = headers["access-control-expose-headers"].split(", ")
-        assert {"x-request-id", "retry-after", "etag", "link", "x-next-cursor"} == set(exposed)
+        assert set(exposed) == {
+            *("x-request-id", "retry-after", "etag", "link", "x-next-cursor"),
+            *("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"),
+        }
 
 
 def test_a_page_of_a_foreign_origin_may_read_nothing(stack: Stack) -> None:
@@ -35,7 +38,9 @@ def test_a_page_of_a_foreign_origin_may_read_nothing(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
-@pytest.mark.parametrize("header", ["authorization", "Content-Type", "if-none-match"])
+@pytest.mark.parametrize(
+    "header", ["authorization", "Content-Type", "if-none-match", "last-event-id"]
+)
 def test_what_an_allowed_origin_may_send_is_said_beforehand(
     stack: Stack, method: str, header: str
 ) -> None:

@@ -10,11 +10,13 @@ import pytest
 from market.symbols import Directory
 from tests.web.golden import GOLDEN
 from tests.web.messages import FEEDS, at
+from tests.web.outbox import COUNTS, Outbox, texts
 from tests.web.strict import strictly
 from web.app import streams
 from web.codecs.native import NativeCodec
+from web.cohort import Client
 from web.frames.native import PriceUpdateFrame
-from web.hub import Client, Hub
+from web.hub import Hub
 from web.limits import Limits
 from web.stream import Stream
 from web.streams.prices import Coins
@@ -51,12 +53,12 @@ def test_every_type_that_a_stream_sends_is_pinned(stream: Stream) -> None:
 
 def _native() -> tuple[Client, Callable[[str], None]]:
     hub = Hub(stale_after_s=15)
-    conversation = Conversation(hub, Directory(FEEDS), Limits(), NativeCodec())
+    conversation = Conversation(hub, Directory(FEEDS), Limits(), NativeCodec(), Outbox(), COUNTS)
     return conversation.client, lambda text: conversation.hear(text, at(0))
 
 
 def _prices() -> tuple[Client, Callable[[str], None]]:
-    coins = Coins(Hub(stale_after_s=15), Directory(FEEDS), Limits())
+    coins = Coins(Hub(stale_after_s=15), Directory(FEEDS), Limits(), Outbox(), COUNTS)
     return coins.client, lambda text: coins.hear(text, at(0))
 
 
@@ -93,7 +95,7 @@ def test_what_a_stream_says_that_it_hears_is_heard_and_answered(path: str) -> No
         text = json.dumps(message)
         msgspec.json.decode(text, type=hears[message["type"]])
         hear(text)
-        assert json.loads(client.queue[0])["type"] == answered
+        assert json.loads(texts(client.queue[0])[0])["type"] == answered
 
 
 def test_a_hello_is_heard_as_its_type_says() -> None:

@@ -1,17 +1,18 @@
 """Who is sent what, without a socket: values in, texts out."""
 
 import json
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.messages import Gap, GapOpened, encode
+from bus.messages import Gap, GapOpened, Ticker, encode
 from tests.web.messages import HOUR, NOW, at, average, batch, candle, status, ticker
-from web import hub as hub_module
+from tests.web.outbox import Outbox, join, read, sent
 from web.codecs.native import NativeCodec
-from web.hub import Client, Hub
+from web.cohort import BACKLOG_BYTES, TAKE_BYTES, Client, Outlet
+from web.hub import GRAIN_US, Hub
 from web.latest import CANDLES_KEPT
 from web.update import WatchKey
 
@@ -23,34 +24,32 @@ MINUTE: WatchKey = ("candle", "binance", "ETH-USDT", 60)
 
 def watching(*keys: WatchKey, rate_us: int = 100_000) -> tuple[Hub, Client]:
     hub = Hub(stale_after_s=15)
-    client = hub.join(NativeCodec())
-    hub.watch(client, keys, rate_us)
+    client = join(hub, NativeCodec())
+    hub.watch(client, keys, at(0), rate_us)
+    hub.flush(at(0))
     return hub, client
-
-
-def taken(hub: Hub, client: Client, microseconds: int) -> list[dict[str, Any]]:
-    return [json.loads(text) for text in hub.take(client, at(microseconds))]
 
 
 def test_the_first_change_goes_at_once_and_the_next_waits_for_the_rate() -> None:
     hub, client = watching(TICKER)
     hub.message(ticker(seq=1), at(0))
-    assert [frame["payload"]["seq"] for frame in taken(hub, client, 0)] == [1]
+    assert [frame["payload"]["seq"] for frame in sent(hub, client, 0)] == [1]
     hub.message(ticker(seq=2), at(10_000))
     hub.message(ticker(seq=3), at(20_000))
-    assert taken(hub, client, 99_999) == []
-    assert hub.next_due(client) == at(100_000).mono
-    assert [frame["payload"]["seq"] for frame in taken(hub, client, 100_000)] == [3]
-    assert hub.next_due(client) is None
+    assert sent(hub, client, 99_999) == []
+    assert hub.next_due() == at(100_000).mono
+    assert [frame["payload"]["seq"] for frame in sent(hub, client, 100_000)] == [3]
+    assert sent(hub, client, 200_000) == []
+    assert hub.next_due() is None
 
 
 def test_the_average_of_one_hour_does_not_displace_that_of_another() -> None:
     hub, client = watching(("average", "binance", "ETH-USDT", 0))
     hub.message(average(hour_start=HOUR, count=1, seq=1), at(0))
-    assert len(taken(hub, client, 0)) == 1
+    assert len(sent(hub, client, 0)) == 1
     hub.message(average(hour_start=HOUR, count=2, seq=2), at(1))
     hub.message(average(hour_start=HOUR - 3_600_000_000, count=99, seq=3), at(2))
-    frames = taken(hub, client, 200_000)
+    frames = sent(hub, client, 200_000)
     assert [frame["payload"]["count"] for frame in frames] == [2, 99]
 
 
@@ -58,10 +57,9 @@ def test_only_what_is_watched_is_sent() -> None:
     hub, client = watching(OTHER)
     hub.message(ticker("ETH-USDT"), at(0))
     hub.message(average("ETH-BTC"), at(0))
-    assert hub.changed() == []
+    assert hub.next_due() is None
     hub.message(ticker("ETH-BTC"), at(0))
-    assert hub.changed() == [client]
-    assert [frame["payload"]["symbol"] for frame in taken(hub, client, 0)] == ["ETH-BTC"]
+    assert [frame["payload"]["symbol"] for frame in sent(hub, client, 0)] == ["ETH-BTC"]
 
 
 def test_what_is_no_longer_watched_is_no_longer_sent_even_if_it_waited() -> None:
@@ -69,7 +67,7 @@ def test_what_is_no_longer_watched_is_no_longer_sent_even_if_it_waited() -> None
     hub.message(ticker("ETH-USDT"), at(0))
     hub.message(ticker("ETH-BTC"), at(0))
     hub.unwatch(client, {TICKER})
-    assert [frame["payload"]["symbol"] for frame in taken(hub, client, 0)] == ["ETH-BTC"]
+    assert [frame["payload"]["symbol"] for frame in sent(hub, client, 0)] == ["ETH-BTC"]
 
 
 def test_a_client_that_left_is_forgotten() -> None:
@@ -77,20 +75,20 @@ def test_a_client_that_left_is_forgotten() -> None:
     hub.leave(client)
     hub.message(ticker(), at(0))
     assert hub.record("binance", encode(batch(1, [1])), at(0)) == 0
-    assert hub.changed() == []
+    assert hub.next_due() is None
     assert not hub.clients
 
 
 def test_each_channel_has_a_rate_of_its_own() -> None:
     hub, client = watching(TICKER)
-    hub.watch(client, [MINUTE], 250_000)
+    hub.watch(client, [MINUTE], at(0), 250_000)
     for microseconds, seq in ((0, 1), (100_000, 2)):
         hub.message(ticker(seq=seq), at(microseconds))
         hub.message(candle(seq=seq, n=seq), at(microseconds))
-        kinds = [frame["type"] for frame in taken(hub, client, microseconds)]
+        kinds = [frame["type"] for frame in sent(hub, client, microseconds)]
         assert ("candle_update" in kinds) == (seq == 1)
         assert "price_update" in kinds
-    assert [frame["payload"]["n"] for frame in taken(hub, client, 250_000)] == [2]
+    assert [frame["payload"]["n"] for frame in sent(hub, client, 250_000)] == [2]
 
 
 def test_a_value_that_is_not_newer_is_dropped_but_another_epoch_is_taken() -> None:
@@ -98,16 +96,16 @@ def test_a_value_that_is_not_newer_is_dropped_but_another_epoch_is_taken() -> No
     hub.message(ticker(seq=5, price="5"), at(0))
     hub.message(ticker(seq=5, price="55"), at(0))
     hub.message(ticker(seq=4, price="4"), at(0))
-    assert [frame["payload"]["price"] for frame in taken(hub, client, 0)] == [5]
+    assert [frame["payload"]["price"] for frame in sent(hub, client, 0)] == [5]
     hub.message(ticker(seq=1, price="6", epoch=8), at(0))
-    assert [frame["payload"]["price"] for frame in taken(hub, client, 100_000)] == [6]
+    assert [frame["payload"]["price"] for frame in sent(hub, client, 100_000)] == [6]
 
 
 def test_the_end_of_one_candle_is_not_replaced_by_the_next() -> None:
     hub, client = watching(MINUTE)
     hub.message(candle(closed=True, seq=1), at(0))
     hub.message(candle(ts_open=NOW, n=1, close="100", seq=2), at(0))
-    closed = [frame["payload"]["closed"] for frame in taken(hub, client, 0)]
+    closed = [frame["payload"]["closed"] for frame in sent(hub, client, 0)]
     assert closed == [True, False]
 
 
@@ -115,17 +113,17 @@ def test_a_candle_older_than_those_kept_is_sent_and_not_kept() -> None:
     hub, client = watching(MINUTE)
     for minute in range(1, CANDLES_KEPT + 1):
         hub.message(candle(ts_open=NOW + minute * 60_000_000, seq=minute), at(0))
-    taken(hub, client, 0)
+    sent(hub, client, 0)
     hub.message(candle(ts_open=NOW, n=9, seq=100), at(0))
-    assert [frame["payload"]["n"] for frame in taken(hub, client, 100_000)] == [9]
+    assert [frame["payload"]["n"] for frame in sent(hub, client, 100_000)] == [9]
     assert NOW not in hub.latest.candles["binance", "ETH-USDT", 60]
 
 
 def test_trades_are_decoded_only_while_somebody_watches_that_exchange() -> None:
     hub = Hub(stale_after_s=15)
-    client = hub.join(NativeCodec())
+    client = join(hub, NativeCodec())
     assert hub.record("binance", b"not even readable", at(0)) == 0
-    hub.watch(client, [TRADES])
+    hub.watch(client, [TRADES], at(0))
     assert hub.record("coinbase", encode(batch(1, [1], exchange="coinbase")), at(0)) == 0
     assert hub.record("binance", encode(batch(1, [1, 2])), at(0)) == 2
     hub.unwatch(client, {TRADES})
@@ -134,33 +132,113 @@ def test_trades_are_decoded_only_while_somebody_watches_that_exchange() -> None:
 
 def test_every_trade_is_sent_in_order_and_none_twice() -> None:
     hub, client = watching(TRADES)
-    hub.watch(client, [TRADES])
+    hub.watch(client, [TRADES], at(0))
     hub.record("binance", encode(batch(1, [1, 2])), at(0))
     hub.record("binance", encode(GapOpened("binance", 5, 2, [Gap("ETH-USDT", 8, 9)], "x")), at(0))
     hub.record("binance", encode(batch(3, [3])), at(0))
-    frames = taken(hub, client, 0)
+    frames = sent(hub, client, 0)
     assert [frame["payload"]["trade_id"] for frame in frames] == [1, 2, 3]
+
+
+def full(client: Client, now: bool = True) -> None:
+    """Let a client's outlet take nothing, or something again."""
+    assert isinstance(client.outlet, Outbox)
+    client.outlet.full = now
 
 
 def test_a_client_that_is_too_far_behind_is_marked_and_its_backlog_is_bounded() -> None:
     hub, client = watching(TRADES)
-    ids = list(range(hub_module.BACKLOG_MAX))
-    hub.record("binance", encode(batch(1, ids)), at(0))
-    assert not client.overflowed
-    hub.record("binance", encode(batch(2, [hub_module.BACKLOG_MAX])), at(0))
-    assert client.overflowed
-    assert len(client.queue) == hub_module.BACKLOG_MAX
+    full(client)
+    while not client.overflowed:
+        assert client.backlog <= BACKLOG_BYTES
+        hub.record("binance", encode(batch(1, list(range(2_000)))), at(0))
+        hub.flush(at(0))
+    assert client.backlog <= BACKLOG_BYTES
+    assert hub.backlog() == client.backlog
+    assert hub.blocked(at(0), 15_000_000) == [client]
 
 
 def test_updates_do_not_overtake_the_replies_that_wait() -> None:
     hub, client = watching(TICKER)
-    for number in range(hub_module.TAKE_MAX + 1):
-        client.put(str(number))
+    full(client)
+    text = "x" * 1000
+    for _ in range(2 * TAKE_BYTES // 1000):
+        client.put(text)
+    hub.flush(at(0))
     hub.message(ticker(), at(0))
-    assert len(hub.take(client, at(0))) == hub_module.TAKE_MAX
-    last, update = hub.take(client, at(0))
-    assert last == str(hub_module.TAKE_MAX)
+    hub.flush(at(0))
+    full(client, False)
+    hub.drained(client, at(0))
+    *replies, update = read(client)
+    assert set(replies) == {text}
     assert '"price_update"' in update
+
+
+def test_who_takes_nothing_gets_the_newest_value_and_every_trade_once_it_does() -> None:
+    hub, client = watching(TICKER, TRADES)
+    other = join(hub, NativeCodec())
+    hub.watch(other, [TICKER, TRADES], at(0))
+    assert sent(hub, other, 0) == []
+    full(client)
+    for second in range(5):
+        hub.record("binance", encode(batch(second, [second])), at(second * 1_000_000))
+        hub.message(ticker(seq=second + 1), at(second * 1_000_000))
+        assert len(sent(hub, other, second * 1_000_000)) == 2
+    assert hub.blocked(at(5_000_000), 5_000_001) == []
+    assert hub.blocked(at(5_000_000), 5_000_000) == [client]
+    full(client, False)
+    hub.drained(client, at(5_000_000))
+    frames = [json.loads(text) for text in read(client)]
+    assert [one["payload"].get("trade_id") for one in frames] == [0, 1, 2, 3, 4, None]
+    assert frames[-1]["payload"]["seq"] == 5
+    assert hub.blocked(at(60_000_000), 1) == []
+    hub.message(ticker(seq=6), at(6_000_000))
+    assert sent(hub, client, 6_000_000) == sent(hub, other, 6_000_000) != []
+
+
+def test_who_comes_between_two_flushes_is_sent_nothing_twice() -> None:
+    hub, client = watching(TICKER)
+    hub.message(ticker(seq=1), at(0))
+    assert len(sent(hub, client, 0)) == 1
+    hub.message(ticker(seq=2), at(10_000))
+    late = join(hub, NativeCodec())
+    hub.watch(late, [TICKER], at(20_000))
+    (held,) = hub.present([TICKER])
+    assert isinstance(held.message, Ticker)
+    assert held.message.seq == 2
+    assert sent(hub, client, 100_000)[0]["payload"]["seq"] == 2
+    assert sent(hub, late, 100_000) == []
+    hub.message(ticker(seq=3), at(110_000))
+    assert sent(hub, client, 200_000)[0]["payload"]["seq"] == 3
+    assert sent(hub, late, 200_000)[0]["payload"]["seq"] == 3
+
+
+def test_what_waits_on_a_channel_goes_before_more_of_it_is_watched() -> None:
+    hub, client = watching(TICKER)
+    hub.message(ticker(seq=1), at(0))
+    sent(hub, client, 0)
+    hub.message(ticker(seq=2), at(10_000))
+    hub.message(ticker("ETH-BTC", seq=3), at(10_000))
+    hub.watch(client, [OTHER], at(20_000))
+    assert [one["payload"]["seq"] for one in sent(hub, client, 20_000)] == [2]
+    hub.message(ticker("ETH-BTC", seq=4), at(130_000))
+    assert [one["payload"]["seq"] for one in sent(hub, client, 130_000)] == [4]
+
+
+def test_clients_of_one_subscription_set_are_sent_the_very_same_bytes() -> None:
+    delivered: list[tuple[int, bytes]] = []
+
+    def deliver(outlets: Sequence[Outlet], frames: bytes) -> list[Outlet]:
+        delivered.append((len(outlets), frames))
+        return []
+
+    hub = Hub(15, deliver)
+    for keys in ([TICKER, OTHER], [OTHER, TICKER], [TICKER]):
+        hub.watch(join(hub, NativeCodec()), keys, at(0))
+    hub.flush(at(0))
+    hub.message(ticker(), at(0))
+    hub.flush(at(0))
+    assert sorted(count for count, _ in delivered) == [1, 2]
 
 
 def stale_of(hub: Hub, microseconds: int) -> bool:
@@ -200,15 +278,15 @@ def test_who_watches_is_told_when_a_price_turns_stale_and_a_feed_falls_silent() 
     hub, client = watching(TICKER, ("status", "binance", "", 0))
     hub.message(status(), at(0))
     hub.message(ticker(), at(0))
-    hub.take(client, at(0))
+    sent(hub, client, 0)
     hub.tick(at(4_000_000))
-    assert taken(hub, client, 4_000_000) == []
+    assert sent(hub, client, 4_000_000) == []
     hub.tick(at(16_000_000))
-    frames = {frame["type"]: frame["payload"] for frame in taken(hub, client, 16_000_000)}
+    frames = {frame["type"]: frame["payload"] for frame in sent(hub, client, 16_000_000)}
     assert frames["price_update"]["stale"] is True
     assert frames["status"]["silent"] is True
     hub.tick(at(17_000_000))
-    assert taken(hub, client, 17_000_000) == []
+    assert sent(hub, client, 17_000_000) == []
 
 
 STEPS = st.lists(
@@ -228,7 +306,7 @@ def test_coalescing_keeps_the_newest_and_the_rate(
     sent_at: list[int] = []
 
     def take() -> None:
-        texts = taken(hub, client, clock)
+        texts = sent(hub, client, clock)
         if texts:
             sent_at.append(clock)
         for frame in texts:
@@ -242,10 +320,10 @@ def test_coalescing_keeps_the_newest_and_the_rate(
         offered[symbol] = seq
         if reads:
             take()
-    clock += rate_us
+    clock += rate_us + GRAIN_US
     take()
     assert {symbol: seqs[-1] for symbol, seqs in seen.items()} == offered
     assert all(seqs == sorted(set(seqs)) for seqs in seen.values())
     assert all(b - a >= rate_us for a, b in pairwise(sent_at))
-    assert len(hub.changed()) <= 1
-    assert hub.next_due(client) is None
+    sent(hub, client, clock + rate_us + GRAIN_US)
+    assert hub.next_due() is None

@@ -13,6 +13,7 @@ LIMITS = {
     "WS_MESSAGES_PER_MINUTE": "messages_per_minute",
     "WS_SYMBOLS": "symbols",
     "WS_SLOW_AFTER_S": "slow_after_s",
+    "WS_PER_ADDRESS": "per_address",
     "WS_PING_EVERY_S": "ping_every_s",
     "WS_PONG_WITHIN_S": "pong_within_s",
     "SSE_COMMENT_EVERY_S": "sse_comment_every_s",

@@ -120,15 +120,6 @@ def test_an_error_leaves_the_socket_open(stack: Stack) -> None:
         assert receive(client, "pong") == {}
 
 
-def test_a_frame_that_is_too_large_closes_the_socket(stack: Stack) -> None:
-    with stack.connect() as client:
-        client.send("x" * (64 * 1024 + 1))
-        with pytest.raises(ConnectionClosed) as closed:
-            receive(client, "pong")
-    assert closed.value.rcvd is not None
-    assert closed.value.rcvd.code == 1009
-
-
 def ping_until_closed(client: ClientConnection) -> None:
     for _ in range(101):
         say(client, "ping")
@@ -141,28 +132,6 @@ def test_too_many_messages_close_the_socket(stack: Stack) -> None:
         ping_until_closed(client)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 4429
-
-
-@pytest.mark.parametrize("origin", [None, "https://friend.example", "own"])
-def test_our_pages_and_programs_may_connect(stack: Stack, origin: str | None) -> None:
-    own = f"http://127.0.0.1:{stack.port}"
-    with stack.connect(origin=own if origin == "own" else origin) as client:
-        receive(client, "connection_status")
-
-
-@pytest.mark.parametrize("path", ["/ws", "/ws/quotes"])
-@pytest.mark.parametrize(
-    "origin",
-    ["https://evil.example", "null", "https://friend.example.evil", "http://127.0.0.1", ""],
-)
-def test_a_foreign_page_is_refused_before_the_socket_opens(
-    stack: Stack, origin: str, path: str
-) -> None:
-    headers = {"Origin": origin}
-    with pytest.raises(InvalidStatus) as refused, stack.connect(path, additional_headers=headers):
-        pass
-    assert refused.value.response.status_code == 403
-    assert json.loads(refused.value.response.body or b"")["error"]["code"] == "FORBIDDEN"
 
 
 def test_there_is_no_websocket_elsewhere(stack: Stack) -> None:
@@ -231,6 +200,18 @@ def test_a_client_without_any_sign_of_life_is_closed(start: Start) -> None:
         receive(alive, "pong")
 
 
+def test_a_guest_who_never_subscribes_is_closed_and_one_who_has_is_not_idle(start: Start) -> None:
+    stack = start(idle_after_s=0.3)
+    with subscribed(stack, symbols=["ethusdt"]) as other, stack.connect() as idle:
+        with pytest.raises(ConnectionClosed) as closed:
+            receive(idle, "pong")
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1008
+        assert "0.3 s" in closed.value.rcvd.reason
+        say(other, "ping")
+        receive(other, "pong")
+
+
 @pytest.mark.parametrize("apart", [False, True])
 def test_a_restart_says_over_how_long_to_spread_the_return_and_exits_0(
     start: Start, apart: bool
@@ -245,58 +226,3 @@ def test_a_restart_says_over_how_long_to_spread_the_return_and_exits_0(
     assert closed.value.rcvd.code == 1012
     assert json.loads(closed.value.rcvd.reason)["spread_ms"] >= 500
     assert stack.web.wait() == 0
-
-
-def masked(opcode: int, payload: bytes = b"", *, fin: bool = True) -> bytes:
-    """One frame as a client sends it, with a mask of zeros."""
-    return bytes([(0x80 if fin else 0) | opcode, 0x80 | len(payload)]) + bytes(4) + payload
-
-
-@pytest.mark.parametrize(
-    ("sent", "code"),
-    [
-        (masked(0x9) * 101, 4429),
-        (masked(0x1, b"x", fin=False) + masked(0x0, fin=False) * 1100, 1009),
-        (masked(0x1, b"\xff\xfe"), 1007),
-        (masked(0x3), 1002),
-        (masked(0x0), 1002),
-        (masked(0x9, b"x" * 125, fin=False), 1002),
-        (b"\xc1\x80" + bytes(4), 1002),
-        (b"\x81\x01x", 1002),
-    ],
-    ids=[
-        "pings without end",
-        "fragments without end",
-        "no UTF-8",
-        "unknown opcode",
-        "nothing to continue",
-        "a ping in pieces",
-        "compressed",
-        "no mask",
-    ],
-)
-def test_what_is_no_websocket_is_closed_with_its_code(stack: Stack, sent: bytes, code: int) -> None:
-    received = b""
-    with raw(stack, b'{"type":"ping"}') as client:
-        try:
-            client.sendall(sent)
-            while (close := close_code(received)) is None and (chunk := client.recv(65536)):
-                received += chunk
-        except ConnectionResetError:
-            pass  # it was cut while we were still sending
-    assert close_code(received) == close == code
-    assert stack.get("/health/live")[0] == 200
-
-
-def close_code(received: bytes) -> int | None:
-    """The code of the close frame among frames, None while there is none."""
-    at = 0
-    while at + 4 <= len(received):
-        size = received[at + 1]
-        begin = at + 2
-        if size == 126:
-            size, begin = int.from_bytes(received[at + 2 : at + 4], "big"), at + 4
-        if received[at] & 0x0F == 0x8:
-            return int.from_bytes(received[begin : begin + 2], "big")
-        at = begin + size
-    return None

@@ -56,7 +56,7 @@ async def make(services: Services, query: ThingQuery, body: Making) -> Thing:
     return Thing(body.size, None)
 
 
-@route("/count", media_type="text/plain; version=1")
+@route("/count", media_type="text/plain; version=1", limit=None)
 async def count(services: Services) -> str:
     """Return a text."""
     return ""
@@ -125,7 +125,10 @@ def test_an_answer_has_its_schema_its_headers_and_each_kind_it_can_be_had_as() -
     rows = answer["content"]["application/json"]["schema"]
     assert rows == {"type": "array", "items": {"$ref": "#/components/schemas/Thing"}}
     assert set(answer["content"]) == {"application/json", "text/csv"}
-    assert set(answer["headers"]) == {"X-Request-Id", "ETag", "X-Next-Cursor", "Link"}
+    of_limit = {"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"}
+    listed = {"X-Request-Id", "ETag", "X-Next-Cursor", "Link"}
+    assert set(answer["headers"]) == listed | of_limit
+    assert set(operation("/count")["responses"]["200"]["headers"]) == {"X-Request-Id"}
     assert set(operation("/count")["responses"]["200"]["content"]) == {"text/plain"}
     thing = MADE["components"]["schemas"]["Thing"]
     assert thing["properties"]["price"] == {"type": "number"}
@@ -133,8 +136,8 @@ def test_an_answer_has_its_schema_its_headers_and_each_kind_it_can_be_had_as() -
 
 
 def test_a_route_says_each_status_that_it_declares_or_that_follows_from_its_shape() -> None:
-    assert set(operation()["responses"]) == {"200", "304", "400", "404", "503"}
-    assert set(operation(method="post")["responses"]) == {"200", "400", "413", "415"}
+    assert set(operation()["responses"]) == {"200", "304", "400", "404", "429", "503"}
+    assert set(operation(method="post")["responses"]) == {"200", "400", "413", "415", "429"}
     assert set(operation("/count")["responses"]) == {"200"}
     refused = MADE["components"]["responses"]["SERVICE_UNAVAILABLE"]
     assert "Retry-After" in refused["headers"]
@@ -145,6 +148,8 @@ def test_a_route_says_each_status_that_it_declares_or_that_follows_from_its_shap
 
 def test_what_is_written_of_a_route_is_its_summary_and_description() -> None:
     assert operation()["summary"] == "Return things, all of them"
-    assert operation()["description"] == "The new ones first.\n\nWhich thing."
+    assert operation()["description"] == (
+        "The new ones first.\n\nWhich thing.\n\nCounted among the `general` requests of an address."
+    )
     body = operation(method="post")["requestBody"]
     assert body["content"]["application/json"]["schema"]["$ref"].endswith("/Making")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from market.symbols import Directory
 from tests.web.messages import FEEDS, NOW, at, ticker
+from tests.web.outbox import COUNTS, Outbox, sent
 from web.hub import Hub
 from web.limits import Limits
 from web.streams.prices import Coins
@@ -28,8 +29,8 @@ class Listener:
         directory = Directory(feeds or FEEDS)
         for exchange, symbol in directory.all:
             self.price(exchange, symbol, "1.5")
-        self.coins = Coins(self.hub, directory, Limits())
-        self.coins.begin(coins)
+        self.coins = Coins(self.hub, directory, Limits(), Outbox(), COUNTS)
+        self.coins.begin(coins, at(0))
 
     def price(self, exchange: str, symbol: str, price: str) -> None:
         """A symbol has a new price."""
@@ -42,7 +43,7 @@ class Listener:
         return self.read()
 
     def read(self, microseconds: int = 0) -> list[dict[str, Any]]:
-        return [json.loads(text) for text in self.hub.take(self.coins.client, at(microseconds))]
+        return sent(self.hub, self.coins.client, microseconds)
 
 
 def coins_of(frames: list[dict[str, Any]]) -> list[str]:

@@ -11,7 +11,9 @@ from market.symbols import Directory
 from tests.eventually import eventually
 from tests.web.conftest import Start
 from tests.web.messages import NOW, at, average, status, ticker
+from tests.web.outbox import COUNTS, Outbox, sent
 from tests.web.stack import Stack, receive
+from web.codecs.quotes import QuotesCodec
 from web.hub import Hub
 from web.streams.quotes import Chosen
 
@@ -92,7 +94,8 @@ def test_a_price_that_merely_turns_stale_shows_in_the_status_and_is_no_tick() ->
     hub = Hub(stale_after_s=15)
     for message in (status(symbols={"ETH-USDT": "quiet"}), ticker()):
         hub.message(message, at(0))
-    chosen = Chosen(hub, Directory({"binance": ("ETH-USDT",)}), as_event=False)
+    codec = QuotesCodec(as_event=False)
+    chosen = Chosen(hub, Directory({"binance": ("ETH-USDT",)}), codec, Outbox(), COUNTS)
     chosen.choose(None, at(0))
     assert kinds(hub, chosen, 0) == ["status", "tick"]
     hub.message(status(symbols={"ETH-USDT": "stale"}), at(16_000_000))
@@ -107,7 +110,7 @@ def test_a_price_that_merely_turns_stale_shows_in_the_status_and_is_no_tick() ->
 
 def kinds(hub: Hub, chosen: Chosen, microseconds: int) -> list[str]:
     """The types of the frames that may go now."""
-    return [json.loads(text)["type"] for text in hub.take(chosen.client, at(microseconds))]
+    return [frame["type"] for frame in sent(hub, chosen.client, microseconds)]
 
 
 class Events:

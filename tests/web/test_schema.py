@@ -1,6 +1,7 @@
 """Routes made from types: whatever is sent, the answer is the one shape of error, never a 500."""
 
 import asyncio
+import time
 from decimal import Decimal
 from typing import Annotated, cast
 
@@ -15,12 +16,18 @@ from starlette.routing import Router
 from bus.errors import UnknownSymbol
 from bus.heartbeat import Health
 from bus.log import Log
+from bus.settings import Settings
 from tests.web.asgi import Answer, ask
+from web import rate_table
 from web.answers import Refused, answer
 from web.envelope import Caught, Marked
 from web.limits import Limits
+from web.rate_limits import RateLimits
 from web.schema import route
 from web.services import Services
+
+SLOW_S = 0.2
+"""No answer to a bad request may take longer."""
 
 
 class Query(msgspec.Struct):
@@ -31,6 +38,7 @@ class Query(msgspec.Struct):
 class Body(msgspec.Struct):
     text: str
     inner: dict[str, object] = {}
+    count: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 0
 
 
 class Echo(msgspec.Struct):
@@ -42,6 +50,7 @@ class Parts:
     """What a route uses of the services in these tests."""
 
     limits = Limits(body_bytes=1 << 20, answer_within_s=0.2)
+    rates = RateLimits(Settings(rate_limit_general=0), Health("web-1"), rate_table.private())
 
 
 @route("/echo", query=Query, answer=Echo)
@@ -52,6 +61,11 @@ async def echo(services: Services, query: Query) -> Echo:
 @route("/body", method="POST", body=Body, answer=Echo)
 async def body(services: Services, body: Body) -> Echo:
     return Echo(body.text, len(body.inner))
+
+
+@route("/careless", method="POST", body=Body)
+async def careless(services: Services, body: Body) -> Response:
+    raise ValueError(f"what is {int(str(body.inner))}?")
 
 
 @route("/raise/away")
@@ -80,7 +94,7 @@ async def slow(services: Services) -> Response:
     raise AssertionError("nothing sets it")
 
 
-ENDPOINTS = [echo, body, away, unknown, refused, ours, slow]
+ENDPOINTS = [echo, body, careless, away, unknown, refused, ours, slow]
 SERVICES = cast(Services, Parts())
 APP = Marked(
     Caught(
@@ -95,9 +109,9 @@ def asked(path: str, query: dict[str, str] | str = "", **headers: str) -> Answer
     return asyncio.run(ask(APP, path, query, headers=headers))
 
 
-def posted(*chunks: bytes, kind: str = "application/json") -> Answer:
+def posted(*chunks: bytes, kind: str = "application/json", path: str = "/body") -> Answer:
     headers = {"content-type": kind}
-    return asyncio.run(ask(APP, "/body", method="POST", headers=headers, chunks=chunks))
+    return asyncio.run(ask(APP, path, method="POST", headers=headers, chunks=chunks))
 
 
 def test_a_query_is_read_into_its_type() -> None:
@@ -146,16 +160,51 @@ def test_a_body_is_read_into_its_type_in_however_many_pieces() -> None:
     assert posted(b'{"text":"x"}', kind="Application/JSON; charset=utf-8").status == 200
 
 
+BOMBS = [
+    (b'{"text":"x","inner":' + b'{"a":' * 100_000 + b"1" + b"}" * 100_001, 400),
+    (b'{"text":"x","inner":{"a":' + b"[" * 100_000, 400),
+    (b'{"text":"x","inner":{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}}", 400),
+    (b'{"text":"' + b"x" * (10 << 20) + b'"}', 413),
+    (b'{"text":"x","text":"y","count":1,"count":2}', 200),
+    (b'{"text":"x","count":NaN}', 400),
+    (b'{"text":"x","count":-Infinity}', 400),
+    (b'{"text":"x","count":1e999}', 400),
+    (b'{"text":"x","count":1e30}', 400),
+    (b'{"text":"x","count":' + b"9" * 400 + b"}", 400),
+    (b'{"text":"x","count":' + b"9" * 5_000 + b"}", 400),
+    (b'{"text":"x","inner":{"a":NaN}}', 400),
+    (b'{"text":"x","inner":{"a":1e999}}', 400),
+    (b'{"text":"x","inner":{"a":' + b"9" * 400 + b"}}", 200),
+    (b'{"text":"x","inner":{"a":' + b"9" * 5_000 + b"}}", 400),
+    (b'{"text":"\\ud800"}', 400),
+]
+
+
+@pytest.mark.parametrize(("sent", "status"), BOMBS)
+def test_a22_no_bomb_of_a_body_is_an_error_of_ours_or_takes_long(sent: bytes, status: int) -> None:
+    chunks = [sent[at : at + 65_536] for at in range(0, len(sent), 65_536)]
+    assert posted(*chunks).status == status
+    assert min(taken(*chunks) for _ in range(5)) < SLOW_S
+
+
+def taken(*chunks: bytes) -> float:
+    """Seconds until a body is answered."""
+    began = time.perf_counter()
+    posted(*chunks)
+    return time.perf_counter() - began
+
+
+def test_a22_a_route_that_trusts_a_body_would_be_found_out() -> None:
+    assert posted(b'{"text":"x","inner":{"a":1}}', path="/careless").status == 500
+
+
 @pytest.mark.parametrize(
     ("sent", "status"),
     [
         (b"", 400),
         (b"{", 400),
         (b'{"text":1}', 400),
-        (b'{"text":"x","inner":{"a":NaN}}', 400),
         (b'{"text":"\xff"}', 400),
-        (b'{"text":"x","inner":' + b'{"a":' * 100_000 + b"1" + b"}" * 100_001, 400),
-        (b'{"text":"x","inner":{"a":' + b"[" * 100_000, 400),
         (b'{"text":"' + b"x" * (1 << 20) + b'"}', 413),
     ],
 )

@@ -19,7 +19,7 @@ SEED = [] if "API_CHECK_S" in os.environ else ["--seed", "1"]
 # request fits the document and is refused.
 UNSAYABLE = "positive_data_acceptance"
 # An event stream does not end.
-ENDLESS = "^/sse/"
+ENDLESS = "^/sse(/|$)"
 
 
 def run(folder: Path, document: str, *options: str) -> subprocess.CompletedProcess[str]:

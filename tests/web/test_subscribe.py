@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from bus.messages import encode
 from market.symbols import Directory
 from tests.web.messages import FEEDS, at, average, batch, candle, status, ticker
+from tests.web.outbox import COUNTS, Outbox, sent
 from web.codecs.assets import AssetsCodec
 from web.codecs.native import NativeCodec
 from web.hub import Hub
@@ -29,7 +30,7 @@ class Talk:
         self.hub = Hub(stale_after_s=15)
         directory = Directory(feeds or FEEDS)
         shape = AssetsCodec(directory) if assets else NativeCodec()
-        self.conversation = Conversation(self.hub, directory, Limits(), shape)
+        self.conversation = Conversation(self.hub, directory, Limits(), shape, Outbox(), COUNTS)
 
     def say(self, message: object, microseconds: int = 0) -> list[dict[str, Any]]:
         text = message if isinstance(message, str | bytes) else json.dumps(message)
@@ -37,9 +38,7 @@ class Talk:
         return self.read(microseconds)
 
     def read(self, microseconds: int = 0) -> list[dict[str, Any]]:
-        return [
-            json.loads(text) for text in self.hub.take(self.conversation.client, at(microseconds))
-        ]
+        return sent(self.hub, self.conversation.client, microseconds)
 
 
 def subscribe(**payload: object) -> dict[str, object]:
@@ -112,7 +111,8 @@ def test_a_message_full_of_unknown_names_is_answered_in_milliseconds(kind: str) 
 
 def spent(text: str, limits: Limits) -> float:
     """Return the seconds of CPU that hearing a text takes."""
-    conversation = Conversation(Hub(stale_after_s=15), Directory(MANY), limits, NativeCodec())
+    hub, directory = Hub(stale_after_s=15), Directory(MANY)
+    conversation = Conversation(hub, directory, limits, NativeCodec(), Outbox(), COUNTS)
     began = time.thread_time()
     conversation.hear(text, at(0))
     return time.thread_time() - began

@@ -12,6 +12,7 @@ from bus.log import Log
 from bus.messages import Ticker
 from tests.web.asgi import ask
 from tests.web.messages import NOW, at, ticker
+from tests.web.outbox import Counts, Outbox, read
 from web.codecs.native import NativeCodec
 from web.envelope import Caught, Marked
 from web.hub import Hub
@@ -93,8 +94,9 @@ class Watched:
 
     def __init__(self) -> None:
         self.hub = Hub(stale_after_s=15)
-        self.client = self.hub.join(NativeCodec())
-        self.hub.watch(self.client, [KEY])
+        self.counts = Counts()
+        self.client = self.hub.join(NativeCodec(), Outbox(), self.counts)
+        self.hub.watch(self.client, [KEY], at(0))
         self._now = 0
 
     def received(self, message: Ticker | None = None) -> int | None:
@@ -103,8 +105,9 @@ class Watched:
         now = at(self._now)
         if message is not None:
             self.hub.message(message, now)
-        assert self.hub.take(self.client, now)
-        return self.client.received
+        self.hub.flush(now)
+        assert read(self.client)
+        return self.counts.received[-1]
 
 
 def test_a_newer_trade_is_news() -> None:

@@ -47,7 +47,9 @@ class Averages(msgspec.Struct):
     points: list[Point]
 
 
-@route("/api/averages", query=AveragesQuery, answer=Averages, errors=(400, 404, 503))
+@route(
+    "/api/averages", query=AveragesQuery, answer=Averages, errors=(400, 404, 503), limit="market"
+)
 async def averages(services: Services, query: AveragesQuery) -> Averages:
     """Return the hours that begin in [from, to), at most 31 days of them.
 

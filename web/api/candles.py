@@ -36,7 +36,13 @@ class CandlesQuery(msgspec.Struct):
     format: Format = "json"
 
 
-@route("/api/candles", query=CandlesQuery, answer=list[CandleRow], errors=(400, 404, 503))
+@route(
+    "/api/candles",
+    query=CandlesQuery,
+    answer=list[CandleRow],
+    errors=(400, 404, 503),
+    limit="market",
+)
 async def candles(services: Services, query: CandlesQuery) -> Page:
     """Return the newest ``limit`` candles that open in [from, to), in rising order.
 

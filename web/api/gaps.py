@@ -70,7 +70,9 @@ class MissingTrades(msgspec.Struct):
     ]
 
 
-@route("/api/gaps", query=GapsQuery, answer=list[MissingTrades], errors=(400, 404, 503))
+@route(
+    "/api/gaps", query=GapsQuery, answer=list[MissingTrades], errors=(400, 404, 503), limit="market"
+)
 async def gaps(services: Services, query: GapsQuery) -> Page:
     """Return ranges of trades that were missing, the one that was opened last first.
 

@@ -38,8 +38,8 @@ class Alive(msgspec.Struct):
     status: str
 
 
-@route("/health", answer=Health)
-async def health(services: Services) -> Health:
+@route("/health", answer=Health, limit=None)
+def health(services: Services) -> Health:
     """Return that this web process works, since when, with how much memory."""
     now = time.time_ns() // 1000
     rss = rss_bytes()
@@ -48,13 +48,13 @@ async def health(services: Services) -> Health:
     return Health("ok", now // 1000, uptime, Memory(rss, peak))
 
 
-@route("/health/live", answer=Alive)
-async def live(services: Services) -> Alive:
+@route("/health/live", answer=Alive, limit=None)
+def live(services: Services) -> Alive:
     """Return that this process answers: a restart would not make it better."""
     return Alive("ok")
 
 
-@route("/health/ready", answer=Alive, errors=(503,))
+@route("/health/ready", answer=Alive, errors=(503,), limit=None)
 async def ready(services: Services) -> Alive:
     """Return that the database has its tables and at least one feed data; else 503 and why."""
     reasons = []

@@ -114,6 +114,8 @@ def _reaching(begins: Mapping[int, int], begin: int, span_us: int) -> int:
     return min((one for one in missed if missed[one] <= least + span_us // 20), default=0)
 
 
-_declared = partial(route, query=HistoryQuery, answer=History, errors=(400, 404, 503))
+_declared = partial(
+    route, query=HistoryQuery, answer=History, errors=(400, 404, 503), limit="market"
+)
 history = _declared("/api/prices/{symbol:path}/history")(_history)
 as_published = _declared("/prices/{symbol:path}/history")(_history)

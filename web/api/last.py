@@ -26,8 +26,8 @@ class Last(msgspec.Struct):
     stale: bool
 
 
-@route("/api/last", query=LastQuery, answer=dict[str, Last], errors=(400, 404))
-async def last(services: Services, query: LastQuery) -> dict[str, Last]:
+@route("/api/last", query=LastQuery, answer=dict[str, Last], errors=(400, 404), limit="market")
+def last(services: Services, query: LastQuery) -> dict[str, Last]:
     """Return ``{"ETHUSDT": {"price", "ts", "age_ms", "stale"}}``.
 
     Where two exchanges have the same pair, the first configured one answers for it; another's is

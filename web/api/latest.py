@@ -28,8 +28,15 @@ class LatestTrade(msgspec.Struct):
     timestamp: Annotated[Moment | None, Meta(description="When it happened")]
 
 
-@route("/api/latest", query=LatestQuery, answer=list[LatestTrade], errors=(400, 404), etag=True)
-async def latest(services: Services, query: LatestQuery) -> list[LatestTrade]:
+@route(
+    "/api/latest",
+    query=LatestQuery,
+    answer=list[LatestTrade],
+    errors=(400, 404),
+    etag=True,
+    limit="market",
+)
+def latest(services: Services, query: LatestQuery) -> list[LatestTrade]:
     """Return the last trade of each symbol, from memory, in the order that was asked for.
 
     Without ``symbols`` it is every configured one, under the shortest name that means it.

@@ -64,7 +64,7 @@ class Market(PriceNow, kw_only=True):
     decimals: Annotated[int | None, Meta(description="Digits of a price after the point")]
 
 
-@route("/api/markets", query=MarketsQuery, answer=list[Market], errors=(400, 404))
+@route("/api/markets", query=MarketsQuery, answer=list[Market], errors=(400, 404), limit="market")
 async def markets(services: Services, query: MarketsQuery) -> Page:
     """Return the configured symbols, those with the most of what is asked for first.
 

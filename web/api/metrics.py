@@ -7,8 +7,8 @@ from web.schema import route
 from web.services import Services
 
 
-@route("/metrics", answer=str, media_type=CONTENT_TYPE)
-async def metrics(services: Services) -> str:
+@route("/metrics", answer=str, media_type=CONTENT_TYPE, limit=None)
+def metrics(services: Services) -> str:
     """Return the metrics of all processes, as Prometheus reads them.
 
     Counters are those of each process's last heartbeat, at most a second old.

@@ -66,8 +66,8 @@ class PriceEnvelope(msgspec.Struct):
     meta: AnsweredAt
 
 
-@route("/api/prices", query=Paging, answer=list[PriceNow], errors=(400,))
-async def prices(services: Services, query: Paging) -> Page:
+@route("/api/prices", query=Paging, answer=list[PriceNow], errors=(400,), limit="market")
+def prices(services: Services, query: Paging) -> Page:
     """Return the present price of every configured symbol, in the order of the configuration."""
     keys, cursor = cursors.part(services.directory.all, query.limit, query.cursor)
     now = instant()
@@ -75,9 +75,13 @@ async def prices(services: Services, query: Paging) -> Page:
 
 
 @route(
-    "/api/market/price/{coin_id:path}", query=PriceQuery, answer=PriceEnvelope, errors=(400, 404)
+    "/api/market/price/{coin_id:path}",
+    query=PriceQuery,
+    answer=PriceEnvelope,
+    errors=(400, 404),
+    limit="market",
 )
-async def price(services: Services, query: PriceQuery) -> PriceEnvelope:
+def price(services: Services, query: PriceQuery) -> PriceEnvelope:
     """Return the present price of one coin, in dollars; 404 where no configured symbol has them.
 
     It is the median over the exchanges, of which ``sources`` has the parts. A symbol instead of a

@@ -82,8 +82,8 @@ class Quality(msgspec.Struct):
     ]
 
 
-@route("/api/quality", query=QualityQuery, answer=list[Quality], errors=(400, 404))
-async def quality(services: Services, query: QualityQuery) -> Page:
+@route("/api/quality", query=QualityQuery, answer=list[Quality], errors=(400, 404), limit="market")
+def quality(services: Services, query: QualityQuery) -> Page:
     """Return the age, the gaps, the duplicates and the delay of each symbol's trades.
 
     In the order of the configuration; as the feeds say them, once a second.

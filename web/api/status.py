@@ -47,7 +47,7 @@ class Status(msgspec.Struct):
 
 
 @route("/api/status", answer=Status)
-async def status(services: Services) -> Status:
+def status(services: Services) -> Status:
     """Return the state of everything."""
     now = instant()
     latest = services.hub.latest

@@ -36,8 +36,8 @@ class SymbolRow(msgspec.Struct):
     state: State | None
 
 
-@route("/api/symbols", query=Paging, answer=list[SymbolRow], errors=(400,))
-async def symbols(services: Services, query: Paging) -> Page:
+@route("/api/symbols", query=Paging, answer=list[SymbolRow], errors=(400,), limit="market")
+def symbols(services: Services, query: Paging) -> Page:
     """Return every configured symbol, in the order of the configuration."""
     keys, cursor = cursors.part(services.directory.all, query.limit, query.cursor)
     known = listings(services)

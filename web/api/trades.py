@@ -48,7 +48,9 @@ class TradeLine(msgspec.Struct):
     side: Annotated[Side | None, Meta(description="The taker's")]
 
 
-@route("/api/trades", query=TradesQuery, answer=list[TradeLine], errors=(400, 404, 503))
+@route(
+    "/api/trades", query=TradesQuery, answer=list[TradeLine], errors=(400, 404, 503), limit="market"
+)
 async def trades(services: Services, query: TradesQuery) -> Page:
     """Return the trades that happened in [from, to), newest first, with all their digits.
 

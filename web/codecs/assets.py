@@ -4,42 +4,44 @@ These are ``{"assets": [{"symbol", "currentPrice", "priceChange24h", …}]}``, t
 one asset or many. ``lastUpdated`` is when the last trade happened; a missing value is null.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Hashable, Sequence
 
 from bus.actor import Instant
 from bus.messages import Ticker
 from market.symbols import Directory
 from web.codecs import native
 from web.codecs.native import NativeCodec
+from web.fanout import text_frame
 from web.times import iso
-from web.update import Channel, Sent, Update
+from web.update import Channel, Update
 
+_WITHOUT_FLAGS: tuple[Channel, ...] = ("ticker",)
 NAME = "assets"
 
 
 class AssetsCodec(NativeCodec):
-    """How the updates of one connection become texts.
+    """How the updates become frames.
 
     Args:
         directory: says by which name an asset is called.
     """
 
+    kind: Hashable = NAME
+    without_flags: Collection[Channel] = _WITHOUT_FLAGS
+
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
-        self._sent = Sent()
 
-    def updates(self, updates: list[Update], now: Instant) -> list[str]:
-        """Return their frames; tickers that are news share one."""
+    def updates(self, updates: list[Update], now: Instant) -> list[bytes]:
+        """Return their frames; tickers share one."""
         if updates[0].channel != "ticker":
             return super().updates(updates, now)
-        news = self._sent.news(updates)
-        return [native.frame("price_update", self._assets(news), now.wall)] if news else []
+        return [text_frame(native.frame("price_update", self._assets(updates), now.wall))]
 
     def present(self, channel: Channel, updates: Sequence[Update], now: Instant) -> str:
         """Return the snapshot of a channel where the newest value wins."""
         if channel != "ticker":
             return super().present(channel, updates, now)
-        self._sent.note(updates)
         return native.frame("snapshot", self._assets(updates), now.wall)
 
     def _assets(self, updates: Sequence[Update]) -> str:

@@ -7,7 +7,7 @@ A missing value is null. Nothing here needs escaping but what comes from outside
 through ``msgspec.json``.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -15,6 +15,7 @@ import msgspec
 from bus.actor import Instant
 from bus.messages import Average, CandleUpdate, FeedStatus, Ticker, Trade, TradeBatch
 from bus.topics import INTERVAL_NAMES
+from web.fanout import text_frame
 from web.frames.native import Feed, FeedSymbol
 from web.times import iso, iso_seconds
 from web.update import Channel, Update
@@ -46,6 +47,7 @@ def payload(update: Update, now: int) -> str:
         elif isinstance(value, Average):
             text = average(value)
         else:
+            assert isinstance(value, FeedStatus)
             text = status(value, silent=update.flag)
         update.texts[NAME] = text
     if isinstance(value, Ticker):
@@ -156,15 +158,22 @@ def feed(value: FeedStatus, *, silent: bool) -> Feed:
 
 
 class NativeCodec:
-    """How the updates of one connection of ``/ws`` become texts."""
+    """How the updates of ``/ws`` become frames."""
 
-    def updates(self, updates: list[Update], now: Instant) -> list[str]:
+    kind: Hashable = NAME
+    without_flags: Collection[Channel] = ()
+
+    def updates(self, updates: list[Update], now: Instant) -> list[bytes]:
         """Return their frames."""
-        return frames(updates, now.wall)
+        return [text_frame(text) for text in frames(updates, now.wall)]
 
-    def trade(self, batch: TradeBatch, index: int, now: Instant) -> str:
+    def trade(self, batch: TradeBatch, index: int, now: Instant) -> bytes:
         """Return the frame of one trade."""
-        return frame("trade_update", trade(batch, index), now.wall)
+        return text_frame(frame("trade_update", trade(batch, index), now.wall))
+
+    def say(self, text: str) -> bytes:
+        """Return the frame of a text."""
+        return text_frame(text)
 
     def present(self, channel: Channel, updates: Sequence[Update], now: Instant) -> str:
         """Return the snapshot of a channel where the newest value wins."""

@@ -4,38 +4,39 @@ The price has the exchange's own digits, ``timestamp`` is when the last trade ha
 second. Here are values in, texts out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Hashable
 
 import msgspec
 
 from bus.actor import Instant
 from bus.messages import Ticker, TradeBatch
 from market.symbols import coin_id
+from web.fanout import text_frame
 from web.times import iso_seconds
-from web.update import Sent, Update
+from web.update import Channel, Update
 
+_WITHOUT_FLAGS: tuple[Channel, ...] = ("ticker",)
 NAME = "prices"
 _encode = msgspec.json.Encoder().encode
 
 
 class PricesCodec:
-    """How the updates of one connection become texts."""
+    """How the updates become frames."""
 
-    def __init__(self) -> None:
-        self._sent = Sent()
+    kind: Hashable = NAME
+    without_flags: Collection[Channel] = _WITHOUT_FLAGS
 
-    def updates(self, updates: list[Update], now: Instant) -> list[str]:
-        """Return the frames of those that are news."""
-        return [frame(update) for update in self._sent.news(updates)]
+    def updates(self, updates: list[Update], now: Instant) -> list[bytes]:
+        """Return their frames."""
+        return [text_frame(frame(update)) for update in updates]
 
-    def present(self, updates: Sequence[Update]) -> list[str]:
-        """Return the frames of all of them, as what a client begins with."""
-        self._sent.note(updates)
-        return [frame(update) for update in updates]
-
-    def trade(self, batch: TradeBatch, index: int, now: Instant) -> str:
+    def trade(self, batch: TradeBatch, index: int, now: Instant) -> bytes:
         """Never asked for: nobody here watches trades."""
         raise AssertionError("a client of prices watches no trades")
+
+    def say(self, text: str) -> bytes:
+        """Return the frame of a text."""
+        return text_frame(text)
 
 
 def frame(update: Update) -> str:

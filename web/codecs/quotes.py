@@ -4,15 +4,17 @@ The spelling is the published one (pairs without a dash, camelCase, epoch ms) an
 Here are values in, texts out; who is sent them is the hub's business.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Hashable, Iterable
 from typing import NamedTuple
 
 import msgspec
 
-from bus.messages import Average, FeedStatus, Ticker
+from bus.actor import Instant
+from bus.messages import Average, FeedStatus, Ticker, TradeBatch
 from market.symbols import pair
+from web.fanout import text_frame
 from web.times import iso
-from web.update import Update
+from web.update import Channel, Derived, Update
 
 NAME = "quotes"
 STALE = "stale"
@@ -103,8 +105,40 @@ def _status(link: Link) -> Status:
     return Status("connecting" if link.status.state == "reconnecting" else "disconnected", why)
 
 
-def event(update: Update) -> str:
-    """Return an update as a server-sent event with the aggregator's (epoch, seq) as its id."""
-    value = update.message
-    assert isinstance(value, Ticker | Average)
-    return f"id: {value.epoch}-{value.seq}\ndata: {frame(update)}\n\n"
+class QuotesCodec:
+    """How the updates become frames.
+
+    Args:
+        as_event: server-sent events, with the aggregator's (epoch, seq) as id, instead of
+            WebSocket frames.
+    """
+
+    without_flags: Collection[Channel] = ("ticker", "average")
+
+    def __init__(self, *, as_event: bool) -> None:
+        self._as_event = as_event
+        self.kind: Hashable = (NAME, as_event)
+
+    def updates(self, updates: list[Update], now: Instant) -> list[bytes]:
+        """Return the frames of ticks and averages, or of a state of the data."""
+        found = []
+        for update in updates:
+            value = update.message
+            if isinstance(value, Derived):
+                assert isinstance(value.value, Status)
+                found.append(self.say(status_frame(value.value)))
+            elif self._as_event:
+                assert isinstance(value, Ticker | Average)
+                event = f"id: {value.epoch}-{value.seq}\ndata: {frame(update)}\n\n"
+                found.append(event.encode())
+            else:
+                found.append(text_frame(frame(update)))
+        return found
+
+    def trade(self, batch: TradeBatch, index: int, now: Instant) -> bytes:
+        """Never asked for: nobody here watches trades."""
+        raise AssertionError("a client of quotes watches no trades")
+
+    def say(self, text: str) -> bytes:
+        """Return the frame of a text."""
+        return f"data: {text}\n\n".encode() if self._as_event else text_frame(text)

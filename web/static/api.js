@@ -1,9 +1,11 @@
 /**
- * The REST routes that the page reads. A path goes in; JSON comes out, or `RequestFailed` with a
- * sentence for people. It never retries: who asked decides that.
+ * The REST routes that the page reads, and how any route is asked. A path goes in; JSON comes out,
+ * or `RequestFailed` with a sentence for people. It never retries: who asked decides that.
  *
  * @module
  */
+
+import { retryAfterMs } from "./backoff.js";
 
 /** An answer that takes longer than this has failed. */
 const TIMEOUT_MS = 10_000;
@@ -11,19 +13,35 @@ const TIMEOUT_MS = 10_000;
 export const CANDLES_ASKED = 300;
 
 /** A request that brought no usable answer; its message says why, in one sentence. */
-export class RequestFailed extends Error {}
+export class RequestFailed extends Error {
+  /**
+   * @param {string} sentence
+   * @param {number} [status] of the answer, 0 where there was none
+   * @param {number} [afterMs] the server wants to be left alone for so long
+   */
+  constructor(sentence, status = 0, afterMs) {
+    super(sentence);
+    this.status = status;
+    this.afterMs = afterMs;
+  }
+}
 
 /**
- * @param {string} path
- * @returns {Promise<any>}
+ * Return the JSON of an answer and the tag of its version; null for JSON where that is the version
+ * of `known`.
+ *
+ * @param {string | URL} url
+ * @param {string | null} [known] the tag of the version that is already here
+ * @returns {Promise<{body: any, tag: string | null}>}
  * @throws {RequestFailed}
  */
-async function get(path) {
+export async function ask(url, known = null) {
   let response;
   try {
-    response = await fetch(path, {
-      headers: { accept: "application/json" },
+    response = await fetch(url, {
+      headers: { accept: "application/json", ...(known !== null && { "if-none-match": known }) },
       signal: AbortSignal.timeout(TIMEOUT_MS),
+      ...(known !== null && { cache: /** @type {const} */ ("no-store") }),
     });
   } catch (error) {
     const late = error instanceof DOMException && error.name === "TimeoutError";
@@ -33,16 +51,20 @@ async function get(path) {
         : "The server was not reached.",
     );
   }
+  const { status } = response;
+  if (status === 304) return { body: null, tag: known };
   let body;
   try {
     body = await response.json();
   } catch {
-    throw new RequestFailed(`The server answered ${response.status} with something unreadable.`);
+    throw new RequestFailed(`The server answered ${status} with something unreadable.`, status);
   }
-  if (response.ok) return body;
+  if (response.ok) return { body, tag: response.headers.get("etag") };
   const said = body?.error?.message;
   throw new RequestFailed(
-    typeof said === "string" ? said : `The server answered ${response.status}.`,
+    typeof said === "string" ? said : `The server answered ${status}.`,
+    status,
+    retryAfterMs(response.headers.get("retry-after")),
   );
 }
 
@@ -50,8 +72,8 @@ async function get(path) {
  * @returns {Promise<import("./messages.js").Status>}
  * @throws {RequestFailed}
  */
-export function fetchStatus() {
-  return get("/api/status");
+export async function fetchStatus() {
+  return (await ask("/api/status")).body;
 }
 
 /**
@@ -61,7 +83,7 @@ export function fetchStatus() {
  */
 export async function fetchCandles(key) {
   const query = new URLSearchParams({ symbol: key, interval: "1m", limit: String(CANDLES_ASKED) });
-  const rows = await get(`/api/candles?${query}`);
-  if (!Array.isArray(rows)) throw new RequestFailed("The server answered with no list of candles.");
-  return rows;
+  const { body } = await ask(`/api/candles?${query}`);
+  if (!Array.isArray(body)) throw new RequestFailed("The server answered with no list of candles.");
+  return body;
 }

@@ -32,3 +32,15 @@ export function spreadOf(reason) {
   const found = /\d{1,9}/.exec(reason);
   return found === null ? null : Math.min(Number(found[0]), SPREAD_MS_MAX);
 }
+
+/**
+ * Return how many ms a server wants to be left alone for, from its `Retry-After` in seconds;
+ * nothing where it does not say.
+ *
+ * @param {string | null} header
+ * @returns {number | undefined}
+ */
+export function retryAfterMs(header) {
+  if (header === null || !/^\d{1,9}$/.test(header)) return undefined;
+  return Math.min(Number(header) * 1000, SPREAD_MS_MAX);
+}

@@ -1,5 +1,5 @@
 /**
- * Frames of the WebSocket `/ws`: text in, `{type, payload, timestamp}` out, or null. What is inside
+ * Frames of `/ws` and `/sse`: text in, `{type, payload, timestamp}` out, or null. What is inside
  * a payload is the business of store.js; messages.js says what it is meant to be.
  *
  * @module

@@ -13,6 +13,19 @@ import { time } from "./format.js";
 /** Exchanges lost for one reason within this time were lost together. */
 const TOGETHER_MS = 60_000;
 
+const STATES = {
+  connecting: "connecting",
+  connected: "connected",
+  reconnecting: "reconnecting",
+  disconnected: "offline",
+};
+const LIVE = { websocket: "live", sse: "live (SSE)", polling: "polling every 2\u202fs" };
+const WHY = {
+  websocket: "",
+  sse: "WebSocket connections are blocked on the way here: values come by server-sent events.",
+  polling: "Connections that stay open are blocked on the way here: values are asked for.",
+};
+
 /** @typedef {import("./messages.js").Feed} Feed */
 /** @typedef {Readonly<Record<string, Feed>>} Feeds by exchange */
 
@@ -34,6 +47,20 @@ export function marketOf(feeds) {
   if (all.length === 0) return "unknown";
   const live = all.some(({ state, silent }) => state === "connected" && silent !== true);
   return live ? "live" : "none";
+}
+
+/**
+ * Return the connection's state in a word, and why it is not the best one, if so. It is said to be
+ * live only while an exchange is connected too.
+ *
+ * @param {Pick<import("./session.js").Session, "state" | "way">} session
+ * @param {Feeds} feeds
+ * @returns {{word: string, why: string}}
+ */
+export function connectionOf({ state, way }, feeds) {
+  if (state !== "connected") return { word: STATES[state], why: "" };
+  const live = marketOf(feeds) === "live";
+  return { word: live || way === "polling" ? LIVE[way] : STATES[state], why: WHY[way] };
 }
 
 /**

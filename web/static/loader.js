@@ -1,6 +1,6 @@
 /**
- * Fetches what the page begins with, and fetches it again after every reconnect: the status, which
- * is also looked at now and then, and the stored candles per symbol.
+ * Fetches what the page begins with, and fetches it again when it may have changed unheard: the
+ * status, which is also looked at now and then, and the stored candles per symbol.
  *
  * A failed request is said on its chart and tried again by itself, with back-off; one request per
  * symbol at a time. Answers go to the reducers, nowhere else.
@@ -97,9 +97,8 @@ export function loadStatus() {
   );
 }
 
-/** Fetch everything anew, after an opening of the connection (subscribe first, then ask). */
-export function reload() {
-  loadStatus();
+/** Fetch the stored candles of all symbols anew (subscribe first, then ask). */
+export function loadAllCandles() {
   order.value.forEach(loadCandles);
 }
 

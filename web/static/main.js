@@ -1,5 +1,5 @@
 /**
- * Wires the page: socket → reducers → signals → components, and the clock.
+ * Wires the page: connection → reducers → signals → components, and the clock.
  *
  * @module
  */
@@ -8,29 +8,27 @@ import { html, render } from "htm/preact";
 import { effect } from "@preact/signals";
 import { App } from "./components/app.js";
 import { price } from "./format.js";
-import { loadStatus, reload, watch } from "./loader.js";
+import { loadAllCandles, loadStatus, watch } from "./loader.js";
 import { connect } from "./socket.js";
 import { cardOf, clock, connected, dispatch, lostAt, order, session } from "./state.js";
 
-const url = new URL("/ws", location.href);
-url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-
-const connection = connect(url.href, {
-  onFrame: (frame, at) => dispatch({ type: "frame", frame, at }),
-  onSession(next) {
+const connection = connect()
+  .subscribe({ channel: "ticker", symbols: "*", rate_ms: 100 })
+  .subscribe({ channel: "candle", symbols: "*", interval: "1m", rate_ms: 250 })
+  .subscribe({ channel: "status", symbols: "*" })
+  .on("frame", (frame, at) => dispatch({ type: "frame", frame, at }))
+  .on("connect", () => {
+    dispatch({ type: "opened" });
+    loadStatus();
+  })
+  .on("refetch", loadAllCandles)
+  .on("state", (next) => {
     const was = connected.value;
     session.value = next;
     clock.value = Date.now();
-    if (connected.value) {
-      lostAt.value = null;
-      if (was) return;
-      dispatch({ type: "opened" });
-      reload();
-    } else if (lostAt.value === null && (was || next.attempt > 0)) {
-      lostAt.value = Date.now();
-    }
-  },
-});
+    if (connected.value) lostAt.value = null;
+    else if (lostAt.value === null && (was || next.attempt > 0)) lostAt.value = Date.now();
+  });
 loadStatus();
 watch();
 

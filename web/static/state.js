@@ -3,7 +3,7 @@
  * card and nothing else.
  *
  * In come changes for the reducers of store.js; out go signals that components read. Nothing else
- * writes them, but for the session (socket.js) and the clock.
+ * writes them, but for the session (main.js) and the clock.
  *
  * @module
  */

@@ -2,7 +2,7 @@
  * What the page knows, and how each message changes it: pure reducers, no clock, no DOM, no
  * network.
  *
- * In come frames of the WebSocket and answers of the REST routes, each with the moment (ms of this
+ * In come frames of the connection and answers of the REST routes, each with the moment (ms of this
  * machine's clock) at which it came; out goes the next state. What did not change stays the same
  * object, so that nothing is drawn twice. A payload that makes no sense changes nothing.
  *

@@ -12,16 +12,18 @@ from collections.abc import Iterable
 import msgspec
 from starlette.websockets import WebSocket
 
-from bus.actor import Instant
+from bus.actor import Instant, instant
 from bus.errors import UnknownSymbol
 from market.symbols import DOLLARS, Directory, coin_id, quote
 from web.codecs import prices
 from web.codecs.prices import PricesCodec
+from web.cohort import Client, Outlet, Traffic
 from web.conversation import converse
 from web.frames import prices as frames
-from web.hub import Client, Hub
+from web.hub import Hub
 from web.incoming import BadRequest, read
 from web.limits import Limits
+from web.protocol import connection_of
 from web.services import Services
 from web.stream import wanted, websocket
 from web.update import WatchKey
@@ -34,26 +36,34 @@ class Coins:
         hub: who is sent what.
         directory: the configured symbols.
         limits: of one connection.
+        outlet: where frames go.
+        traffic: counts them.
     """
 
-    def __init__(self, hub: Hub, directory: Directory, limits: Limits) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        directory: Directory,
+        limits: Limits,
+        outlet: Outlet,
+        traffic: Traffic,
+    ) -> None:
         self._hub = hub
         self._directory = directory
         self._limits = limits
         self._chosen: dict[str, tuple[str, str]] = {}
         """The symbol that prices a coin, by the coin's id."""
-        self._codec = PricesCodec()
-        self.client: Client = hub.join(self._codec)
+        self.client: Client = hub.join(PricesCodec(), outlet, traffic)
 
-    def begin(self, names: Iterable[str] | None) -> None:
+    def begin(self, names: Iterable[str] | None, now: Instant) -> None:
         """Send these coins from now on, None: all with a price in dollars."""
         if names is None:
             for exchange, symbol in self._directory.all:
                 if quote(symbol) in DOLLARS:
                     self._chosen.setdefault(coin_id(symbol), (exchange, symbol))
-            self._watch(self._chosen)
+            self._watch(self._chosen, now)
         else:
-            self._watch(self._accept(names))
+            self._watch(self._accept(names), now)
 
     def hear(self, text: str | bytes, now: Instant) -> None:
         """Take one incoming message; answers go into the client's queue."""
@@ -64,9 +74,9 @@ class Coins:
             elif kind == "subscribe":
                 named = self._accept(_convert(fields))
                 self._say(frames.CoinsSubscribedFrame(frames.Coins(list(self._chosen))))
-                self._watch(named)
+                self._watch(named, now)
             elif kind == "unsubscribe":
-                self._remove(_convert(fields))
+                self._remove(_convert(fields), now)
                 self._say(frames.CoinsUnsubscribedFrame(frames.Coins(list(self._chosen))))
             else:
                 raise BadRequest("UNKNOWN_TYPE", f"no message type {kind[:64]!r}")
@@ -101,23 +111,23 @@ class Coins:
             self._complain("TOO_MANY_COINS", f"{most}, these are not sent: {', '.join(too_many)}")
         return list(accepted)
 
-    def _watch(self, coins: Iterable[str]) -> None:
+    def _watch(self, coins: Iterable[str], now: Instant) -> None:
         """Watch what is chosen and nothing else, and say the present prices of ``coins``."""
         chosen: list[WatchKey] = [("ticker", *symbol, 0) for symbol in self._chosen.values()]
         self._hub.unwatch(self.client, self.client.watches - set(chosen))
-        self._hub.watch(self.client, chosen)
+        self._hub.watch(self.client, chosen, now)
         present = self._hub.present([("ticker", *self._chosen[coin], 0) for coin in coins])
-        for text in self._codec.present(present):
-            self.client.put(text)
+        for update in present:
+            self.client.put(prices.frame(update))
 
-    def _remove(self, names: Iterable[str]) -> None:
+    def _remove(self, names: Iterable[str], now: Instant) -> None:
         for name in names:
             try:
                 found = self._directory.resolve(name, suggest=False)
                 self._chosen.pop(coin_id(found[1]), None)
             except UnknownSymbol:
                 continue  # it is not sent, as is asked
-        self._watch([])
+        self._watch([], now)
 
     def _complain(self, code: str, sentence: str) -> None:
         self._say(frames.CoinErrorFrame(frames.CoinComplaint(code, sentence)))
@@ -152,6 +162,12 @@ async def market_stream(websocket: WebSocket, services: Services, query: PricesQ
 
 
 async def _serve(websocket: WebSocket, services: Services, query: PricesQuery) -> None:
-    coins = Coins(services.hub, services.directory, services.limits)
-    coins.begin(None if query.coins is None else wanted(query.coins))
-    await converse(websocket, services, "prices", coins.client, coins.hear)
+    coins = Coins(
+        services.hub,
+        services.directory,
+        services.limits,
+        connection_of(websocket.scope),
+        services.traffic("prices"),
+    )
+    coins.begin(None if query.coins is None else wanted(query.coins), instant())
+    await converse(websocket, services, coins.client, coins.hear)

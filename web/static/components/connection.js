@@ -1,21 +1,13 @@
 /**
- * The connection chip: a dot and a word, the count-down to the next try, and the way to try now. It
- * says "live" only while an exchange is connected too.
+ * The connection chip: a dot and a word, the count-down to the next try, and the way to try now.
  *
  * @module
  */
 
 import { html } from "htm/preact";
 import { ordinal } from "../format.js";
-import { marketOf } from "../health.js";
+import { connectionOf, marketOf } from "../health.js";
 import { clock, feeds, session } from "../state.js";
-
-const WORDS = {
-  connecting: "connecting",
-  connected: "connected",
-  reconnecting: "reconnecting",
-  disconnected: "offline",
-};
 
 /** @param {{retry: () => void}} props */
 export function ConnectionChip({ retry }) {
@@ -23,11 +15,18 @@ export function ConnectionChip({ retry }) {
   if (now === null) return null;
   const waiting = now.nextTryAt !== null;
   const market = now.state === "connected" ? marketOf(feeds.value) : null;
+  const { word, why } = connectionOf(now, feeds.value);
   return html`
-    <div class="connection" data-state=${now.state} data-market=${market}>
+    <div
+      class="connection"
+      data-state=${now.state}
+      data-way=${now.way}
+      data-market=${market}
+      title=${why}
+    >
       <span class="dot" aria-hidden="true"></span>
       <span role="status">
-        <span class="word">${market === "live" ? "live" : WORDS[now.state]}</span>
+        <span class="word">${word}</span>
         ${market === "none" && html`<span class="detail">, no exchange</span>`}
       </span>
       ${now.state === "reconnecting" && html`<span class="detail">${detail(now)}</span>`}

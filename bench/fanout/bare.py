@@ -1,0 +1,94 @@
+"""Web processes alone, all clients in one room or each with symbols of its own.
+
+Nothing is measured but the fan-out: the source publishes a change of every symbol some times a
+second, and each client is sent it. In the one room that is a ``price_update`` of one symbol; else
+a client names 1 to 10 of many symbols at random and is sent a ``batch_update``.
+"""
+
+import tempfile
+import time
+from pathlib import Path
+from random import Random
+
+from bench import usage
+from bench.fanout.measured import Measured, measured
+from bench.fanout.web_processes import EXCHANGE, WebProcesses, symbols
+from bench.load.commands import Open
+from bench.load.dialects import subscription, tickwire
+from bench.load.processes import Load
+
+WARM_UP_S = 1.0
+SETTLE_S = 0.5
+"""After the last change, so that it counts where it has arrived."""
+OWN_MAX = 10
+
+
+def wishes(clients: int, count: int, rate_ms: int) -> list[list[str]]:
+    """Return what each client subscribes to; one entry when all want the same."""
+    names = [f"{EXCHANGE}:{name}" for name in symbols(count)]
+    if count == 1:
+        return [[subscription(names, rate_ms=rate_ms)]]
+    chance = Random(1)
+    return [
+        [subscription(chance.sample(names, chance.randint(1, OWN_MAX)), rate_ms=rate_ms)]
+        for _ in range(clients)
+    ]
+
+
+def run(
+    clients: int,
+    rate: float,
+    seconds: float,
+    *,
+    processes: int = 1,
+    load_processes: int = 2,
+    count: int = 1,
+    sampled_every: int = 16,
+    checked: bool = False,
+) -> Measured:
+    """Measure one window with so many clients, symbols (``count``) and web processes.
+
+    Raises:
+        SystemExit: with ``checked``, a client has seen what it should not have.
+    """
+    rate_ms = max(50, int(500 / rate))
+    wish = Open(
+        port=0,
+        count=clients,
+        dialect=tickwire(),
+        subscriptions=wishes(clients, count, rate_ms),
+        sampled_every=sampled_every,
+        sweep_s=max(0.5, 2 / rate),
+        checked=checked,
+    )
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        WebProcesses(Path(folder), processes, symbols(count)) as web,
+    ):
+        before = usage.rss(web.pids)
+        wish.port = web.port
+        with Load(wish, load_processes) as load:
+            load.open()
+            web.steady(rate, WARM_UP_S)
+            time.sleep(SETTLE_S)
+            load.begin()
+            pids = web.pids
+            begun, began = usage.cpu_s(pids), time.monotonic()
+            times = web.steady(rate, seconds)
+            time.sleep(SETTLE_S)
+            taken, elapsed = usage.cpu_s(pids) - begun, time.monotonic() - began - SETTLE_S
+            tally, _ = load.count()
+            found = measured(
+                tally,
+                clients=clients,
+                seconds=elapsed,
+                cpu_s=taken,
+                rss=usage.rss(pids),
+                rss_before=before,
+                expected=times * clients if count == 1 else None,
+            )
+            if checked:
+                compared = load.compare(web.snapshot())
+                if tally.violations or compared.different:
+                    raise SystemExit(f"wrong: {tally.sentences or compared.sentences}")
+    return found

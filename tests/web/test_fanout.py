@@ -1,0 +1,216 @@
+"""One frame to many connections past ASGI: real uvicorn, real sockets, with and without TLS."""
+
+import asyncio
+import json
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+import uvicorn
+import uvloop
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
+from tests.eventually import eventually
+from web.fanout import EXTENSION, FanoutProtocol, broadcast, text_frame
+
+Result = TypeVar("Result")
+
+
+class Room:
+    """A server in a thread, and everybody who is connected; what they say is said back by ASGI.
+
+    Args:
+        loop: makes its event loop.
+        certificate: its file and that of the key, for TLS.
+    """
+
+    def __init__(
+        self,
+        loop: Callable[[], asyncio.AbstractEventLoop],
+        certificate: tuple[str, str] | None = None,
+    ) -> None:
+        self.connections: list[FanoutProtocol] = []
+        self.drained: list[FanoutProtocol] = []
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listening.getsockname()[1]
+        files = certificate or (None, None)
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                Starlette(routes=[WebSocketRoute("/", self._enter)]),
+                ws=FanoutProtocol,
+                ws_per_message_deflate=False,
+                lifespan="off",
+                log_config=None,
+                ssl_certfile=files[0],
+                ssl_keyfile=files[1],
+                timeout_graceful_shutdown=1,
+            )
+        )
+        self._make = loop
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> "Room":
+        self._thread.start()
+        eventually(lambda: self._server.started)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+        self._listening.close()
+
+    def do(self, action: Callable[[], Result]) -> Result:
+        """Return what ``action`` returns in the server's loop."""
+
+        async def act() -> Result:
+            return action()
+
+        return asyncio.run_coroutine_threadsafe(act(), self._loop).result(10)
+
+    def send(self, text: str) -> int:
+        """Broadcast a text; return how many were not sent it."""
+        return len(self.do(lambda: broadcast(self.connections, text_frame(text))))
+
+    def join(self, context: ssl.SSLContext | None = None) -> ClientConnection:
+        """Return a client that is in the room."""
+        before = len(self.connections)
+        address = f"{'wss' if context else 'ws'}://127.0.0.1:{self.port}"
+        client = connect(address, ssl=context, max_queue=None)  # it reads on whatever waits
+        eventually(lambda: len(self.connections) > before)
+        return client
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=self._make) as runner:
+            self._loop = runner.get_loop()
+            runner.run(self._server.serve(sockets=[self._listening]))
+
+    async def _enter(self, websocket: WebSocket) -> None:
+        await websocket.accept()
+        connection: FanoutProtocol = websocket.scope["extensions"][EXTENSION]
+        connection.drained = self.drained.append
+        self.connections.append(connection)
+        try:
+            while (text := await websocket.receive_text()) != "close":
+                await websocket.send_text(text)
+            await websocket.close(1012)
+        except WebSocketDisconnect:
+            pass
+        finally:
+            self.connections.remove(connection)
+
+
+LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture(params=LOOPS)
+def room(request: pytest.FixtureRequest) -> Iterator[Room]:
+    """A room on both loops that uvicorn runs on."""
+    with Room(LOOPS[request.param]) as made:
+        yield made
+
+
+@pytest.fixture(params=LOOPS)
+def secret_room(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Room]:
+    """The same with TLS."""
+    files = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
+    command += ["-subj", "/CN=localhost", "-out", files[0], "-keyout", files[1]]
+    subprocess.run(command, check=True, capture_output=True)
+    with Room(LOOPS[request.param], files) as made:
+        yield made
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536, 300_000])
+def test_a_frame_of_any_size_is_one_message(room: Room, size: int) -> None:
+    with room.join() as client:
+        assert room.send("x" * size) == 0
+        assert client.recv() == "x" * size
+        assert room.send("é" * size) == 0
+        assert client.recv() == "é" * size
+
+
+def test_broadcasts_answers_pings_and_a_close_keep_their_order(room: Room) -> None:
+    with room.join() as client:
+        assert all(each.descriptor >= 0 for each in room.connections)
+        in_order(room, client)
+
+
+def test_under_tls_too(secret_room: Room) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with secret_room.join(context) as client:
+        assert all(each.descriptor == -1 for each in secret_room.connections)
+        in_order(secret_room, client)
+
+
+def in_order(room: Room, client: ClientConnection) -> None:
+    """Let broadcasts, answers and pongs go one after the other, then a close and nothing more."""
+    expected = []
+    for number in range(60):
+        assert room.send(json.dumps(number)) == 0
+        expected.append(str(number))
+        if number % 20 == 0:
+            assert client.ping().wait(10)
+            client.send("hello")
+            assert [client.recv() for _ in range(len(expected) + 1)] == [*expected, "hello"]
+            expected.clear()
+    assert [client.recv() for _ in expected] == expected
+
+    (connection,) = room.connections
+    client.send("close")
+    eventually(lambda: connection.ended)
+    assert room.do(lambda: broadcast([connection], text_frame("too late"))) == []
+    with pytest.raises(ConnectionClosed) as closed:
+        client.recv(timeout=10)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1012
+
+
+def test_who_does_not_read_is_returned_and_told_of_once_there_is_room(room: Room) -> None:
+    with socket.create_connection(("127.0.0.1", room.port), timeout=10) as client:
+        client.sendall(
+            b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        received = b""
+        while b"\r\n\r\n" not in received:
+            received += client.recv(1000)
+        eventually(lambda: len(room.connections) == 1)
+        text = "x" * 1_000_000
+        written = 0
+        while room.send(text) == 0:
+            written += 1
+        assert room.send(text) == 1
+        assert room.drained == []
+        wanted = written * len(text_frame(text))
+        size = 0
+        while size < wanted:
+            size += len(client.recv(min(1 << 20, wanted - size)))
+        eventually(lambda: room.drained)
+        assert set(room.drained) == set(room.connections)
+        assert room.send("x") == 0
+        assert client.recv(10) == b"\x81\x01x"
+
+
+def test_who_leaves_during_a_broadcast_is_passed_over(room: Room) -> None:
+    with room.join() as stays, ExitStack() as others:
+        leaving = [others.enter_context(room.join()) for _ in range(10)]
+        held = list(room.connections)
+        for number, client in enumerate(leaving):
+            client.socket.shutdown(socket.SHUT_RDWR)
+            assert room.do(partial(broadcast, held, text_frame(str(number)))) == []
+        eventually(lambda: len(room.connections) == 1)
+        assert room.do(lambda: broadcast(held, text_frame("end"))) == []
+        assert [stays.recv() for _ in range(11)] == [*map(str, range(10)), "end"]
+        assert all(one.descriptor == -1 for one in held if one not in room.connections)

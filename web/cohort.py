@@ -1,0 +1,386 @@
+"""Clients that are sent the very same: one subscription set, one codec, the same bytes.
+
+In come updates by topic; out go, for each cohort, the bytes that its members lack. What a client
+has is one number per channel, the ``serial`` of the newest update that it was sent: whoever is
+behind is given what is newer than that, so nothing waits for it in memory and newer values replace
+older ones. Pure: time is an argument, nothing is sent from here.
+"""
+
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from operator import attrgetter
+from typing import Any, Protocol, get_args
+
+from bus.actor import Instant
+from bus.messages import TradeBatch
+from web.update import Channel, Update, WatchKey
+
+TAKE_BYTES = 64 << 10
+"""What a client's backlog is written in."""
+BACKLOG_BYTES = 16 << 20
+"""What may wait for one client; its connection is closed once it has passed that."""
+
+_ORDER = {name: at for at, name in enumerate(get_args(Channel))}
+"""Of what goes at once a state goes before the values that it is about."""
+
+_serial = attrgetter("serial")
+Wishes = tuple[tuple[Channel, int, frozenset[WatchKey]], ...]
+"""What a client watches: of each channel its rate in µs (0: trades have none) and the keys."""
+
+
+class Codec(Protocol):
+    """How updates become the bytes that a connection is written."""
+
+    @property
+    def kind(self) -> Hashable:
+        """Of two clients whose codecs are of one kind, one may be sent the other's bytes."""
+
+    @property
+    def without_flags(self) -> Collection[Channel]:
+        """The channels whose frames do not tell ``Update.flag``: its change alone is no news."""
+
+    def updates(self, updates: list[Update], now: Instant) -> list[bytes]:
+        """Return the frames of updates of one channel, in order."""
+
+    def trade(self, batch: TradeBatch, index: int, now: Instant) -> bytes:
+        """Return the frame of one trade."""
+
+    def say(self, text: str) -> bytes:
+        """Return the frame of a text."""
+
+
+class Outlet(Protocol):
+    """What a client's bytes go into."""
+
+    owner: "Client"
+    drained: "Callable[[Any], None] | None"
+    """Called with the outlet itself once it has room again."""
+    filled: "Callable[[Any], None] | None"
+    """Called with the outlet itself once it has none."""
+
+    def write(self, frames: bytes) -> bool:
+        """Send whole frames; False, and nothing of them is sent, while earlier bytes wait."""
+
+    def evict(self, code: int, reason: str) -> None:
+        """Close the connection with a WebSocket close code, whatever waits."""
+
+
+class Traffic(Protocol):
+    """Counts the connections of one kind and what they were sent."""
+
+    def opened(self) -> None:
+        """Count a connection that begins."""
+
+    def closed(self) -> None:
+        """Count a connection that has ended."""
+
+    def wrote(self, texts: int, received: int | None) -> None:
+        """Count so many texts; ``received``: when the feed got the trade that is news in them."""
+
+
+class Topic:
+    """The changes of one thing that can be watched, newest last, each in place of what it replaces.
+
+    Those that everybody has been sent are forgotten by ``take``'s ``floor``.
+    """
+
+    __slots__ = ("_changes", "cohorts", "idle", "news", "serial")
+
+    def __init__(self) -> None:
+        self._changes: dict[Hashable, Update] = {}
+        self.cohorts = 0
+        """How many watch it."""
+        self.idle: set[Lane] = set()
+        """The lanes to be woken by the next change."""
+        self.serial = 0
+        self.news = 0
+
+    def take(self, update: Update, floor: int) -> None:
+        """Take a change; forget those whose serial is not above ``floor``."""
+        changes = self._changes
+        changes.pop(update.replaces, None)
+        changes[update.replaces] = update
+        self.serial = update.serial
+        self.news = max(self.news, update.news)
+        while (first := next(iter(changes))) and changes[first].serial <= floor:
+            del changes[first]
+
+    @property
+    def last(self) -> Update | None:
+        """The newest change; None before there was one."""
+        return next(reversed(self._changes.values())) if self._changes else None
+
+    def since(self, seen: int, *, flags: bool) -> list[Update]:
+        """Return the changes after ``seen``, with those of only a flag or without, in order."""
+        if (self.serial if flags else self.news) <= seen:
+            return []
+        return [
+            update
+            for update in self._changes.values()
+            if (update.serial if flags else update.news) > seen
+        ]
+
+
+class Lane:
+    """One channel of one cohort: leading edge, then at most every ``rate_us``."""
+
+    __slots__ = ("channel", "cohort", "due", "flags", "idle", "rate_us", "seen", "topics")
+
+    def __init__(
+        self, cohort: "Cohort", channel: Channel, rate_us: int, topics: list[Topic], seen: int
+    ) -> None:
+        self.cohort = cohort
+        self.channel = channel
+        self.rate_us = rate_us
+        self.topics = topics
+        self.flags = channel not in cohort.codec.without_flags
+        self.seen = seen
+        """Serial of the newest update that the members have been sent."""
+        self.due = 0
+        """When the next updates may go, µs of the forward clock."""
+        self.idle = False
+        """Nothing is due: the next change goes at once."""
+
+    def rest(self) -> None:
+        """Wait for a change."""
+        self.idle = True
+        for topic in self.topics:
+            topic.idle.add(self)
+
+    def end(self) -> None:
+        """Wait no more."""
+        self.idle = False
+        for topic in self.topics:
+            topic.idle.discard(self)
+
+    def since(self, seen: int) -> list[Update]:
+        """Return the changes after ``seen``, in order."""
+        flags = self.flags
+        if flags:
+            changed = [topic for topic in self.topics if topic.serial > seen]
+        else:
+            changed = [topic for topic in self.topics if topic.news > seen]
+        found = [update for topic in changed for update in topic.since(seen, flags=flags)]
+        if len(found) > 1:
+            found.sort(key=_serial)
+        return found
+
+
+class Client:
+    """One connection as the hub knows it.
+
+    Args:
+        codec: how its updates become bytes.
+        outlet: where they go.
+        traffic: counts them.
+        ready: where it notes itself once something waits for it.
+    """
+
+    __slots__ = (
+        "_ready",
+        "backlog",
+        "blocked_since",
+        "codec",
+        "cohort",
+        "outlet",
+        "overflowed",
+        "queue",
+        "seen",
+        "traffic",
+    )
+
+    def __init__(
+        self, codec: Codec, outlet: Outlet, traffic: Traffic, ready: "dict[Client, None]"
+    ) -> None:
+        self.codec = codec
+        self.outlet = outlet
+        self.traffic = traffic
+        self.cohort: Cohort | None = None
+        self.queue: list[bytes] = []
+        """Frames that go before any update, in order."""
+        self.backlog = 0
+        """Bytes in the queue."""
+        self.seen: dict[Channel, int] | None = None
+        """What it was sent where that is not what its cohort was; None: it has what others have."""
+        self.blocked_since: int | None = None
+        """Since when its outlet takes nothing, µs of the forward clock."""
+        self.overflowed = False
+        self._ready = ready
+
+    @property
+    def watches(self) -> set[WatchKey]:
+        """What it is sent."""
+        if self.cohort is None:
+            return set()
+        return {key for _, _, keys in self.cohort.wishes for key in keys}
+
+    def put(self, text: str) -> None:
+        """Let a text wait, in order, to be sent before any update."""
+        self.put_frames(self.codec.say(text))
+
+    def put_frames(self, frames: bytes) -> None:
+        """Let frames wait, in order, to be sent before any update."""
+        if self.backlog + len(frames) > BACKLOG_BYTES:
+            self.overflowed = True
+        else:
+            self.queue.append(frames)
+            self.backlog += len(frames)
+        if self.blocked_since is None:
+            self._ready[self] = None
+
+    def write_queue(self) -> bool:
+        """Write what waits, in pieces; False when the outlet has not taken all of it."""
+        while self.queue:
+            size = count = 0
+            while count < len(self.queue) and size < TAKE_BYTES:
+                size += len(self.queue[count])
+                count += 1
+            if not self.outlet.write(b"".join(self.queue[:count])):
+                return False
+            del self.queue[:count]
+            self.backlog -= size
+            self.traffic.wrote(count, None)
+        return True
+
+
+class Cohort:
+    """The clients of one subscription set.
+
+    Args:
+        codec: that of any of them.
+        traffic: that of any of them.
+        wishes: what they watch.
+        topics: of every key that is watched.
+        serial: of the newest update there is: what comes later is sent.
+    """
+
+    __slots__ = ("_outlets", "codec", "lanes", "late", "members", "trades", "traffic", "wishes")
+
+    def __init__(
+        self,
+        codec: Codec,
+        traffic: Traffic,
+        wishes: Wishes,
+        topics: Mapping[WatchKey, Topic],
+        serial: int,
+    ) -> None:
+        self.codec = codec
+        self.traffic = traffic
+        self.wishes = wishes
+        self.lanes = [
+            Lane(self, channel, rate_us, [topics[key] for key in sorted(keys)], serial)
+            for channel, rate_us, keys in wishes
+            if channel != "trade"
+        ]
+        self.members: dict[Client, None] = {}
+        """Those that have been sent all that the lanes have."""
+        self.late: dict[Client, None] = {}
+        """Those that are ahead or behind, each by its own ``seen``."""
+        self.trades: list[bytes] = []
+        """Frames of trades to be sent by the next flush."""
+        self._outlets: list[Outlet] | None = None
+
+    def __len__(self) -> int:
+        return len(self.members) + len(self.late)
+
+    def outlets(self) -> list[Outlet]:
+        """Return the outlets of all members."""
+        if self._outlets is None:
+            self._outlets = [client.outlet for client in self.members]
+        return self._outlets
+
+    def enter(self, client: Client, seen: dict[Channel, int]) -> None:
+        """Add a client that has been sent that much of each channel, and all trades until now."""
+        if self.trades:
+            frames = b"".join(self.trades)
+            for each in (*self.members, *self.late):
+                each.put_frames(frames)
+            self.trades = []
+        client.cohort = self
+        client.seen = seen
+        self.late[client] = None
+
+    def take_trades(self) -> list[bytes]:
+        """Return and forget the first frames of trades, about ``TAKE_BYTES`` of them."""
+        count, size = 0, 0
+        while count < len(self.trades) and size < TAKE_BYTES:
+            size += len(self.trades[count])
+            count += 1
+        taken = self.trades[:count]
+        del self.trades[:count]
+        return taken
+
+    def fall_behind(self, client: Client, seen: dict[Channel, int]) -> None:
+        """A member has not been sent the last flush."""
+        del self.members[client]
+        self._outlets = None
+        client.seen = seen
+        self.late[client] = None
+
+    def leave(self, client: Client) -> dict[Channel, int]:
+        """Remove a client; return how much of each channel it was sent."""
+        seen = client.seen
+        if seen is None:
+            del self.members[client]
+            self._outlets = None
+            seen = self.seen()
+        else:
+            del self.late[client]
+        client.cohort = client.seen = None
+        return seen
+
+    def seen(self) -> dict[Channel, int]:
+        """Return how much of each channel the members have been sent."""
+        return {lane.channel: lane.seen for lane in self.lanes}
+
+    def catch_up(self, client: Client) -> None:
+        """Make a late client a member, if it has been sent just what members have."""
+        seen = client.seen
+        if seen is None or client.queue:
+            return
+        for lane in self.lanes:
+            mine = seen[lane.channel]
+            # One that is ahead is sent nothing twice by a lane for which nothing waits.
+            if mine < lane.seen or (mine > lane.seen and not lane.idle):
+                return
+        del self.late[client]
+        client.seen = None
+        self.members[client] = None
+        self._outlets = None
+
+    def write_lacking(self, client: Client, serial: int, now: Instant) -> bool:
+        """Write what members were sent before a late client; False when its outlet did not take it.
+
+        Args:
+            client: whose ``seen`` is not None.
+            serial: of the newest update there is.
+            now: when.
+        """
+        seen = client.seen
+        assert seen is not None
+        frames: list[bytes] = []
+        received = None
+        behind = [lane for lane in self.lanes if seen[lane.channel] < lane.seen]
+        for lane in behind:
+            found, when = encoded(self.codec, lane.since(seen[lane.channel]), now)
+            frames += found
+            received = received or when
+        if frames:
+            if not client.outlet.write(b"".join(frames)):
+                return False
+            client.traffic.wrote(len(frames), received)
+        for lane in behind:
+            seen[lane.channel] = serial
+        return True
+
+
+def encoded(codec: Codec, updates: list[Update], now: Instant) -> tuple[list[bytes], int | None]:
+    """Return the frames of updates of one channel, and when the news of the first was received."""
+    if not updates:
+        return [], None
+    return codec.updates(updates, now), updates[0].received
+
+
+def wishes_of(wanted: Mapping[Channel, tuple[int, Iterable[WatchKey]]]) -> Wishes:
+    """Return wishes in the order that makes equal ones equal; channels without keys are none."""
+    found = [(channel, rate, frozenset(keys)) for channel, (rate, keys) in wanted.items()]
+    return tuple(sorted((one for one in found if one[2]), key=lambda one: _ORDER[one[0]]))
