@@ -104,9 +104,14 @@ def polite(serve: Serve) -> Iterator[Asking]:
 
 
 @pytest.fixture
-def asking(polite: Asking, monkeypatch: pytest.MonkeyPatch) -> Asking:
-    """One that hurries: how long it pauses is seen by the test of its pace."""
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Next to no pause between questions: how long it is, the test of the pace sees."""
     monkeypatch.setattr("procs.feed.listing.PAUSE_S", HURRIED_PAUSE_S)
+
+
+@pytest.fixture
+def asking(polite: Asking, hurried: None) -> Asking:
+    """One that hurries."""
     return polite
 
 
@@ -364,7 +369,7 @@ class Told:
 
 
 @pytest.fixture
-def told(serve: Serve, tmp_path: Path) -> Iterator[Told]:
+def told(serve: Serve, tmp_path: Path, hurried: None) -> Iterator[Told]:
     made = Told(serve(), tmp_path)
     yield made
     made.feed.on_drain(made.driving.now())
