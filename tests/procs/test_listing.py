@@ -25,7 +25,6 @@ SYMBOLS = ("BTC-USD", "ETH-USD", "FOO-USD")
 CATALOGUE = "/rest/products"
 NOT_FOUND = http("404 Not Found", body=b'{"message":"NotFound"}')
 HOUR_US = 3_600_000_000
-HURRIED_PAUSE_S = 0.001
 Found = TypeVar("Found")
 
 
@@ -76,8 +75,7 @@ class Asking:
 
     def asked(self) -> list[str]:
         """Return the symbols that were asked for, in order."""
-        asked = [path for _, path in self.server.rest_asked if path != CATALOGUE]
-        return [path.rpartition("/")[2] for path in asked]
+        return [url.rpartition("/")[2] for _, url in self.server.rest_asked if url != CATALOGUE]
 
     def catalogues(self) -> int:
         """Return how often all that is listed was asked for."""
@@ -96,34 +94,23 @@ UNKNOWN = (None, None, None)
 
 
 @pytest.fixture
-def polite(serve: Serve) -> Iterator[Asking]:
-    """One that pauses as long as a real exchange is due."""
+def asking(serve: Serve, hurried: None) -> Iterator[Asking]:
     made = Asking(serve())
     yield made
     made.listings.close()
 
 
-@pytest.fixture
-def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Next to no pause between questions: how long it is, the test of the pace sees."""
-    monkeypatch.setattr("procs.feed.listing.PAUSE_S", HURRIED_PAUSE_S)
-
-
-@pytest.fixture
-def asking(polite: Asking, hurried: None) -> Asking:
-    """One that hurries."""
-    return polite
-
-
-def test_each_symbol_is_asked_for_once_at_a_polite_pace(polite: Asking) -> None:
-    assert list(polite.known().values()) == [UNKNOWN] * 3
-    polite.settled()
-    assert polite.known() == {"BTC-USD": LISTED, "ETH-USD": LISTED, "FOO-USD": UNLISTED}
-    assert polite.asked() == list(SYMBOLS)
-    for (before, _), (after, _) in pairwise(polite.server.rest_asked):
+def test_each_symbol_is_asked_for_once_at_a_polite_pace(serve: Serve) -> None:
+    asking = Asking(serve())
+    assert list(asking.known().values()) == [UNKNOWN] * 3
+    asking.settled()
+    assert asking.known() == {"BTC-USD": LISTED, "ETH-USD": LISTED, "FOO-USD": UNLISTED}
+    assert asking.asked() == list(SYMBOLS)
+    for (before, _), (after, _) in pairwise(asking.server.rest_asked):
         assert after - before >= PAUSE_S * 0.95
-    polite.settled()
-    assert polite.asked() == list(SYMBOLS)
+    asking.settled()
+    assert asking.asked() == list(SYMBOLS)
+    asking.listings.close()
 
 
 def test_nothing_is_asked_without_a_connection(asking: Asking) -> None:
