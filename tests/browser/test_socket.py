@@ -7,17 +7,20 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from bus.settings import ROOT
-from tests.browser.chromium import Pages
+from tests.browser.chromium import Pages, evaluated
+from tests.eventually import eventually
 from tests.web.conftest import Start
-from tests.web.messages import status, ticker
+from tests.web.messages import candle, status, ticker
 from tests.web.stack import Stack
 
 pytestmark = pytest.mark.browser
 
 WITHIN_MS = 20_000
+LOOKED_WITHIN_MS = 90_000
+"""The best way is looked at so often."""
 DOCUMENT = ROOT / "docs" / "from-socketio.md"
 
 
@@ -66,9 +69,20 @@ def site() -> Iterator[Site]:
             thread.join()
 
 
-def without_websocket(page: Page) -> None:
-    """Let no WebSocket of the page get through."""
-    page.route_web_socket("**/ws", lambda socket: socket.close())
+class Block:
+    """Keeps a page from ways to the server, until it is lifted."""
+
+    def __init__(self, page: Page, *, events: bool) -> None:
+        self.lifted = False
+        page.route_web_socket("**/ws", self._wire)
+        if events:
+            page.route("**/sse?*", lambda route: route.abort())
+
+    def _wire(self, socket: WebSocketRoute) -> None:
+        if self.lifted:
+            socket.connect_to_server()
+        else:
+            socket.close()
 
 
 def test_the_page_of_the_document_works_when_it_is_pasted(
@@ -86,12 +100,26 @@ def test_the_page_of_the_document_works_when_it_is_pasted(
     expect(page.locator("li")).to_have_text("coinbase:ETH-USD 2347.2")
 
 
+def test_where_upgrades_are_blocked_the_page_is_live_by_events(start: Start, pages: Pages) -> None:
+    stack = start()
+    told(stack, "2346.1", 1)
+    page = pages()
+    Block(page, events=False)
+    page.goto(f"http://127.0.0.1:{stack.port}")
+    chip = page.locator('.connection[data-state="connected"] .word')
+    expect(chip).to_have_text("live (SSE)", timeout=WITHIN_MS)
+    card = page.get_by_role("article", name="ETH-USD on coinbase")
+    for seq, price in enumerate(("2347.2", "2348.3", "2349.4"), start=2):
+        told(stack, price, seq)
+        expect(card.locator(".price .value")).to_have_text(f"2,{price[1:]}0")
+
+
 def test_where_nothing_stays_open_the_page_polls_and_says_so(start: Start, pages: Pages) -> None:
     stack = start()
     told(stack, "2346.1", 1)
     page = pages()
-    without_websocket(page)
-    page.route("**/sse?*", lambda route: route.abort())
+    page.clock.install()
+    block = Block(page, events=True)
     page.goto(f"http://127.0.0.1:{stack.port}")
     chip = page.locator('.connection[data-state="connected"] .word')
     expect(chip).to_have_text("polling every 2\u202fs", timeout=WITHIN_MS)
@@ -99,3 +127,40 @@ def test_where_nothing_stays_open_the_page_polls_and_says_so(start: Start, pages
     expect(card.locator(".price .value")).to_have_text("2,346.10")
     told(stack, "2347.2", 2)
     expect(card.locator(".price .value")).to_have_text("2,347.20", timeout=WITHIN_MS)
+    page.clock.fast_forward(LOOKED_WITHIN_MS)
+    expect(chip).to_have_text("polling every 2\u202fs", timeout=WITHIN_MS)
+    block.lifted = True
+    page.clock.fast_forward(LOOKED_WITHIN_MS)
+    expect(chip).to_have_text("live", timeout=WITHIN_MS)
+
+
+LISTENING = """<!doctype html><script type="module">
+    import { connect } from "http://%s/static/socket.js";
+    Object.assign(window, { refetched: [], connects: 0, candles: 0 });
+    connect()
+        .on("connect", () => (connects += 1))
+        .on("candle", () => (candles += 1))
+        .on("refetch", ({ channel }) => refetched.push(channel))
+        .subscribe({ channel: "candle", symbols: "*" });
+</script>"""
+
+
+def test_a_page_that_slept_is_told_to_fetch_what_it_missed(
+    start: Start, site: Site, pages: Pages
+) -> None:
+    stack = start(cors=site.origin)
+    site.page = (LISTENING % f"127.0.0.1:{stack.port}").encode()
+    page = pages()
+    page.clock.install()
+    page.goto(site.origin)
+    eventually(evaluated(page, "window.connects === 1"), within=20)
+    stack.publish(candle(n=2))
+    eventually(evaluated(page, "candles === 1"), within=5)
+    page.clock.fast_forward(30_000)
+    stack.publish(candle(n=3, seq=2))
+    eventually(evaluated(page, "candles === 2"), within=5)
+    assert page.evaluate("refetched") == []
+    page.clock.fast_forward(3_600_000)
+    stack.publish(candle(n=4, seq=3))
+    eventually(evaluated(page, "refetched.join() === 'candle'"), within=5)
+    assert page.evaluate("connects") == 1

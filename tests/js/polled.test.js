@@ -119,6 +119,9 @@ test("a query never names more than it can hold, and leaves none out", () => {
   const names = Array.from({ length: 500 }, (_, i) => `binance:COIN${i}-USDT`);
   const lists = parts(names);
   assert.ok(lists.every((list) => list.length <= NAMES_CHARS_MAX));
-  assert.deepEqual(lists.flatMap((list) => list.split(",")), names);
+  assert.deepEqual(
+    lists.flatMap((list) => list.split(",")),
+    names,
+  );
   assert.deepEqual(parts([]), []);
 });

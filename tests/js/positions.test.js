@@ -3,7 +3,12 @@ import { test } from "node:test";
 import { Positions } from "../../web/static/positions.js";
 
 /** @param {number | null} seq */
-const trade = (seq, index = 0, exchange = "binance", epoch = 5) => ({ exchange, epoch, seq, index });
+const trade = (seq, index = 0, exchange = "binance", epoch = 5) => ({
+  exchange,
+  epoch,
+  seq,
+  index,
+});
 
 test("a page that heard nothing has nothing to resume by", () => {
   assert.equal(new Positions().resume(), null);

@@ -8,6 +8,8 @@ import { createServer } from "node:http";
 
 /** What the protocol adds to a key (RFC 6455, section 1.3). */
 const MAGIC = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+/** Over how long clients of events are to spread their return. */
+export const SPREAD_MS = 20;
 const TEXT = 1;
 const CLOSE = 8;
 const NAME = "binance:ETH-USDT";
@@ -66,7 +68,7 @@ export class Server {
   #clients = new Set();
   #server = createServer((request, response) => this.#answer(request, response));
 
-  /** @typedef {{write: (text: string) => void, cut: () => void}} Client */
+  /** @typedef {{write: (text: string) => void, cut: () => void, end?: () => void}} Client */
 
   /** @returns {Promise<string>} where it is */
   async start() {
@@ -90,6 +92,11 @@ export class Server {
   /** How often a path was asked for. @param {string} path */
   count(path) {
     return this.asked.filter((each) => each.path === path).length;
+  }
+
+  /** End every stream of events, as a server that restarts. */
+  end() {
+    for (const client of this.#clients) client.end?.();
   }
 
   /** Cut everybody off. */
@@ -182,7 +189,8 @@ export class Server {
     if (message.type === "ping") this.#tell(write, "pong", {});
     if (message.type !== "subscribe") return;
     const { channel, interval } = message.payload;
-    for (const [type, payload] of this.#present(channel, interval)) this.#tell(write, type, payload);
+    for (const [type, payload] of this.#present(channel, interval))
+      this.#tell(write, type, payload);
   }
 
   /**
@@ -212,7 +220,9 @@ export class Server {
     const client = {
       write: (data) => response.write(`id: binance=5-${this.#seq}\ndata: ${data}\n\n`),
       cut: () => response.destroy(),
+      end: () => response.end(),
     };
+    response.write(`retry: ${SPREAD_MS}\n\n`);
     this.#clients.add(client);
     response.on("close", () => this.#clients.delete(client));
     this.#tell(client.write, "connection_status", { status: "connected" });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { connect } from "../../web/static/socket.js";
-import { Server } from "./server.js";
+import { SPREAD_MS, Server } from "./server.js";
 
 const WITHIN_MS = 30_000;
 /** @type {Server} */
@@ -31,7 +31,9 @@ function listening(transports, ...events) {
   opened.push(connection);
   /** @type {[string, any][]} */
   const told = [];
-  for (const event of events) connection.on(event, (payload) => told.push([event, payload]));
+  for (const event of events) {
+    connection.on(event, (/** @type {any} */ payload) => told.push([event, payload]));
+  }
   return { connection, told };
 }
 
@@ -57,7 +59,10 @@ for (const way of OPEN_WAYS) {
     await eventually(() => payloads(told, "ticker").length === 2);
     assert.deepEqual(told[0], ["connect", { way }]);
     assert.equal(payloads(told, "subscribed")[0].channel, "ticker");
-    assert.deepEqual(payloads(told, "ticker").map(({ price }) => price), [100, 101]);
+    assert.deepEqual(
+      payloads(told, "ticker").map(({ price }) => price),
+      [100, 101],
+    );
   });
 
   test(`${way}: a handler that throws keeps nobody from hearing, and is reported`, async (t) => {
@@ -109,7 +114,10 @@ for (const way of OPEN_WAYS) {
     assert.deepEqual(payloads(told, "refetch"), [{ channel: "trade" }]);
     server.trade(102);
     await eventually(() => payloads(told, "trade").at(-1)?.price === 102);
-    assert.deepEqual(payloads(told, "trade").map(({ trade_id }) => trade_id), [1, 2]);
+    assert.deepEqual(
+      payloads(told, "trade").map(({ trade_id }) => trade_id),
+      [1, 2],
+    );
   });
 
   test(`${way}: candles are fetched again after a loss, and not before`, async () => {
@@ -139,6 +147,16 @@ for (const way of OPEN_WAYS) {
     else assert.deepEqual(server.heard.at(-1).payload, { channel: "average", symbols: "*" });
   });
 }
+
+test("a stream of events that the server ended is come back to within what it says", async () => {
+  const { connection, told } = listening(["sse"], "ticker", "state");
+  connection.subscribe({ symbols: "*" });
+  await eventually(() => payloads(told, "ticker").length === 1);
+  server.end();
+  await eventually(() => payloads(told, "state").at(-1).nextTryAt !== null);
+  assert.ok(payloads(told, "state").at(-1).nextTryAt - Date.now() <= SPREAD_MS);
+  await eventually(() => payloads(told, "ticker").length === 2);
+});
 
 test("no handler hears anything once it is off, and nothing is open once it is closed", async () => {
   const { connection, told } = listening(["websocket"], "ticker");

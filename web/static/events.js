@@ -2,8 +2,7 @@
  * Server-sent events as text: chunks in, events out, as the HTML standard reads a stream of them
  * (https://html.spec.whatwg.org/multipage/server-sent-events.html). Pure.
  *
- * Kinds and ids of events and the pace of returning are passed over: our frames name their own kind
- * and place, and session.js decides when to return.
+ * Kinds and ids of events are passed over: our frames name their own kind and place.
  *
  * @module
  */
@@ -15,10 +14,11 @@ export const LINE_CHARS_MAX = 8 << 20;
  * @param {object} told
  * @param {(data: string) => void} told.event
  * @param {() => void} told.comment
+ * @param {(ms: number) => void} told.retry how soon to return, once the stream has ended
  * @returns {(chunk: string) => void} to be given the stream, cut anywhere
  * @throws {RangeError} by what is returned, for a line that never ends
  */
-export function readEvents({ event, comment }) {
+export function readEvents({ event, comment, retry }) {
   let rest = "";
   /** @type {string[]} */
   let data = [];
@@ -39,6 +39,7 @@ export function readEvents({ event, comment }) {
     const field = colon < 0 ? line : line.slice(0, colon);
     const value = colon < 0 ? "" : line.slice(colon + 1).replace(/^ /, "");
     if (field === "data") data.push(value);
+    else if (field === "retry" && /^\d{1,9}$/.test(value)) retry(Number(value));
   }
 
   return (chunk) => {

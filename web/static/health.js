@@ -76,7 +76,10 @@ export function exchangesTrouble(feeds, now, place) {
   const sentences = together(all.filter(isAway)).map((group) => {
     const [{ since, reason }] = group;
     const from = since ? ` since ${time(since, now, place)}` : "";
-    return `${names(group)} cannot be reached${from}${reason ? `: ${reason}` : ""}.`.replace("?.", "?");
+    return `${names(group)} cannot be reached${from}${reason ? `: ${reason}` : ""}.`.replace(
+      "?.",
+      "?",
+    );
   });
   if (sentences.length > 0) sentences.push("Trying again.");
   const silent = all.filter(isSilent);

@@ -7,7 +7,7 @@
  * @module
  */
 
-/** @typedef {(payload: any, more?: any) => void} Handler */
+/** @typedef {(payload: any, more: any) => void} Handler */
 
 /** Handlers by event. */
 export class Listeners {

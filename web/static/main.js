@@ -49,4 +49,4 @@ effect(() => {
 });
 
 const root = document.getElementById("app");
-if (root !== null) render(html`<${App} retry=${connection.retry} />`, root);
+if (root !== null) render(html`<${App} retry=${() => connection.retry()} />`, root);

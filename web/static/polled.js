@@ -36,7 +36,9 @@ export class Polled {
 
   /** Take the answer of `/api/prices`. @param {any} rows */
   reload(rows) {
-    const known = (Array.isArray(rows) ? rows : []).filter((row) => typeof row?.symbol === "string");
+    const known = (Array.isArray(rows) ? rows : []).filter(
+      (row) => typeof row?.symbol === "string",
+    );
     this.#rows = new Map(known.map((row) => [keyOf(row), row]));
     for (const key of this.#hours.keys()) if (!this.#rows.has(key)) this.#hours.delete(key);
   }
@@ -49,7 +51,10 @@ export class Polled {
    */
   find({ symbols = "*" }) {
     if (symbols === "*") return { keys: [...this.#rows.keys()], unknown: [] };
-    const spelled = [...this.#rows.values()].map((row) => ({ key: keyOf(row), names: namesOf(row) }));
+    const spelled = [...this.#rows.values()].map((row) => ({
+      key: keyOf(row),
+      names: namesOf(row),
+    }));
     /** @type {Set<string>} */
     const keys = new Set();
     const unknown = [];

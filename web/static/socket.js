@@ -33,6 +33,8 @@ const CHANNELS = new Map([
 ]);
 /** Channels of which there is a past, that may have changed while nobody listened. */
 const WITH_PAST = ["trade", "candle", "average"];
+/** What of a session is told when it changes. */
+const SHOWN = /** @type {const} */ (["state", "nextTryAt", "open", "attempt", "way"]);
 /** @type {Record<import("./session.js").Way, import("./transports/transport.js").Transport>} */
 const TRANSPORTS = { websocket: openWebSocket, sse: openSse, polling: openPolling };
 
@@ -41,25 +43,302 @@ const TRANSPORTS = { websocket: openWebSocket, sse: openSse, polling: openPollin
  * @typedef {import("./wishes.js").Wish} Wish
  * @typedef {import("./frames.js").Frame} Frame
  *
- * @typedef {object} Connection
- * @property {(event: string, handler: import("./listeners.js").Handler) => Connection} on
- *   call `handler` with each:
- *   `ticker`, `candle`, `average`, `trade`, `status`: one update of that channel, also those of a
- *   snapshot;
- *   `frame`: each frame whole, and the ms at which it came;
- *   `connect` `{way}`, `disconnect` `{reason}`: data flow, and do not;
- *   `refetch` `{channel}`: its past may have changed unheard: fetch anew what you keep of it;
- *   `state`: the `Session`, each change: for an indicator;
- *   and the name of any other frame, as `error` or `subscribed`: its payload
- * @property {(event: string, handler?: import("./listeners.js").Handler) => Connection} off
- * @property {(event: string, payload?: any) => boolean} emit
- *   say something to the server; false where it could not be said, and it is not kept: but
- *   `subscribe` and `unsubscribe` are
- * @property {(wish: Wish) => Connection} subscribe from now on, over every reconnect
- * @property {(wish: Wish) => Connection} unsubscribe
- * @property {() => void} retry try at once, whatever the count-down says
- * @property {() => void} close for good
+ * @typedef {object} Events what each event brings; another frame's name brings its payload
+ * @property {import("./messages.js").TickerPayload} ticker each, also those of a snapshot
+ * @property {import("./messages.js").CandlePayload} candle
+ * @property {import("./messages.js").AveragePayload} average
+ * @property {import("./messages.js").TradePayload} trade
+ * @property {import("./messages.js").Feed} status
+ * @property {Frame} frame each one, whole; and the ms at which it came
+ * @property {{way: import("./session.js").Way}} connect data flow
+ * @property {{reason: string}} disconnect they do not
+ * @property {{channel: string}} refetch its past may have changed unheard: fetch what you keep of it
+ * @property {Session} state each change of it: for an indicator
+ * @property {import("./messages.js").Complaint} error what the server would not do
+ * @property {import("./messages.js").Subscribed} subscribed
  */
+
+/**
+ * @template {string} E
+ * @typedef {(payload: E extends keyof Events ? Events[E] : any, at: number) => void} HandlerOf
+ */
+
+/**
+ * One connection, kept open until it is closed. What `on` and its like return is the connection, so
+ * that calls can be chained.
+ */
+export class Connection {
+  #base;
+  #wants = { wishes: new Wishes(), positions: new Positions() };
+  #listeners = new Listeners();
+  /** @type {Session} */
+  #session;
+  /** @type {import("./transports/transport.js").Link | null} */
+  #link = null;
+  /** Channels that were heard on a connection that was lost, and are asked for again. */
+  #again = new Set();
+  #opened = false;
+  #reason = "";
+  #forgetting = new AbortController();
+
+  /**
+   * @param {URL} base where the server's paths begin
+   * @param {readonly import("./session.js").Way[]} [ways] the best first
+   */
+  constructor(base, ways) {
+    this.#base = base;
+    this.#session = newSession(Date.now(), globalThis.navigator?.onLine !== false, ways);
+    this.#watch();
+    // Once the page has said who listens and to what.
+    queueMicrotask(() => {
+      this.#listeners.tell("state", this.#session);
+      this.#happen({ type: "start" });
+    });
+  }
+
+  /**
+   * Call `handler` with each of these events.
+   *
+   * @template {string} E
+   * @param {E} event
+   * @param {HandlerOf<E>} handler
+   */
+  on(event, handler) {
+    this.#listeners.add(event, handler);
+    return this;
+  }
+
+  /**
+   * @template {string} E
+   * @param {E} event
+   * @param {HandlerOf<E>} [handler] all of that event by default
+   */
+  off(event, handler) {
+    this.#listeners.remove(event, handler);
+    return this;
+  }
+
+  /**
+   * Say something to the server.
+   *
+   * @param {string} event
+   * @param {any} [payload]
+   * @returns {boolean} false where it could not be said, and it is not kept to be said later; but
+   *   `subscribe` and `unsubscribe` are
+   */
+  emit(event, payload = {}) {
+    if (event === "subscribe" || event === "unsubscribe") {
+      this[event](payload);
+      return true;
+    }
+    return this.#link?.send({ type: event, payload }) ?? false;
+  }
+
+  /** Hear of something from now on, over every reconnect. @param {Wish} wish */
+  subscribe(wish) {
+    this.#wants.wishes.add(wish);
+    return this.#changed("subscribe", wish);
+  }
+
+  /** @param {Wish} wish only `channel` and `symbols` count */
+  unsubscribe(wish) {
+    this.#wants.wishes.remove(wish);
+    return this.#changed("unsubscribe", wish);
+  }
+
+  /** Try at once, whatever the count-down says. */
+  retry() {
+    this.#happen({ type: "retry" });
+  }
+
+  /** End it for good. */
+  close() {
+    this.#happen({ type: "stop" });
+  }
+
+  // ---- what happens to it
+
+  /** Let the browser's events, and time, happen to it. */
+  #watch() {
+    const { signal } = this.#forgetting;
+    for (const type of /** @type {const} */ (["online", "offline"])) {
+      globalThis.addEventListener?.(type, () => this.#happen({ type }), { signal });
+    }
+    globalThis.document?.addEventListener(
+      "visibilitychange",
+      () => {
+        if (document.visibilityState === "visible") this.#happen({ type: "visible" });
+      },
+      { signal },
+    );
+    const ticking = setInterval(() => this.#happen({ type: "tick" }), TICK_MS);
+    signal.addEventListener("abort", () => clearInterval(ticking));
+  }
+
+  /** @param {import("./session.js").SessionEvent} event */
+  #happen(event) {
+    if (this.#forgetting.signal.aborted) return;
+    const before = this.#session;
+    const { session, actions } = step(before, event, Date.now(), Math.random);
+    this.#session = session;
+    if (event.type === "stop") this.#forgetting.abort();
+    for (const action of actions) this.#act(action);
+    const tell = this.#listeners.tell.bind(this.#listeners);
+    if (before.state !== session.state) {
+      if (session.state === "connected") tell("connect", { way: session.way });
+      else if (before.state === "connected") tell("disconnect", { reason: this.#reason });
+    }
+    if (SHOWN.some((property) => before[property] !== session[property])) tell("state", session);
+  }
+
+  /** @param {import("./session.js").Action} action */
+  #act(action) {
+    const { wishes, positions } = this.#wants;
+    switch (action) {
+      case "open":
+        this.#leave();
+        this.#listen(this.#session.way);
+        return;
+      case "close":
+        this.#leave();
+        return;
+      case "subscribe":
+        this.#again = new Set(this.#opened ? wishes.list().map(nameOf) : []);
+        this.#opened = true;
+        this.#link?.subscribe();
+        return;
+      case "ping":
+        this.#link?.ping();
+        return;
+      case "forget":
+        positions.forget();
+        return;
+      case "refetch":
+        for (const channel of new Set(wishes.list().map((wish) => wish.channel))) {
+          this.#refetch(channel);
+        }
+        return;
+      case "probe":
+        void this.#probe();
+        return;
+      case "look":
+        this.#look();
+    }
+  }
+
+  /** @param {"subscribe" | "unsubscribe"} type @param {Wish} wish */
+  #changed(type, wish) {
+    if (this.#session.state === "connected") this.#link?.changed({ type, payload: wish });
+    return this;
+  }
+
+  #leave() {
+    const left = this.#link;
+    this.#link = null;
+    left?.close();
+  }
+
+  /** Nothing of a link that was left behind is heard. @param {import("./session.js").Way} way */
+  #listen(way) {
+    let first = true;
+    this.#reason = "";
+    /** @type {import("./transports/transport.js").Link} */
+    const made = TRANSPORTS[way](this.#base, this.#wants, {
+      frame: (frame) => {
+        if (made !== this.#link) return;
+        if (first) {
+          first = false;
+          this.#happen({ type: "opened" });
+          if (made !== this.#link) return; // a handler has closed it
+        }
+        this.#happen({
+          type: "heard",
+          data: frame.type === "snapshot" || CHANNELS.has(frame.type),
+        });
+        this.#take(frame);
+      },
+      alive: () => {
+        if (made === this.#link) this.#happen({ type: "heard", data: false });
+      },
+      lost: (code, reason, afterMs) => {
+        if (made !== this.#link) return;
+        this.#link = null;
+        this.#reason = reason;
+        this.#happen({ type: "closed", code, reason, afterMs });
+      },
+    });
+    this.#link = made;
+  }
+
+  // ---- what comes by it
+
+  /** @param {Frame} frame */
+  #take(frame) {
+    const { type, payload } = frame;
+    const listeners = this.#listeners;
+    if (type === "subscribed") this.#answered(payload);
+    listeners.tell("frame", frame, Date.now());
+    if (type !== "status") listeners.tell(type, payload);
+    const snapshot = type === "snapshot";
+    const channel = snapshot ? payload.channel : type === "status" ? type : CHANNELS.get(type);
+    if (channel === undefined || !(channel === "trade" || listeners.has(channel))) return;
+    const updates = Array.isArray(payload.updates) ? payload.updates : [payload];
+    const news = channel === "trade" ? this.#wants.positions.news(updates, snapshot) : updates;
+    for (const update of news) listeners.tell(channel, update);
+  }
+
+  /** @param {any} answer a `Subscribed`, hopefully */
+  #answered(answer) {
+    const was = this.#again.delete(nameOf(answer));
+    if (answer.channel === "trade") {
+      this.#wants.positions.subscribed(answer, was);
+      if (answer.recovered === false || (was && answer.recovered !== true)) this.#refetch("trade");
+    } else if (was) {
+      this.#refetch(answer.channel);
+    }
+  }
+
+  /** @param {string} channel */
+  #refetch(channel) {
+    if (WITH_PAST.includes(channel)) this.#listeners.tell("refetch", { channel });
+  }
+
+  // ---- which way to take
+
+  async #probe() {
+    let reachable = false;
+    try {
+      const answer = await fetch(new URL("health/live", this.#base), {
+        signal: AbortSignal.timeout(PROBE_MS),
+        cache: "no-store",
+      });
+      reachable = answer.ok;
+    } catch {
+      // Not reached, too slow, or not for this page: then no other way works either.
+    }
+    this.#happen({ type: "probed", reachable });
+  }
+
+  /** See whether the best way opens, beside the one that is in use. */
+  #look() {
+    const [way] = this.#session.ways;
+    if (way === undefined) return;
+    const done = () => {
+      clearTimeout(timer);
+      spare.close();
+    };
+    const timer = setTimeout(done, LOOK_MS);
+    const nothing = { wishes: new Wishes(), positions: new Positions() };
+    const spare = TRANSPORTS[way](this.#base, nothing, {
+      frame: () => {
+        done();
+        this.#happen({ type: "better" });
+      },
+      alive() {},
+      lost: done,
+    });
+  }
+}
 
 /**
  * Open the connection and keep it open until it is closed.
@@ -71,226 +350,7 @@ const TRANSPORTS = { websocket: openWebSocket, sse: openSse, polling: openPollin
  * @returns {Connection}
  */
 export function connect(url = new URL("..", import.meta.url), { transports } = {}) {
-  const base = new URL(url, globalThis.location?.href);
-  const wants = { wishes: new Wishes(), positions: new Positions() };
-  const { wishes, positions } = wants;
-  const listeners = new Listeners();
-  const forgetting = new AbortController();
-  let session = newSession(Date.now(), globalThis.navigator?.onLine !== false, transports);
-  /** @type {import("./transports/transport.js").Link | null} */
-  let link = null;
-  /** Channels that were heard on a connection that was lost, and are asked for again. */
-  let again = new Set();
-  let opened = false;
-  let reason = "";
-
-  /** @param {import("./session.js").SessionEvent} event */
-  function happen(event) {
-    if (forgetting.signal.aborted) return;
-    const before = session;
-    const next = step(session, event, Date.now(), Math.random);
-    session = next.session;
-    if (event.type === "stop") forgetting.abort();
-    for (const action of next.actions) act(action);
-    const { state, nextTryAt, open, attempt, way } = session;
-    if (before.state !== state) tellState(before.state, state);
-    if (
-      before.state !== state ||
-      before.nextTryAt !== nextTryAt ||
-      before.open !== open ||
-      before.attempt !== attempt ||
-      before.way !== way
-    ) {
-      listeners.tell("state", session);
-    }
-  }
-
-  /** @param {Session["state"]} before @param {Session["state"]} now */
-  function tellState(before, now) {
-    if (now === "connected") listeners.tell("connect", { way: session.way });
-    else if (before === "connected") listeners.tell("disconnect", { reason });
-  }
-
-  /** @param {import("./session.js").Action} action */
-  function act(action) {
-    switch (action) {
-      case "open":
-        leave();
-        link = listen(session.way);
-        return;
-      case "close":
-        leave();
-        return;
-      case "subscribe":
-        again = new Set(opened ? wishes.list().map(nameOf) : []);
-        opened = true;
-        link?.subscribe();
-        return;
-      case "ping":
-        link?.ping();
-        return;
-      case "forget":
-        positions.forget();
-        return;
-      case "refetch":
-        for (const channel of new Set(wishes.list().map((wish) => wish.channel))) refetch(channel);
-        return;
-      case "probe":
-        void probe();
-        return;
-      case "look":
-        look();
-    }
-  }
-
-  function leave() {
-    const left = link;
-    link = null;
-    left?.close();
-  }
-
-  /** Nothing of a link that was left behind is heard. @param {import("./session.js").Way} way */
-  function listen(way) {
-    let first = true;
-    reason = "";
-    /** @type {import("./transports/transport.js").Link} */
-    const made = TRANSPORTS[way](base, wants, {
-      frame(frame) {
-        if (made !== link) return;
-        if (first) {
-          first = false;
-          happen({ type: "opened" });
-          if (made !== link) return; // a handler has closed it
-        }
-        happen({ type: "heard", data: frame.type === "snapshot" || CHANNELS.has(frame.type) });
-        take(frame);
-      },
-      alive() {
-        if (made === link) happen({ type: "heard", data: false });
-      },
-      lost(code, why, afterMs) {
-        if (made !== link) return;
-        link = null;
-        reason = why;
-        happen({ type: "closed", code, reason: why, afterMs });
-      },
-    });
-    return made;
-  }
-
-  /** @param {Frame} frame */
-  function take(frame) {
-    const { type, payload } = frame;
-    if (type === "subscribed") answered(payload);
-    listeners.tell("frame", frame, Date.now());
-    if (type !== "status") listeners.tell(type, payload);
-    const snapshot = type === "snapshot";
-    const channel = snapshot ? payload.channel : type === "status" ? type : CHANNELS.get(type);
-    if (channel === undefined || !(channel === "trade" || listeners.has(channel))) return;
-    const updates = Array.isArray(payload.updates) ? payload.updates : [payload];
-    const news = channel === "trade" ? positions.news(updates, snapshot) : updates;
-    for (const update of news) listeners.tell(channel, update);
-  }
-
-  /** @param {any} answer a `Subscribed`, hopefully */
-  function answered(answer) {
-    const was = again.delete(nameOf(answer));
-    if (answer.channel === "trade") {
-      positions.subscribed(answer, was);
-      if (answer.recovered === false || (was && answer.recovered !== true)) refetch("trade");
-    } else if (was) {
-      refetch(answer.channel);
-    }
-  }
-
-  /** @param {string} channel */
-  function refetch(channel) {
-    if (WITH_PAST.includes(channel)) listeners.tell("refetch", { channel });
-  }
-
-  async function probe() {
-    let reachable = false;
-    try {
-      const answer = await fetch(new URL("health/live", base), {
-        signal: AbortSignal.timeout(PROBE_MS),
-        cache: "no-store",
-      });
-      reachable = answer.ok;
-    } catch {
-      // Not reached, too slow, or not for this page: then no other way works either.
-    }
-    happen({ type: "probed", reachable });
-  }
-
-  /** See whether the best way opens, beside the one that is in use. */
-  function look() {
-    const way = session.ways[0];
-    if (way === undefined) return;
-    const done = () => {
-      clearTimeout(timer);
-      spare.close();
-    };
-    const timer = setTimeout(done, LOOK_MS);
-    const nothing = { wishes: new Wishes(), positions: new Positions() };
-    const spare = TRANSPORTS[way](base, nothing, {
-      frame() {
-        done();
-        happen({ type: "better" });
-      },
-      alive() {},
-      lost: done,
-    });
-  }
-
-  /** @param {"subscribe" | "unsubscribe"} type @param {Wish} wish */
-  function change(type, wish) {
-    if (type === "subscribe") wishes.add(wish);
-    else wishes.remove(wish);
-    if (session.state === "connected") link?.changed({ type, payload: wish });
-    return connection;
-  }
-
-  /** @type {Connection} */
-  const connection = {
-    on(event, handler) {
-      listeners.add(event, handler);
-      return connection;
-    },
-    off(event, handler) {
-      listeners.remove(event, handler);
-      return connection;
-    },
-    emit(event, payload = {}) {
-      if (event === "subscribe" || event === "unsubscribe") {
-        change(event, payload);
-        return true;
-      }
-      return link?.send({ type: event, payload }) ?? false;
-    },
-    subscribe: (wish) => change("subscribe", wish),
-    unsubscribe: (wish) => change("unsubscribe", wish),
-    retry: () => happen({ type: "retry" }),
-    close: () => happen({ type: "stop" }),
-  };
-
-  const { signal } = forgetting;
-  globalThis.addEventListener?.("online", () => happen({ type: "online" }), { signal });
-  globalThis.addEventListener?.("offline", () => happen({ type: "offline" }), { signal });
-  globalThis.document?.addEventListener(
-    "visibilitychange",
-    () => {
-      if (document.visibilityState === "visible") happen({ type: "visible" });
-    },
-    { signal },
-  );
-  const ticking = setInterval(() => happen({ type: "tick" }), TICK_MS);
-  signal.addEventListener("abort", () => clearInterval(ticking));
-  // Once the page has said who listens and to what.
-  queueMicrotask(() => {
-    listeners.tell("state", session);
-    happen({ type: "start" });
-  });
-  return connection;
+  return new Connection(new URL(url, globalThis.location?.href), transports);
 }
 
 /** @param {{channel?: string, interval?: string}} wish or the answer to it */

@@ -12,6 +12,9 @@ import { retryAfterMs } from "../backoff.js";
 import { readEvents } from "../events.js";
 import { readFrame } from "../frames.js";
 
+/** A stream that the server has ended, as it would close a WebSocket to restart. */
+const RESTARTING = 1012;
+
 /**
  * @type {import("./transport.js").Transport}
  */
@@ -32,30 +35,49 @@ export function openSse(base, { wishes, positions }, heard) {
       const { signal } = request;
       const answer = await fetch(url, { headers, signal, cache: "no-store" });
       if (!answer.ok || answer.body === null) {
-        leave(request, answer.status, answer.statusText, retryAfterMs(answer.headers.get("retry-after")));
+        leave(
+          request,
+          answer.status,
+          answer.statusText,
+          retryAfterMs(answer.headers.get("retry-after")),
+        );
         return;
       }
-      await read(answer.body, request);
-      leave(request, 1006, "the stream has ended");
+      const spreadMs = await read(answer.body, request);
+      if (spreadMs === null) leave(request, 1006, "the stream has ended");
+      else leave(request, RESTARTING, JSON.stringify({ spread_ms: spreadMs }));
     } catch (error) {
       leave(request, 1006, String(error));
     }
   }
 
-  /** @param {ReadableStream<Uint8Array>} body @param {AbortController} request */
+  /**
+   * Read a stream to its end: one that the server has ended says over how long to spread.
+   *
+   * @param {ReadableStream<Uint8Array>} body
+   * @param {AbortController} request
+   * @returns {Promise<number | null>} ms; null where it said nothing, or nothing got through
+   */
   async function read(body, request) {
+    let retryMs = null;
+    let begun = false;
     const decoder = new TextDecoder();
     const take = readEvents({
       event(data) {
         const frame = readFrame(data);
-        if (frame !== null) heard.frame(frame);
+        if (frame === null) return;
+        begun = true;
+        heard.frame(frame);
       },
       comment: heard.alive,
+      retry(ms) {
+        retryMs = ms;
+      },
     });
     const reader = body.getReader();
     for (;;) {
       const { done, value } = await reader.read();
-      if (done || request !== current) return;
+      if (done || request !== current) return begun ? retryMs : null;
       take(decoder.decode(value, { stream: true }));
     }
   }
