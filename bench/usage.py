@@ -64,6 +64,17 @@ def peak_rss(pids: Iterable[int]) -> int:
     return out * 1024
 
 
+def tcp_memory() -> int:
+    """Return what the kernel holds in the buffers of all TCP sockets of this machine, bytes."""
+    return tcp_pages(Path("/proc/net/sockstat").read_text()) * _PAGE
+
+
+def tcp_pages(sockstat: str) -> int:
+    """Return the pages of memory that the text of ``/proc/net/sockstat`` says for TCP."""
+    [words] = [line.split() for line in sockstat.splitlines() if line.startswith("TCP:")]
+    return int(words[words.index("mem") + 1])
+
+
 def _stat(pid: int) -> list[str]:
     """Return the fields after the process's name (proc_pid_stat(5), from the third on)."""
     try:

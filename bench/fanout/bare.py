@@ -16,10 +16,12 @@ from bench.fanout.web_processes import EXCHANGE, WebProcesses, symbols
 from bench.load.commands import Open
 from bench.load.dialects import subscription, tickwire
 from bench.load.processes import Load
+from bench.load.tally import Tally
 
 WARM_UP_S = 1.0
 SETTLE_S = 0.5
-"""After the last change, so that it counts where it has arrived."""
+LATE_MAX_S = 10.0
+"""What is under way after the last change counts, and the CPU it takes; but not for longer."""
 OWN_MAX = 10
 
 
@@ -33,6 +35,17 @@ def wishes(clients: int, count: int, rate_ms: int) -> list[list[str]]:
         [subscription(chance.sample(names, chance.randint(1, OWN_MAX)), rate_ms=rate_ms)]
         for _ in range(clients)
     ]
+
+
+def settled(load: Load) -> Tally:
+    """Return what was counted, once nothing more comes."""
+    until = time.monotonic() + LATE_MAX_S
+    before, frames = -1, 0
+    while frames != before and time.monotonic() < until:
+        time.sleep(SETTLE_S)
+        tally, _ = load.count()
+        before, frames = frames, tally.frames
+    return tally
 
 
 def run(
@@ -75,9 +88,9 @@ def run(
             pids = web.pids
             begun, began = usage.cpu_s(pids), time.monotonic()
             times = web.steady(rate, seconds)
-            time.sleep(SETTLE_S)
-            taken, elapsed = usage.cpu_s(pids) - begun, time.monotonic() - began - SETTLE_S
-            tally, _ = load.count()
+            elapsed = time.monotonic() - began
+            tally = settled(load)
+            taken = usage.cpu_s(pids) - begun
             found = measured(
                 tally,
                 clients=clients,

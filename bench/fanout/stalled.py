@@ -2,8 +2,8 @@
 
 First the healthy ones alone, then with the others: connected, subscribed to everything, and from
 then on deaf, with small receive buffers so that the server notices soon. Told are the latency of
-the healthy ones in both windows, the most memory the web processes ever held, and how many of the
-stalled ones they have cut.
+the healthy ones in both windows, the most memory the web processes ever held, how much more the
+kernel holds in socket buffers at the end, and how many of the stalled ones were cut.
 """
 
 import tempfile
@@ -54,12 +54,15 @@ def run(clients: int, rate: float, seconds: float, processes: int) -> None:
                 stalled.open()
                 stalled.begin()
                 stalled.stall()
+                held = usage.tcp_memory()
                 beside = window(web, healthy, rate, seconds)
+                held = usage.tcp_memory() - held
                 _, live = stalled.count()
                 report("stalled", "tickwire", beside, beside=clients, rate=rate)
                 for metric, value, unit in (
                     ("p99_ratio", beside.latency_ms[2] / alone.latency_ms[2], "1"),
                     ("peak_rss", usage.peak_rss(web.pids), "bytes"),
+                    ("tcp_memory", held, "bytes"),
                     ("cut", clients - live, "clients"),
                 ):
                     figure(

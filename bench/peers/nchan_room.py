@@ -7,13 +7,16 @@ without the system's configuration; only its processes are measured, not this on
 import asyncio
 import http.client
 import os
+import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
 
 from bench.peers.rhythm import asked, beat, message, ready
+from tests.surroundings import with_us
 
 MODULES = Path("/usr/lib/nginx/modules")
 STARTED_WITHIN_S = 10.0
@@ -59,6 +62,7 @@ def listens(port: int) -> bool:
 def main() -> None:
     """Serve until ended."""
     wish = asked()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that nginx is ended too
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -67,7 +71,7 @@ def main() -> None:
         file.write_text(
             _CONFIGURATION.format(modules=MODULES, user=user, folder=folder, port=wish.port)
         )
-        nginx = subprocess.Popen(["nginx", "-p", name, "-c", str(file)])
+        nginx = subprocess.Popen([*with_us(), "nginx", "-p", name, "-c", str(file)])
         try:
             until = time.monotonic() + STARTED_WITHIN_S
             while not listens(wish.port):
