@@ -76,6 +76,11 @@ class Directory:
         }
         """What an unknown name is compared with, by exchange (None: all)."""
         self._names = {key: self._shortest(*key) for key in self.all}
+        self.pairs = {
+            key: pair(key[1]) if self.resolve(pair(key[1])) == key else ":".join(key)
+            for key in self.all
+        }
+        """``ETHUSDT`` for the symbol that this means, ``binance:ETH-USDT`` for another's."""
 
     def _know(self, name: str, exchange: str, symbol: str) -> None:
         for where in (exchange, None):

@@ -1,4 +1,4 @@
-"""A real PostgreSQL for the tests: the program ``postgres`` itself, once a session.
+"""A real PostgreSQL for the tests: the program ``postgres``, once a session, without its syncs.
 
 Each test gets a database of its own on it: ``empty_database`` (nothing in it) or ``database``
 (migrated, stamped live), both as a DSN.
@@ -36,12 +36,12 @@ def environment_on(data_dir: Path) -> dict[str, str]:
 
 
 class Server:
-    """One run of ``python -m procs.postgres`` on a folder."""
+    """One run of ``python -m procs.postgres``, or of another program like it, on a folder."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, program: str = "procs.postgres") -> None:
         self.settings = Settings(data_dir=data_dir)
         self.log = data_dir / "postgres.log"
-        self.process = self.launch("-m", "procs.postgres")
+        self.process = self.launch("-m", program)
 
     def launch(self, *arguments: str, **environment: str) -> "subprocess.Popen[bytes]":
         """Start Python on this folder, with the program's environment and log."""
@@ -93,7 +93,7 @@ class Server:
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with a migrated database ``tickwire``, which serves as a template."""
-    server = Server(tmp_path_factory.mktemp("postgres"))
+    server = Server(tmp_path_factory.mktemp("postgres"), "tests.unsynced_postgres")
     try:
         server.wait()
         with pool.connect(server.dsn(), program="tests") as connection:

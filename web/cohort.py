@@ -23,6 +23,7 @@ _ORDER = {name: at for at, name in enumerate(get_args(Channel))}
 """Of what goes at once a state goes before the values that it is about."""
 
 _serial = attrgetter("serial")
+_SINGLE = ("ticker", "status")
 Wishes = tuple[tuple[Channel, int, frozenset[WatchKey]], ...]
 """What a client watches: of each channel its rate in µs (0: trades have none) and the keys."""
 
@@ -83,7 +84,7 @@ class Topic:
     Those that everybody has been sent are forgotten by ``take``'s ``floor``.
     """
 
-    __slots__ = ("_changes", "cohorts", "idle", "news", "serial")
+    __slots__ = ("_changes", "cohorts", "idle", "newest", "news", "serial")
 
     def __init__(self) -> None:
         self._changes: dict[Hashable, Update] = {}
@@ -91,6 +92,7 @@ class Topic:
         """How many watch it."""
         self.idle: set[Lane] = set()
         """The lanes to be woken by the next change."""
+        self.newest: Update | None = None
         self.serial = 0
         self.news = 0
 
@@ -98,16 +100,11 @@ class Topic:
         """Take a change; forget those whose serial is not above ``floor``."""
         changes = self._changes
         changes.pop(update.replaces, None)
-        changes[update.replaces] = update
+        changes[update.replaces] = self.newest = update
         self.serial = update.serial
         self.news = max(self.news, update.news)
         while (first := next(iter(changes))) and changes[first].serial <= floor:
             del changes[first]
-
-    @property
-    def last(self) -> Update | None:
-        """The newest change; None before there was one."""
-        return next(reversed(self._changes.values())) if self._changes else None
 
     def since(self, seen: int, *, flags: bool) -> list[Update]:
         """Return the changes after ``seen``, with those of only a flag or without, in order."""
@@ -159,7 +156,10 @@ class Lane:
             changed = [topic for topic in self.topics if topic.serial > seen]
         else:
             changed = [topic for topic in self.topics if topic.news > seen]
-        found = [update for topic in changed for update in topic.since(seen, flags=flags)]
+        if self.channel in _SINGLE:  # each thing has one value: what a topic has is its newest
+            found = [topic.newest for topic in changed if topic.newest is not None]
+        else:
+            found = [update for topic in changed for update in topic.since(seen, flags=flags)]
         if len(found) > 1:
             found.sort(key=_serial)
         return found

@@ -7,7 +7,7 @@ outlet is not known here.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import cast
 
 from bus.actor import Instant
@@ -80,6 +80,8 @@ class Hub:
         self._waiting: dict[int, deque[Lane]] = {}
         """Lanes that may go again at their time, by their rate; of one rate in order."""
         self._blocked: dict[Client, None] = {}
+        self._wrote: dict[Traffic, tuple[int, int | None]] = {}
+        """What a flush has sent so far, and when the first news in it was received."""
 
     # ---- clients
 
@@ -126,10 +128,10 @@ class Hub:
         It must be watched next: what nobody watches any more is forgotten.
         """
         topic = self._watching.derive(key, compute)
-        if topic.last is None:
+        if topic.newest is None:
             self._change(Update("status", compute(now)))
-        assert topic.last is not None
-        return topic.last
+        assert topic.newest is not None
+        return topic.newest
 
     def unwatch(self, client: Client, keys: set[WatchKey]) -> None:
         """Stop sending changes of ``keys``; what already waits is forgotten, trades aside."""
@@ -169,22 +171,6 @@ class Hub:
         if before is not None and not before:  # last: what both watch must not be forgotten
             self._traded.pop(before, None)
             self._watching.end(before)
-
-    def present(self, keys: Iterable[WatchKey]) -> list[Update]:
-        """Return the present values of what can be watched."""
-        out: list[Update | None] = []
-        for channel, exchange, symbol, interval_s in keys:
-            if channel == "ticker":
-                out.append(self.latest.tickers.get((exchange, symbol)))
-            elif channel == "average":
-                hours = self.latest.averages.get((exchange, symbol))
-                out.append(hours[max(hours)] if hours else None)
-            elif channel == "candle":
-                candles = self.latest.candles.get((exchange, symbol, interval_s))
-                out.append(candles[max(candles)] if candles else None)
-            elif channel == "status":
-                out.append(self.latest.feeds.get(exchange))
-        return [update for update in out if update is not None]
 
     # ---- what comes in
 
@@ -249,7 +235,7 @@ class Hub:
         for compute in self._watching.derived.values():
             value = compute(now)
             topic = self._watching.topics.get(value.key)
-            if topic is not None and topic.last is not None and topic.last.message != value:
+            if topic is not None and topic.newest is not None and topic.newest.message != value:
                 self._change(Update("status", value))
 
     def _change(self, update: Update) -> None:
@@ -288,16 +274,26 @@ class Hub:
                 self._serve(client, now)
         due: dict[Cohort, list[Lane]] = {cohort: [] for cohort in self._traded}
         self._traded.clear()
-        woken, self._woken = self._woken, []
-        for lane in woken:
-            due.setdefault(lane.cohort, []).append(lane)
-        for waiting in self._waiting.values():
-            while waiting and waiting[0].due <= now.mono:
-                lane = waiting.popleft()
-                due.setdefault(lane.cohort, []).append(lane)
+        for lane in self._due(now):
+            cohort = lane.cohort
+            if len(cohort.lanes) == 1 and cohort not in due:
+                self._send(cohort, (lane,), now)
+            else:  # several channels share one write
+                due.setdefault(cohort, []).append(lane)
         for cohort, lanes in due.items():
-            if cohort:
-                self._send(cohort, lanes, now)
+            self._send(cohort, lanes, now)
+        for traffic, (texts, received) in self._wrote.items():
+            traffic.wrote(texts, received)
+        self._wrote.clear()
+
+    def _due(self, now: Instant) -> Iterator[Lane]:
+        """Yield and forget the lanes that may go now."""
+        woken, self._woken = self._woken, []
+        yield from woken
+        mono = now.mono
+        for waiting in self._waiting.values():
+            while waiting and waiting[0].due <= mono:
+                yield waiting.popleft()
 
     def next_due(self) -> int | None:
         """Return when the next updates may go, µs of the forward clock; None when nothing waits."""
@@ -327,38 +323,48 @@ class Hub:
         """Return the most bytes of trades and answers that wait for one client."""
         return max((client.backlog for client in self._blocked), default=0)
 
-    def _send(self, cohort: Cohort, lanes: list[Lane], now: Instant) -> None:
+    def _send(self, cohort: Cohort, lanes: Sequence[Lane], now: Instant) -> None:
         """Send a cohort its trades, and the updates of the lanes whose time it is."""
-        trades = cohort.take_trades()
+        if not (cohort.members or cohort.late):
+            return  # it has ended meanwhile
+        frames: list[bytes] = []
+        trades = b""
         if cohort.trades:
-            self._traded[cohort] = None  # the rest goes in the loop's next turn
-        updates: list[bytes] = []
+            frames = cohort.take_trades()
+            trades = b"".join(frames)
+            if cohort.trades:
+                self._traded[cohort] = None  # the rest goes in the loop's next turn
         received: int | None = None
-        before = {lane.channel: lane.seen for lane in lanes}
+        before = [(lane.channel, lane.seen) for lane in lanes]
         for lane in lanes:
-            found, when = encoded(cohort.codec, lane.since(lane.seen), now)
-            updates += found
-            received = received or when
+            updates = lane.since(lane.seen)
             lane.seen = self._serial
-            if found:
+            if updates:
+                frames += cohort.codec.updates(updates, now)
+                received = received or updates[0].received
                 self._wait(lane, now)
             else:
                 lane.rest()
         late = list(cohort.late)
-        count = len(trades) + len(updates)
-        waiting = b"".join(trades)
-        if count and cohort.members:
+        if frames and cohort.members:
             outlets = cohort.outlets()
-            behind = self._deliver(outlets, waiting + b"".join(updates))
-            cohort.traffic.wrote(count * (len(outlets) - len(behind)), received)
+            behind = self._deliver(outlets, b"".join(frames))
+            self._count(cohort.traffic, len(frames) * (len(outlets) - len(behind)), received)
             for outlet in behind:
-                cohort.fall_behind(outlet.owner, cohort.seen() | before)
+                cohort.fall_behind(outlet.owner, cohort.seen() | dict(before))
                 self._block(outlet.owner, now)
                 late.append(outlet.owner)
         for client in late:
-            if waiting:
-                client.put_frames(waiting)
+            if trades:
+                client.put_frames(trades)
             self._serve(client, now)
+
+    def _count(self, traffic: Traffic, texts: int, received: int | None) -> None:
+        before = self._wrote.get(traffic)
+        if before is None:
+            self._wrote[traffic] = (texts, received)
+        else:
+            self._wrote[traffic] = (before[0] + texts, before[1] or received)
 
     def _serve(self, client: Client, now: Instant) -> None:
         """Send a client what is its own, then what it lacks, as far as its outlet takes it."""

@@ -21,7 +21,7 @@ from bus.messages import (
     ProgramTable,
     Ticker,
 )
-from web.update import Derived, Update
+from web.update import Derived, Update, WatchKey
 
 SILENT_AFTER_US = 5_000_000
 """A feed says its status every second; after so long without one its process is silent."""
@@ -155,6 +155,22 @@ class Latest:
             if other and beat.heartbeat.ts <= self.programs.ts:
                 beat = None  # of the process before this one
         return Life(name, program, beat, running, late)
+
+    def present(self, keys: Iterable[WatchKey]) -> list[Update]:
+        """Return the present values of what can be watched."""
+        out: list[Update | None] = []
+        for channel, exchange, symbol, interval_s in keys:
+            if channel == "ticker":
+                out.append(self.tickers.get((exchange, symbol)))
+            elif channel == "average":
+                hours = self.averages.get((exchange, symbol))
+                out.append(hours[max(hours)] if hours else None)
+            elif channel == "candle":
+                candles = self.candles.get((exchange, symbol, interval_s))
+                out.append(candles[max(candles)] if candles else None)
+            elif channel == "status":
+                out.append(self.feeds.get(exchange))
+        return [update for update in out if update is not None]
 
     def turned(self, now: Instant) -> list[Update]:
         """Return an update for each ticker that became stale or fresh, each feed fallen silent."""

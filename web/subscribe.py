@@ -132,7 +132,7 @@ class Conversation:
             trades = [native.trade(*found) for found in self._recent(symbols)]
             self.client.put(native.snapshot("trade", trades, now.wall))
         else:
-            present = self._hub.present(keys)
+            present = self._hub.latest.present(keys)
             self.client.put(self._shape.present(wish.channel, present, now))
 
     def _unsubscribe(self, wish: Subscription, now: Instant) -> None:

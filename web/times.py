@@ -12,6 +12,8 @@ _MICROSECOND = timedelta(microseconds=1)
 _blank_offset = re.compile(r" (?=[0-9]{2}:?[0-9]{2}$)", re.ASCII)
 
 
+# What is sent at one moment says that moment over and over.
+@lru_cache(maxsize=64)
 def iso(ts: int) -> str:
     """Return µs UTC as ``2025-10-01T14:00:00.123Z``."""
     seconds, rest = divmod(ts, 1_000_000)

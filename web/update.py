@@ -31,7 +31,17 @@ class Update:
         received: when the feed got the trade that is news here, µs UTC; None: no trade is.
     """
 
-    __slots__ = ("channel", "flag", "message", "news", "received", "serial", "texts")
+    __slots__ = (
+        "channel",
+        "flag",
+        "message",
+        "news",
+        "received",
+        "serial",
+        "texts",
+        "told",
+        "told_at",
+    )
 
     def __init__(
         self,
@@ -45,6 +55,10 @@ class Update:
         self.flag = flag
         self.received = received
         self.texts: dict[str, str] = {}
+        self.told = ""
+        """A text that says when it was made, for all to whom it goes at that moment."""
+        self.told_at = 0
+        """That moment, µs UTC."""
         self.serial = 0
         """Its number among all updates of this process; each is the highest so far."""
         self.news = 0

@@ -1,4 +1,4 @@
-"""Installations for the tests: ``demo``, one that all share, and ``stacks``, which makes others."""
+"""Installations for the tests: ``demo``, which all share, and ``stacks``, which makes others."""
 
 from collections.abc import Callable, Iterator
 
@@ -12,14 +12,27 @@ SHARED_RATE = "200"
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The installation that all tests share; it has the default symbols."""
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The installation that all tests share, whether or not it trades; they use ``demo``."""
     stack = Stack(tmp_path_factory.mktemp("demo") / "data", RATE=SHARED_RATE)
     try:
         yield stack.start()
         stack.stop()
     finally:
         stack.remove()
+
+
+@pytest.fixture(scope="module")
+def demo(shared: Stack) -> Iterator[Stack]:
+    """The installation that all tests share, while it trades; it has the default symbols.
+
+    Between the modules that use it it rests: working it takes half a processor from all others,
+    and each trade that it has makes comparing it take longer.
+    """
+    shared.resume()
+    shared.mark()
+    yield shared
+    shared.pause()
 
 
 @pytest.fixture(scope="module")

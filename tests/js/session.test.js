@@ -350,6 +350,23 @@ test("what was missed in a long absence is not replayed", () => {
   assert.deepEqual(back(REPLAY_MS_MAX + 1000), ["open", "forget", "subscribe"]);
 });
 
+test("a way that the server refuses to this page is left at once, and a full server is waited for", () => {
+  const down = play([
+    [0, { type: "start" }],
+    ...blocked(100),
+    [1000, { type: "tick" }],
+    ...blocked(1100),
+  ]).session;
+  assert.equal(down.way, "sse");
+  const refused = play([[1200, { type: "closed", code: 429, reason: "", afterMs: 60_000 }]], down);
+  assert.deepEqual(refused.actions, ["open"]);
+  assert.equal(refused.session.way, "polling");
+  const full = play([[1200, { type: "closed", code: 503, reason: "", afterMs: 5000 }]], down);
+  assert.deepEqual(full.actions, ["probe"]);
+  assert.equal(full.session.way, "sse");
+  assert.equal(full.session.nextTryAt, 6200);
+});
+
 test("a server that wants to be left alone is left alone for so long", () => {
   const { session } = play([
     ...LIVE,

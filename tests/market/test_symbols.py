@@ -225,3 +225,13 @@ def test_a_symbols_coin_is_known_by_its_id() -> None:
     assert coin_id("ETH-BTC") == "ethereum"
     assert coin_id("AVAX-USDT") == "avalanche-2"
     assert coin_id("PEPE-USDT") == "pepe"
+
+
+def test_a_pair_means_one_symbol_and_the_others_have_their_whole_name() -> None:
+    directory = Directory({"binance": ("ETH-USDT",), "kraken": ("ETH-USDT", "BTC-USD")})
+    assert directory.pairs == {
+        ("binance", "ETH-USDT"): "ETHUSDT",
+        ("kraken", "ETH-USDT"): "kraken:ETH-USDT",
+        ("kraken", "BTC-USD"): "BTCUSD",
+    }
+    assert all(directory.resolve(name) == key for key, name in directory.pairs.items())

@@ -60,6 +60,12 @@ def longest_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("procs.feed.connection.random.random", lambda: 0.9999)
 
 
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let next to no time pass between questions about symbols."""
+    monkeypatch.setattr("procs.feed.listing.PAUSE_S", 0.001)
+
+
 def connected(driving: Driving, server: ExchangeServer, count: int = 1) -> Peer:
     """Drive until the server has seen so many connections and ours are open."""
     line = driving.connection

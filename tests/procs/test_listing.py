@@ -75,8 +75,7 @@ class Asking:
 
     def asked(self) -> list[str]:
         """Return the symbols that were asked for, in order."""
-        asked = [path for _, path in self.server.rest_asked if path != CATALOGUE]
-        return [path.rpartition("/")[2] for path in asked]
+        return [url.rpartition("/")[2] for _, url in self.server.rest_asked if url != CATALOGUE]
 
     def catalogues(self) -> int:
         """Return how often all that is listed was asked for."""
@@ -95,13 +94,14 @@ UNKNOWN = (None, None, None)
 
 
 @pytest.fixture
-def asking(serve: Serve) -> Iterator[Asking]:
+def asking(serve: Serve, hurried: None) -> Iterator[Asking]:
     made = Asking(serve())
     yield made
     made.listings.close()
 
 
-def test_each_symbol_is_asked_for_once_at_a_polite_pace(asking: Asking) -> None:
+def test_each_symbol_is_asked_for_once_at_a_polite_pace(serve: Serve) -> None:
+    asking = Asking(serve())
     assert list(asking.known().values()) == [UNKNOWN] * 3
     asking.settled()
     assert asking.known() == {"BTC-USD": LISTED, "ETH-USD": LISTED, "FOO-USD": UNLISTED}
@@ -110,6 +110,7 @@ def test_each_symbol_is_asked_for_once_at_a_polite_pace(asking: Asking) -> None:
         assert after - before >= PAUSE_S * 0.95
     asking.settled()
     assert asking.asked() == list(SYMBOLS)
+    asking.listings.close()
 
 
 def test_nothing_is_asked_without_a_connection(asking: Asking) -> None:
@@ -355,7 +356,7 @@ class Told:
 
 
 @pytest.fixture
-def told(serve: Serve, tmp_path: Path) -> Iterator[Told]:
+def told(serve: Serve, tmp_path: Path, hurried: None) -> Iterator[Told]:
     made = Told(serve(), tmp_path)
     yield made
     made.feed.on_drain(made.driving.now())

@@ -74,6 +74,15 @@ class Api:
 
         return asyncio.run(each())
 
+    def at_once(self, asked: Sequence[tuple[str, dict[str, str] | str]]) -> list[Answer]:
+        """Return the answers to several GETs at the same time: together they wait but once."""
+
+        async def each() -> list[Answer]:
+            async with self.open(2) as (app,):
+                return await asyncio.gather(*(ask(app, *one) for one in asked))
+
+        return asyncio.run(each())
+
     @asynccontextmanager
     async def open(self, connections: int, processes: int = 1) -> AsyncIterator[list[ASGIApp]]:
         """The application, once for each of some web processes, which have buckets in common."""

@@ -9,15 +9,16 @@ from tests.web.messages import status, ticker
 
 def test_without_a_database_only_history_is_away(without_database: Api) -> None:
     without_database.tell(status(), ticker(ts_recv=wall()))
-    for path, query in (
-        ("/api/averages", {"pair": "ETHUSDT"}),
-        ("/api/candles", {"symbol": "ETHUSDT"}),
-        ("/api/trades", {"symbol": "ETHUSDT"}),
-        ("/api/prices/ETHUSDT/history", {}),
-        ("/prices/ETHUSDT/history", {}),
-        ("/health/ready", {}),
+    for answer in without_database.at_once(
+        [
+            ("/api/averages", {"pair": "ETHUSDT"}),
+            ("/api/candles", {"symbol": "ETHUSDT"}),
+            ("/api/trades", {"symbol": "ETHUSDT"}),
+            ("/api/prices/ETHUSDT/history", {}),
+            ("/prices/ETHUSDT/history", {}),
+            ("/health/ready", {}),
+        ]
     ):
-        answer = without_database.get(path, query)
         assert answer.status == 503
         assert answer.error["code"] == "SERVICE_UNAVAILABLE"
         assert int(answer.headers["retry-after"]) > 0

@@ -203,7 +203,7 @@ def test_who_comes_between_two_flushes_is_sent_nothing_twice() -> None:
     hub.message(ticker(seq=2), at(10_000))
     late = join(hub, NativeCodec())
     hub.watch(late, [TICKER], at(20_000))
-    (held,) = hub.present([TICKER])
+    (held,) = hub.latest.present([TICKER])
     assert isinstance(held.message, Ticker)
     assert held.message.seq == 2
     assert sent(hub, client, 100_000)[0]["payload"]["seq"] == 2

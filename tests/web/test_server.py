@@ -1,10 +1,14 @@
 """The process: its socket, its end, and what is no request."""
 
+import http.client
 import json
+import re
+import select
 import socket
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -16,7 +20,9 @@ from bus.sockets import Socket, Subscriber
 from tests.eventually import eventually
 from tests.fix_postgres import environment_on
 from tests.web.conftest import Start
+from tests.web.messages import ticker
 from tests.web.stack import NO_DATABASE, Stack
+from tests.web.websocket import TEXT, masked, opened
 
 
 def launch(folder: Path, *arguments: str, **environment: str) -> "subprocess.Popen[bytes]":
@@ -124,3 +130,73 @@ def test_headers_that_do_not_come_to_an_end_are_cut(start: Start) -> None:
     assert talk(stack, b"GET / HTTP/1.1\r\nHost: x\r\n") == b""
     whole = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
     assert talk(stack, whole + b"GET / HT").endswith(b'{"status":"ok"}')
+
+
+def test_a_request_on_its_way_when_the_stop_comes_is_answered(start: Start) -> None:
+    stack = start()
+    asked = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+    with (
+        socket.create_connection(("127.0.0.1", stack.port), timeout=5) as new,
+        socket.create_connection(("127.0.0.1", stack.port), timeout=5) as kept,
+    ):
+        kept.sendall(asked)
+        assert kept.recv(4096).endswith(b'{"status":"ok"}')
+        stack.web.ask_to_stop()
+        eventually(lambda: not accepts(stack.port))
+        for client in (new, kept):
+            client.sendall(asked)
+            answer = b""
+            while chunk := client.recv(4096):
+                answer += chunk
+            assert answer.startswith(b"HTTP/1.1 200 ")
+            assert b"\r\nconnection: close\r\n" in answer
+    assert stack.web.wait() == 0
+
+
+def accepts(port: int) -> bool:
+    """True while a new connection is answered at once."""
+    with socket.create_connection(("127.0.0.1", port), timeout=0.1) as client:
+        client.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        try:
+            return client.recv(1) != b""
+        except TimeoutError:
+            return False
+
+
+def test_an_event_stream_is_whole_when_a_stop_ends_it(start: Start) -> None:
+    stack = start()
+    connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=5)
+    connection.request("GET", "/sse/quotes")
+    answer = connection.getresponse()
+    assert answer.readline()
+    stack.web.ask_to_stop()
+    answer.read()  # it would be an IncompleteRead
+    connection.close()
+    assert stack.web.wait() == 0
+
+
+def test_those_who_are_sent_away_last_get_the_newest_until_then(start: Start) -> None:
+    stack = start()
+    with ExitStack() as clients:
+        waiting = {clients.enter_context(opened(stack.port)): b"" for _ in range(120)}
+        for client in waiting:
+            client.sendall(masked(TEXT, b'{"type":"subscribe","symbols":["ETH-USDT"]}'))
+            while b'"snapshot"' not in waiting[client]:
+                waiting[client] += client.recv(65536)
+        said = waiting.copy()
+        seq = first_closed_at = 0
+        stack.web.ask_to_stop()
+        while waiting:
+            seq += 1
+            stack.publish(ticker(seq=seq))
+            for client in select.select(list(waiting), [], [], 0.005)[0]:
+                said[client] += client.recv(65536)
+            for client in [one for one in waiting if b"spread_ms" in said[one]]:
+                first_closed_at = first_closed_at or seq
+                del waiting[client]
+                client.close()
+    newest = max(
+        int(found) for text in said.values() for found in re.findall(rb'"seq":(\d+)', text)
+    )
+    assert newest > first_closed_at > 0
+    assert stack.web.wait() == 0

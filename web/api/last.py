@@ -6,7 +6,6 @@ import msgspec
 
 from bus.actor import instant
 from bus.messages import Ticker
-from market.symbols import pair
 from web.schema import route
 from web.services import Services
 
@@ -35,15 +34,14 @@ def last(services: Services, query: LastQuery) -> dict[str, Last]:
     """
     directory = services.directory
     if query.symbols is None:
-        wanted = [one for one in directory.all if directory.resolve(pair(one[1])) == one]
+        wanted = [one for one in directory.all if ":" not in directory.pairs[one]]
     else:
         names = [name for name in query.symbols.split(",") if name.strip()]
         wanted = [directory.resolve(name) for name in names]
     now = instant()
     out = {}
     for exchange, symbol in wanted:
-        first = directory.resolve(pair(symbol)) == (exchange, symbol)
-        key = pair(symbol) if first else f"{exchange}:{symbol}"
+        key = directory.pairs[exchange, symbol]
         update = services.hub.latest.tickers.get((exchange, symbol))
         if update is None:
             out[key] = Last(None, None, None, stale=False)

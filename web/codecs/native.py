@@ -52,7 +52,8 @@ def payload(update: Update, now: int) -> str:
         update.texts[NAME] = text
     if isinstance(value, Ticker):
         age_ms = max(0, (now - value.ts_recv) // 1000)
-        return f'{text},"age_ms":{age_ms},"stale":{_true(update.flag)}}}'
+        text = f'{text},"age_ms":{age_ms},"stale":{_true(update.flag)}}}'
+    update.told, update.told_at = text, now
     return text
 
 
@@ -64,7 +65,9 @@ def frames(updates: Sequence[Update], now: int) -> list[str]:
         return [frame(kind, payload(update, now), now) for update in updates]
     if len(updates) == 1:
         return [frame("price_update", payload(updates[0], now), now)]
-    inner = ",".join([payload(update, now) for update in updates])
+    inner = ",".join(
+        [update.told if update.told_at == now else payload(update, now) for update in updates]
+    )
     return [frame("batch_update", f'{{"updates":[{inner}]}}', now)]
 
 

@@ -8,8 +8,8 @@
  * may be on this machine).
  *
  * There are several ways to the server, the best first. A way is given up for the next one only
- * when it never opens although plain HTTP works, twice in a row: a server that is away blocks
- * nothing. While a lesser way works, the best one is looked at now and then, beside it.
+ * when it never opens although plain HTTP works, twice in a row, or when the server itself refuses
+ * it to this page (4xx): a server that is away blocks nothing. While a lesser way works, the best one is looked at now and then, beside it.
  *
  * @module
  */
@@ -224,7 +224,12 @@ function closed(session, { code, reason, afterMs = 0 }, now, random) {
   const spread = code === RESTARTING ? spreadOf(reason) : null;
   const wait = spread === null ? fullJitter(session.attempt, random) : random() * spread;
   const failed = session.state !== "connected" && code !== RESTARTING;
-  const probing = failed && lesser(session) !== undefined;
+  const next = lesser(session);
+  if (failed && next !== undefined && code >= 400 && code < 500) {
+    const attempt = session.attempt + 1;
+    return open({ ...away(session), attempt, blocked: 0, way: next }, now);
+  }
+  const probing = failed && next !== undefined;
   return {
     session: away({
       ...session,
@@ -279,6 +284,6 @@ function tick(before, now, random) {
 
 /** @param {Session} session @param {number} now @param {() => number} random @returns {Step} */
 function dead(session, now, random) {
-  const next = closed(session, { code: 1006, reason: "" }, now, random);
-  return { session: next.session, actions: ["close", ...next.actions] };
+  const lost = closed(session, { code: 1006, reason: "" }, now, random);
+  return { session: lost.session, actions: ["close", ...lost.actions] };
 }

@@ -116,7 +116,7 @@ class Coins:
         chosen: list[WatchKey] = [("ticker", *symbol, 0) for symbol in self._chosen.values()]
         self._hub.unwatch(self.client, self.client.watches - set(chosen))
         self._hub.watch(self.client, chosen, now)
-        present = self._hub.present([("ticker", *self._chosen[coin], 0) for coin in coins])
+        present = self._hub.latest.present([("ticker", *self._chosen[coin], 0) for coin in coins])
         for update in present:
             self.client.put(prices.frame(update))
 

@@ -66,7 +66,7 @@ class Chosen:
         self._hub.unwatch(self.client, set(self.client.watches))
         first = self._hub.derive(state, self._state(state, chosen), now)
         self._hub.watch(self.client, [state, *values], now)
-        for update in [first, *self._hub.present(values)]:
+        for update in [first, *self._hub.latest.present(values)]:
             for frame in self.client.codec.updates([update], now):
                 self.client.put_frames(frame)
 

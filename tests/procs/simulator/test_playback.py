@@ -118,7 +118,7 @@ def test_nothing_is_played_before_somebody_subscribes(played: Played) -> None:
     assert len(simulation.truth("binance", "BTC-USDT")) > 0
 
 
-@pytest.mark.parametrize(("settled_after_s", "whole"), [(5.0, True), (0.0, False)])
+@pytest.mark.parametrize(("settled_after_s", "whole"), [(2.0, True), (0.0, False)])
 def test_who_subscribes_to_one_symbol_soon_after_the_other_misses_nothing(
     played: Played, monkeypatch: pytest.MonkeyPatch, settled_after_s: float, whole: bool
 ) -> None:
