@@ -30,6 +30,7 @@ FAULTS = {
     "f21": "a program ends at its start, again and again",
     "f22": "the journal's disk is full, fails, or spoils it",
     "f23": "two of a program that there may be one of",
+    "f24": "clients stop reading",
     "f25": "all clients come back at once",
     "f27": "all are asked to end under load",
     "f28": "the power goes",

@@ -25,6 +25,9 @@ class Limits:
     """Unknown names of one message that are told the nearest known one, which is slow to find."""
     slow_after_s: float = 15.0
     """A client that takes nothing for so long: closed 4408."""
+    send_buffer_bytes: int = 32 << 10
+    """What the kernel keeps for one WebSocket that does not read (Linux keeps twice as much): by
+    itself it would take megabytes before anybody learns that nothing is read."""
     idle_after_s: float = 10.0
     """A WebSocket whose client has not subscribed to anything by then: closed 1008."""
     ping_every_s: float = 30.0

@@ -5,6 +5,7 @@ reach the application.
 """
 
 import asyncio
+import socket
 from typing import cast
 
 from starlette.types import Scope
@@ -29,6 +30,8 @@ class LiveConnection(FanoutProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to count control frames."""
         super().connection_made(transport)
+        made = transport.get_extra_info("socket")
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.limits.send_buffer_bytes)
         self._controls = Bucket(self.limits.messages_per_minute)
 
     async def send(self, message: ASGISendEvent) -> None:

@@ -29,7 +29,7 @@ class Measured(msgspec.Struct, frozen=True):
     """Resident memory of the server's processes at the end, bytes."""
     rss_per_client: float | None = None
     lost: int | None = None
-    """Frames that should have come and did not; negative: more came."""
+    """Frames that should have come and did not, those that newer values replaced among them."""
     load_cpu: float = 0.0
     """What the load generator took of a core in the window: 1.0 is all of one."""
 

@@ -33,6 +33,7 @@ EXCHANGE = "binance"
 READY_WITHIN_S = 30.0
 BACKLOG = 4096
 _HOUR_US = 3_600_000_000
+_GAP_MIN = 0.75
 _SUBSCRIBED = b"\x01ticker."
 
 
@@ -114,13 +115,20 @@ class WebProcesses:
             self._aggregator.send_multipart((topic, encode(message)))
 
     def steady(self, rate: float, seconds: float, names: Sequence[str] | None = None) -> int:
-        """Publish a change of these symbols ``rate`` times a second; return how many times."""
-        begin = time.monotonic()
-        times = int(rate * seconds)
-        for number in range(times):
-            time.sleep(max(0.0, begin + number / rate - time.monotonic()))
+        """Publish a change of these symbols ``rate`` times a second; return how many times.
+
+        After a delay the next one is not hurried: two in short order would be told as one.
+        """
+        now = due = time.monotonic()
+        end = now + seconds
+        times = 0
+        while due < end:
+            time.sleep(max(0.0, due - now))
             self.publish(names)
-        time.sleep(max(0.0, begin + seconds - time.monotonic()))
+            times += 1
+            now = time.monotonic()
+            due = max(due + 1 / rate, now + _GAP_MIN / rate)
+        time.sleep(max(0.0, end - now))
         return times
 
     def snapshot(self, channel: str = "ticker") -> str:

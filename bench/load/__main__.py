@@ -7,6 +7,7 @@ import os
 import resource
 import sys
 import time
+from collections import Counter
 
 import msgspec
 
@@ -70,9 +71,11 @@ def opened(clients: Clients, wish: Open) -> Opened | Failed:
         clients.turn()
         taken = time.monotonic() - begin
         if taken > wish.within_s:
+            phases = Counter(one.phase.name.lower() for one in clients.all)
             return Failed(
                 f"{clients.live} of {wish.count} clients are live after {taken:.0f} s, "
-                f"{clients.refused} tries were refused, the last with HTTP {clients.refusal}"
+                f"{clients.refused} tries were refused, the last with HTTP {clients.refusal}: "
+                + ", ".join(f"{count} {phase}" for phase, count in phases.items())
             )
     return Opened(clients.live, time.monotonic() - begin, clients.refused)
 

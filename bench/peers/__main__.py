@@ -76,6 +76,7 @@ def main() -> None:
     runs: dict[str, list[Measured]] = {each.name: [] for each in taking_part}
     for number in range(chosen.runs):
         for each in taking_part:
+            print(f"bench-peers: round {number + 1}: {each.name}", file=sys.stderr)
             found = once(each, load, chosen.seconds, chosen.load)
             runs[each.name].append(found)
             report("peers", each.name, found, rate=chosen.rate, run=number)

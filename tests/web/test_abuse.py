@@ -227,6 +227,8 @@ def test_a19_connections_beyond_what_the_process_can_hold_are_told_503(start: St
     eventually(lambda: stack.get("/health/live")[0] == 200)
 
 
+BUSY_S = 0.25
+"""So long an answer may take on a machine that is busy with other tests too."""
 SLOW = {
     "headers": (b"GET /health/live HTTP/1.1\r\nHost: x\r\n", b"a"),
     "a body": (b"POST /health/live HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{", b"a"),
@@ -275,7 +277,7 @@ def test_a20_slow_requests_are_cut_and_nobody_waits_for_them(start: Start, kind:
         meanwhile = p99_s(stack)
         eventually(lambda: not slow.open, within=10)
         assert time.monotonic() - began > 0.9  # they were let in at first
-    assert meanwhile < max(2 * usual, 0.1)
+    assert meanwhile < max(2 * usual, BUSY_S)
 
 
 def p99_s(stack: Stack) -> float:

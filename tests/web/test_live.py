@@ -4,7 +4,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -155,19 +155,21 @@ def raw(stack: Stack, message: bytes) -> socket.socket:
     return made
 
 
-def test_a_client_that_takes_nothing_is_closed_and_the_others_are_not(start: Start) -> None:
+def test_f24_clients_that_take_nothing_are_closed_and_the_others_are_not(start: Start) -> None:
     stack = start(slow_after_s=0.5, close_within_s=30)
     message = b'{"type":"subscribe","symbols":"*","channel":"trade"}'
-    with raw(stack, message) as slow, subscribed(stack, symbols="*", channel="trade") as other:
+    with ExitStack() as opened, subscribed(stack, symbols="*", channel="trade") as other:
+        slow = [opened.enter_context(raw(stack, message)) for _ in range(2)]
         # More than the kernel and the process hold for one who does not read.
         for seq in range(1, 31):
             stack.publish(batch(seq, list(range(seq * 1000, seq * 1000 + 1000))))
         assert trade_ids(other, 30_000) == list(range(1000, 31_000))
-        eventually(lambda: too_slow(stack) == 1, within=10)
-        received = b""
-        while chunk := read(slow):
-            received += chunk
-        assert received.endswith(bytes([0x88, 2 + len(b"too slow")]) + b"\x11\x38too slow")
+        eventually(lambda: too_slow(stack) == len(slow), within=10)
+        for client in slow:
+            received = b""
+            while chunk := read(client):
+                received += chunk
+            assert received.endswith(bytes([0x88, 2 + len(b"too slow")]) + b"\x11\x38too slow")
         say(other, "ping")
         receive(other, "pong")
 

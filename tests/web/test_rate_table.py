@@ -3,14 +3,18 @@
 import hashlib
 import multiprocessing
 import os
+import shutil
 import stat
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
 
+from bus.process import Process, run_folder
+from bus.settings import Settings
 from tests.web.test_fuzz import rss_bytes
 from web import rate_table
+from web.__main__ import buckets
 from web.rate import PERIOD_NS, Rate
 from web.rate_table import SETS, SIZE, WAYS, Table
 
@@ -135,6 +139,17 @@ def test_without_room_the_caller_is_told_and_nothing_stays(
     with pytest.raises(OSError, match="directory"):
         rate_table.shared(tmp_path)
     assert [path.name for path in tmp_path.iterdir() if path.suffix == ".new"] == []
+
+
+def test_a_web_process_without_room_for_the_file_counts_by_itself(tmp_path: Path) -> None:
+    process = Process("web-1", Settings(data_dir=tmp_path))
+    folder = run_folder(process.settings)
+    try:
+        (folder / rate_table.NAME).mkdir()
+        assert passed(buckets(process), Rate(10), "key", 20) == 10
+        assert passed(buckets(process), Rate(10), "key", 20) == 10
+    finally:
+        shutil.rmtree(folder)
 
 
 def _ask(folder: Path, ready: Barrier, times: int, per_minute: int) -> None:

@@ -2,10 +2,13 @@
 
 import http.client
 import json
+import re
+import select
 import socket
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -17,7 +20,9 @@ from bus.sockets import Socket, Subscriber
 from tests.eventually import eventually
 from tests.fix_postgres import environment_on
 from tests.web.conftest import Start
+from tests.web.messages import ticker
 from tests.web.stack import NO_DATABASE, Stack
+from tests.web.websocket import TEXT, masked, opened
 
 
 def launch(folder: Path, *arguments: str, **environment: str) -> "subprocess.Popen[bytes]":
@@ -167,4 +172,31 @@ def test_an_event_stream_is_whole_when_a_stop_ends_it(start: Start) -> None:
     stack.web.ask_to_stop()
     answer.read()  # it would be an IncompleteRead
     connection.close()
+    assert stack.web.wait() == 0
+
+
+def test_those_who_are_sent_away_last_get_the_newest_until_then(start: Start) -> None:
+    stack = start()
+    with ExitStack() as clients:
+        waiting = {clients.enter_context(opened(stack.port)): b"" for _ in range(120)}
+        for client in waiting:
+            client.sendall(masked(TEXT, b'{"type":"subscribe","symbols":["ETH-USDT"]}'))
+            while b'"snapshot"' not in waiting[client]:
+                waiting[client] += client.recv(65536)
+        said = waiting.copy()
+        seq = first_closed_at = 0
+        stack.web.ask_to_stop()
+        while waiting:
+            seq += 1
+            stack.publish(ticker(seq=seq))
+            for client in select.select(list(waiting), [], [], 0.005)[0]:
+                said[client] += client.recv(65536)
+            for client in [one for one in waiting if b"spread_ms" in said[one]]:
+                first_closed_at = first_closed_at or seq
+                del waiting[client]
+                client.close()
+    newest = max(
+        int(found) for text in said.values() for found in re.findall(rb'"seq":(\d+)', text)
+    )
+    assert newest > first_closed_at > 0
     assert stack.web.wait() == 0
