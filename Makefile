@@ -49,7 +49,7 @@ clean-demo: install ## delete the demo's data
 
 # Most tests wait more than they compute. A file's tests stay together: they share what it starts.
 .PHONY: test
-test: setup chromium ## run all tests, WORKERS=2 at once
+test: setup chromium ## run all tests, two files at a time; WORKERS=0: one
 	$(PY) -m pytest -n $(or $(WORKERS),2) --dist loadfile --no-loadscope-reorder
 
 .PHONY: check
