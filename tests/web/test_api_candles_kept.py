@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 from bus.actor import Instant
 from store.pool import Connection
 from store.trades import copy
-from tests.web.asgi import Answer, ask
+from tests.web.asgi import ask
 from tests.web.fix_api import HOUR, MINUTE, Api, iso, store, trades
 from tests.web.messages import candle
 from web.kept import KEPT_US
@@ -141,24 +141,17 @@ def test_a_minute_is_closed_the_moment_it_ends(api: Api, clock: Clock) -> None:
 def test_a_late_trade_of_an_old_minute_is_answered_within_half_a_second(
     api: Api, records: Connection, clock: Clock, layout: dict[str, str]
 ) -> None:
-    def late() -> None:
-        store(records, trades(BEGIN + 10 * MINUTE + 1_000_000, "5"))
+    async def bodies() -> list[bytes]:
+        async with api.open(2) as (app,):
+            query = {**QUERY, **layout}
+            found = [await ask(app, "/api/candles", query)]
+            store(records, trades(BEGIN + 10 * MINUTE + 1_000_000, "5"))
+            found.append(await ask(app, "/api/candles", query))
+            clock.us += KEPT_US
+            found.append(await ask(app, "/api/candles", query))
+            return [answer.body for answer in found]
 
-    def later(us: int) -> None:
-        clock.us = NOW + us
-
-    def bodies() -> list[bytes]:
-        async def each() -> list[Answer]:
-            async with api.open(2) as (app,):
-                found = []
-                for step in (lambda: None, late, partial(later, KEPT_US)):
-                    step()
-                    found.append(await ask(app, "/api/candles", {**QUERY, **layout}))
-                return found
-
-        return [answer.body for answer in asyncio.run(each())]
-
-    before, at_once, after = bodies()
+    before, at_once, after = asyncio.run(bodies())
     assert before == at_once  # it is a reading that is kept, else the rest shows nothing
     assert after != before
     assert after == api.get("/api/candles", {**QUERY, **layout}).body

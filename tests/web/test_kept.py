@@ -44,7 +44,9 @@ def run(scenario: Callable[[Kept[Value], Source], Coroutine[Any, Any, None]]) ->
 async def turns() -> None:
     """Let every task come as far as it can."""
     for _ in range(5):
-        await asyncio.sleep(0)
+        turned = asyncio.Event()
+        asyncio.get_running_loop().call_soon(turned.set)
+        await turned.wait()
 
 
 def test_what_was_read_is_given_to_who_asks_the_same_within_half_a_second() -> None:
