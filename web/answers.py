@@ -82,9 +82,13 @@ class Cells:
 
     def json(self) -> bytes:
         """Return the list as JSON."""
+        return f"[{','.join(self.objects())}]".encode()
+
+    def objects(self) -> list[str]:
+        """Return a JSON object for each row."""
         names = self.row.__struct_encode_fields__
         line = "{" + ",".join(f'"{name}":%s' for name in names) + "}"
-        return f"[{','.join([line % row for row in self.rows])}]".encode()
+        return [line % row for row in self.rows]
 
     def lines(self) -> list[str]:
         """Return a line of CSV for each row."""
@@ -95,10 +99,28 @@ class Cells:
 
 
 @dataclass(frozen=True)
+class Written:
+    """A long list whose rows are texts already: JSON objects, or lines of CSV where that is asked.
+
+    Such texts can be kept, and be put together anew for each answer.
+    """
+
+    rows: Sequence[str]
+
+    def json(self) -> bytes:
+        """Return the list as JSON."""
+        return f"[{','.join(self.rows)}]".encode()
+
+    def lines(self) -> list[str]:
+        """Return a line of CSV for each row."""
+        return list(self.rows)
+
+
+@dataclass(frozen=True)
 class Page:
     """A part of a list, and the cursor with which the next part is asked for (None: the last)."""
 
-    rows: Sequence[msgspec.Struct] | Cells
+    rows: Sequence[msgspec.Struct] | Cells | Written
     cursor: str | None = None
 
 
@@ -119,7 +141,7 @@ def failure(
 def answer(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Return any value as JSON; Decimals are written as numbers."""
     all_headers = {"cache-control": "no-store", **(headers or {})}
-    body = value.json() if isinstance(value, Cells) else _plainly(_encode(value))
+    body = value.json() if isinstance(value, Cells | Written) else _plainly(_encode(value))
     return Response(body, status, all_headers, "application/json")
 
 
@@ -152,7 +174,7 @@ def table(value: Any, kind: Any, name: str) -> Response:
         value, kind = getattr(value, field), hints[field]
     (row,) = get_args(kind)
     lines = [",".join(row.__struct_encode_fields__)]
-    if isinstance(value, Cells):
+    if isinstance(value, Cells | Written):
         lines += value.lines()
     else:
         lines += [",".join(map(_field, msgspec.structs.astuple(one))) for one in value]

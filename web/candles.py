@@ -1,68 +1,142 @@
 """Candles as they are now: those in Postgres, the newest ones as the live stream has them.
 
-In come a symbol, an interval and a range; out go rows as ``store.candle_rows`` has them. Of a
-stored candle and the live one the one with more trades counts. Where there is none, or the data
-began in it, the one that the exchange itself has published stands, with an ``n`` of 0: it is never
-added to one of trades but where both are parts of a longer candle, which is then marked likewise.
+In come a symbol, an interval and a range; ``read`` asks Postgres, ``joined`` adds what is live and
+gives rows as ``store.candle_rows`` has them. Of a stored candle and the live one the one with more
+trades counts. Where there is none, or the data began in it, the one that the exchange itself has
+published stands, with an ``n`` of 0: it is never added to one of trades but where both are parts of
+a longer candle, which is then marked likewise.
 """
 
 from bisect import bisect_left
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import NamedTuple, Self
 
-from bus.messages import CandleUpdate
+from bus.messages import Candle, CandleUpdate
 from market import intervals
 from market.candle import EMPTY, add, data_begin_in, from_update, vwap
 from market.decimals import plain
 from store import candle_rows, history
 from store.candle_rows import CandleRow, N
 from store.candles import Known
-from web.services import Services
+from store.pool import Pool
+
+Live = Mapping[int, CandleUpdate]
+"""The live candles of one symbol by ``ts_open``, of the interval that the asked one is made of."""
 
 
-async def newest(
-    services: Services,
-    exchange: str,
-    symbol: str,
-    interval_s: int,
-    start: int,
-    end: int,
-    limit: int,
-    known: Known,
-) -> list[CandleRow]:
-    """Return the newest ``limit`` candles that open in [start, end), µs UTC, in rising order.
+class Range(NamedTuple):
+    """The newest ``limit`` candles that open in [start, end), µs UTC, both of them openings."""
+
+    exchange: str
+    symbol: str
+    interval_s: int
+    start: int
+    end: int
+    limit: int
+
+    @classmethod
+    def within(
+        cls, exchange: str, symbol: str, interval_s: int, start: int, end: int, limit: int
+    ) -> Self:
+        """Return the range of the candles that open between any two moments."""
+        first, last = (candle_rows.opening(ts, interval_s) for ts in (start, end))
+        return cls(exchange, symbol, interval_s, first, last, limit)
+
+
+class Stored(NamedTuple):
+    """What Postgres has of a range; lists rise."""
+
+    exact: list[CandleRow]
+    """The candles made of trades."""
+    published: list[CandleRow]
+    """Those of the exchange, of the interval that the asked one is made of."""
+    base: list[CandleRow]
+    """Those made of trades that a longer candle has beside the exchange's."""
+    parts: dict[int, Candle]
+    """What the longer candles that are live are made of."""
+
+    def split(self, ts: int) -> tuple["Stored", "Stored"]:
+        """Return what opened before ``ts``, and the rest with what is live."""
+        old_exact, exact = _cut(self.exact, ts)
+        old_published, published = _cut(self.published, ts)
+        old_base, base = _cut(self.base, ts)
+        old = Stored(old_exact, old_published, old_base, {})
+        return old, Stored(exact, published, base, self.parts)
+
+
+def settled_until(live: Live, interval_s: int, now: int) -> int:
+    """Return since when, µs UTC, candles may yet be open or live: what is older is only stored."""
+    return intervals.bucket(min([now, *live]), interval_s)
+
+
+async def newest(pool: Pool, asked: Range, known: Known, live: Live) -> list[CandleRow]:
+    """Return the newest candles of a range as they are now, in rising order.
 
     Raises:
         psycopg.Error: see ``store.pool.is_waitable``.
     """
-    which = (services, exchange, symbol)
-    exact = await _exact(*which, interval_s, start, end, limit)
+    live_since = intervals.bucket(min(live), asked.interval_s) if live else None
+    return joined(await read(pool, asked, known, live_since), asked, live, known)
+
+
+async def read(pool: Pool, asked: Range, known: Known, live_since: int | None) -> Stored:
+    """Return what is stored of a range, with the parts of what is live since then, if anything is.
+
+    Raises:
+        psycopg.Error: see ``store.pool.is_waitable``.
+    """
+    exchange, symbol, interval_s, start, end, limit = asked
+    which = (pool, exchange, symbol)
+    exact = await candle_rows.newest(*which, interval_s, start, end, limit)
+    base_s = candle_rows.base_of(interval_s)
+    parts: dict[int, Candle] = {}
+    if live_since is not None and base_s != interval_s:
+        parts = await candle_rows.parts(*which, base_s, live_since)
     if len(exact) == limit:  # what is older than all of them is not asked for
         start = exact[0][0] * 1_000_000
     if known.published_until is None or known.published_until <= start:
-        return exact
-    base_s = candle_rows.base_of(interval_s)
-    found = await history.newest(
-        services.pool,
-        exchange,
-        symbol,
-        base_s,
-        candle_rows.opening(start, interval_s),
-        candle_rows.opening(end, interval_s),
-        limit * (interval_s // base_s),
-    )
+        return Stored(exact, [], [], parts)
+    most = limit * (interval_s // base_s)
+    found = await history.newest(*which, base_s, start, end, most)
     published: list[CandleRow] = [(*row, 0, None) for row in found]
+    base: list[CandleRow] = []
+    if published and base_s != interval_s:
+        begin, until = _reach(published, interval_s)
+        base = await candle_rows.newest(*which, base_s, begin, until, candle_rows.ROWS_MAX)
+    return Stored(exact, published, base, parts)
+
+
+def joined(stored: Stored, asked: Range, live: Live, known: Known) -> list[CandleRow]:
+    """Return the newest ``limit`` candles of the range, in rising order."""
+    interval_s, limit = asked.interval_s, asked.limit
+    base_s = candle_rows.base_of(interval_s)
+    base = [_row(message) for message in live.values()]
+    rows = base if base_s == interval_s else _live(stored.parts, live, interval_s)
+    exact = _newer(stored.exact, rows, asked.start, asked.end)[-limit:]
+    published = stored.published
     if not published:
         return exact
     first_whole = -1 if known.since is None else known.since
     if base_s == interval_s:
         return _joined(exact, published, first_whole)[-limit:]
-    begin = intervals.bucket(published[0][0] * 1_000_000, interval_s)
-    until = intervals.bucket(published[-1][0] * 1_000_000, interval_s) + interval_s * 1_000_000
-    parts = await _exact(*which, base_s, begin, until, candle_rows.ROWS_MAX)
+    parts = _newer(stored.base, base, *_reach(published, interval_s))
     mixed = _rolled(_joined(parts, published, first_whole), interval_s)
     # Where a part is the exchange's, so is the whole, whatever else is in it.
-    rows = {row[0]: row for row in exact} | {row[0]: row for row in mixed}
-    return [rows[second] for second in sorted(rows)][-limit:]
+    found = {row[0]: row for row in exact} | {row[0]: row for row in mixed}
+    return [found[second] for second in sorted(found)][-limit:]
+
+
+def _cut(rows: list[CandleRow], ts: int) -> tuple[list[CandleRow], list[CandleRow]]:
+    at = bisect_left(rows, (ts // 1_000_000,))
+    return rows[:at], rows[at:]
+
+
+def _reach(published: list[CandleRow], interval_s: int) -> tuple[int, int]:
+    """Return the range, µs UTC, of the longer candles that have these as parts."""
+    begin = intervals.bucket(published[0][0] * 1_000_000, interval_s)
+    last = intervals.bucket(published[-1][0] * 1_000_000, interval_s)
+    return begin, last + interval_s * 1_000_000
 
 
 def _joined(exact: list[CandleRow], published: list[CandleRow], since: int) -> list[CandleRow]:
@@ -108,43 +182,23 @@ def _is_traded(row: CandleRow) -> bool:
     return row[N] > 0 or Decimal(row[5]) > 0 or Decimal(row[2]) != Decimal(row[3])
 
 
-async def _exact(
-    services: Services,
-    exchange: str,
-    symbol: str,
-    interval_s: int,
-    start: int,
-    end: int,
-    limit: int,
-) -> list[CandleRow]:
-    """Return the newest candles made of trades, stored or live."""
-    pool = services.pool
-    rows = await candle_rows.newest(pool, exchange, symbol, interval_s, start, end, limit)
-    live = await _live(services, exchange, symbol, interval_s)
+def _newer(stored: list[CandleRow], live: list[CandleRow], start: int, end: int) -> list[CandleRow]:
+    """Return the union of [start, end); of two of one time the one with more trades."""
     within = {row[0]: row for row in live if start <= row[0] * 1_000_000 < end}
     if not within:
-        return rows
-    kept = bisect_left(rows, (min(within),))
-    for row in rows[kept:]:
+        return stored
+    kept = bisect_left(stored, (min(within),))
+    for row in stored[kept:]:
         live_one = within.get(row[0])
         if live_one is None or live_one[N] <= row[N]:
             within[row[0]] = row
-    return (rows[:kept] + [within[second] for second in sorted(within)])[-limit:]
+    return stored[:kept] + [within[second] for second in sorted(within)]
 
 
-async def _live(services: Services, exchange: str, symbol: str, interval_s: int) -> list[CandleRow]:
-    base_s = candle_rows.base_of(interval_s)
-    updates = services.hub.latest.candles.get((exchange, symbol, base_s), {})
-    messages: dict[int, CandleUpdate] = {}
-    for ts_open, update in updates.items():
-        assert isinstance(update.message, CandleUpdate)
-        messages[ts_open] = update.message
-    if base_s == interval_s or not messages:
-        return [_row(message) for message in messages.values()]
-    # Rolled up: the buckets that have a live candle are made anew from all of their parts.
-    begin = intervals.bucket(min(messages), interval_s)
-    parts = await candle_rows.parts(services.pool, exchange, symbol, base_s, begin)
-    for ts_open, message in messages.items():
+def _live(stored: Mapping[int, Candle], live: Live, interval_s: int) -> list[CandleRow]:
+    """Return the longer candles that have a live part, made anew from all of their parts."""
+    parts = dict(stored)
+    for ts_open, message in live.items():
         if ts_open not in parts or message.n > parts[ts_open].n:
             parts[ts_open] = from_update(message)
     rolled = dict.fromkeys((intervals.bucket(ts_open, interval_s) for ts_open in parts), EMPTY)

@@ -118,6 +118,15 @@ class Latest:
             self.candles.setdefault(key, {}), message.ts_open, Update("candle", message)
         )
 
+    def live_candles(self, exchange: str, symbol: str, interval_s: int) -> dict[int, CandleUpdate]:
+        """Return the candles kept of one symbol and interval, by ``ts_open``."""
+        held = self.candles.get((exchange, symbol, interval_s), {})
+        return {
+            ts_open: update.message
+            for ts_open, update in held.items()
+            if isinstance(update.message, CandleUpdate)
+        }
+
     def price(self, message: Consolidated) -> None:
         """Take the consolidated price of an asset, if it is newer."""
         held = self.consolidated.get(message.asset)

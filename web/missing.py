@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from store import gaps
 from store.candles import Known
-from web.services import Services
+from store.pool import Pool
 
 
 class Missing:
@@ -36,7 +36,7 @@ class Missing:
 
 
 async def missing(
-    services: Services, exchange: str, symbol: str, start: int, end: int, known: Known
+    pool: Pool, exchange: str, symbol: str, start: int, end: int, known: Known
 ) -> Missing:
     """Return what is missing of [start, end), µs UTC.
 
@@ -45,4 +45,4 @@ async def missing(
     """
     if not known.lacking:
         return Missing(())
-    return Missing(await gaps.spans(services.pool, exchange, symbol, start, end))
+    return Missing(await gaps.spans(pool, exchange, symbol, start, end))

@@ -8,7 +8,9 @@ from market.symbols import Directory
 from store.pool import Pool
 from web.admission import Admission
 from web.broadcaster import Broadcaster
+from web.candle_reading import Reading
 from web.hub import Hub
+from web.kept import Kept
 from web.limits import Limits
 from web.rate_limits import RateLimits
 from web.traffic import Connections
@@ -28,6 +30,7 @@ class Services:
     rates: RateLimits
     limits: Limits = field(default_factory=Limits)
     admission: Admission = field(default_factory=Admission)
+    readings: Kept[Reading] = field(default_factory=Kept)
     _traffic: dict[str, Connections] = field(default_factory=dict)
 
     def traffic(self, name: str) -> Connections:

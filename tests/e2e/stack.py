@@ -62,10 +62,13 @@ class Stack:
             PORT=str(port),
             TAP_ENDPOINT=f"tcp://127.0.0.1:{tap}",
             SIMULATOR_PORT=str(simulator),
-            # Tests ask more often than one address may.
-            RATE_LIMIT_GENERAL="1000000",
-            RATE_LIMIT_MARKET="1000000",
-            **{"FEEDS": settings.DEFAULT_FEEDS, **variables},
+            **{
+                "FEEDS": settings.DEFAULT_FEEDS,
+                # Tests ask more often than one address may.
+                "RATE_LIMIT_GENERAL": "1000000",
+                "RATE_LIMIT_MARKET": "1000000",
+                **variables,
+            },
         )
         self._kind: launch.Kind = "demo"
         self.settings = settings.load(launch.environment(self._kind, self.environment, {}))

@@ -65,7 +65,7 @@ async def averages(services: Services, query: AveragesQuery) -> Averages:
     rows = await candles.averages(services.pool, exchange, symbol, start, end)
     found = {row.hour_start: (row.avg, row.n) for row in rows}
     first = -1 if known.since is None else known.since
-    gone = await missing(services, exchange, symbol, start, end + HOUR_US, known)
+    gone = await missing(services.pool, exchange, symbol, start, end + HOUR_US, known)
     partial = {hour_start for hour_start in found if data_begin_in(hour_start, first)}
     live = services.hub.latest.averages.get((exchange, symbol), {})
     for hour_start, update in live.items():

@@ -1,21 +1,21 @@
 """``GET /api/candles``: candles as stored, the newest ones as the live stream has them."""
 
-from typing import Annotated, Literal
+from collections.abc import Coroutine
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
 from bus.actor import instant
 from market import intervals
-from market.candle import data_begin_in
 from store import candle_rows
-from store import candles as stored
 from store.instants import LATEST
-from web import cursors, times
-from web.answers import Cells, Page
-from web.candles import newest
+from web import cursors
+from web.answers import Page, Written
+from web.candle_reading import Asked, Reading, reading
+from web.candles import Range, settled_until
 from web.frames.native import CandleRow
-from web.missing import Missing, missing
+from web.patience import within
 from web.ranges import whole
 from web.schema import Format, route
 from web.services import Services
@@ -63,38 +63,21 @@ async def candles(services: Services, query: CandlesQuery) -> Page:
         (before,) = cursors.unpack(query.cursor, tuple[Annotated[int, Meta(ge=0, le=LATEST)]])
         end = min(end, before)
     limit = min(query.limit or LIMIT_MAX, candle_rows.most(interval_s))
-    known = await stored.known(services.pool, exchange, symbol)
-    rows = await newest(services, exchange, symbol, interval_s, start, end, limit + 1, known)
-    page = rows[-limit:]
-    cursor = cursors.pack(page[0][0] * 1_000_000) if len(rows) > limit else None
-    closed_before = instant().wall // 1_000_000 - interval_s
-    first = -1 if known.since is None else known.since
-    begin = page[0][0] * 1_000_000 if page else end
-    gone = await missing(services, exchange, symbol, begin, end + interval_s * 1_000_000, known)
-    cells = [_cells(row, interval_s, closed_before, first, gone) for row in page]
-    return Page(Cells(CandleRow, cells), cursor)
-
-
-def _cells(
-    row: candle_rows.CandleRow, interval_s: int, closed_before: int, since: int, gone: Missing
-) -> tuple[str, ...]:
-    second, opened, high, low, close, volume, n, vwap = row
-    trades = str(n)
-    ts_open = second * 1_000_000
-    partial = data_begin_in(ts_open, since) or gone.within(
-        ts_open, ts_open + interval_s * 1_000_000
+    now = instant()
+    base = (exchange, symbol, candle_rows.base_of(interval_s))
+    live = services.hub.latest.live_candles(*base)
+    asked = Asked(
+        Range.within(exchange, symbol, interval_s, start, end, limit + 1),
+        settled_until(live, interval_s, now.wall),
+        bool(live),
+        query.format,
     )
-    return (
-        f'"{times.iso_seconds(second * 1_000_000)}"',
-        opened,
-        high,
-        low,
-        close,
-        volume,
-        trades,
-        vwap or "null",
-        "true" if second <= closed_before else "false",
-        trades,
-        '"trades"' if n else '"exchange"',
-        "true" if n and partial else "false",
-    )
+
+    def read() -> Coroutine[Any, Any, Reading]:
+        return within(services.limits.answer_within_s, reading(services.pool, asked))
+
+    found = await services.readings.get(asked, now.mono, read)
+    # What is live has gone on while the database was read.
+    live = services.hub.latest.live_candles(*base)
+    texts, oldest = found.newest(live, limit, instant().wall)
+    return Page(Written(texts), None if oldest is None else cursors.pack(oldest))

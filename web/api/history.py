@@ -75,9 +75,9 @@ async def _history(services: Services, query: HistoryQuery) -> History:
         _reaching(begins, begin, span_us),
     )
     first = bucket(begin, length_s)
-    rows = await candles.newest(
-        services, exchange, symbol, length_s, first, end, query.points, known
-    )
+    asked = candles.Range.within(exchange, symbol, length_s, first, end, query.points)
+    live = services.hub.latest.live_candles(exchange, symbol, candle_rows.base_of(length_s))
+    rows = await candles.newest(services.pool, asked, known, live)
     return History(
         symbol,
         exchange,
