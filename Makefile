@@ -47,9 +47,10 @@ psql: install ## open a psql on the database
 clean-demo: install ## delete the demo's data
 	@exec $(PY) -m procs clean-demo
 
+# Most tests wait more than they compute. A file's tests stay together: they share what it starts.
 .PHONY: test
-test: setup chromium ## run all tests
-	$(PY) -m pytest
+test: setup chromium ## run all tests, two files at a time; WORKERS=0: one
+	$(PY) -m pytest -n $(or $(WORKERS),2) --dist loadfile --no-loadscope-reorder
 
 .PHONY: check
 check: setup check-js ## lint, types, tidy, generated files

@@ -1,6 +1,11 @@
-"""What every test may use: fixtures by theme."""
+"""What every test may use: fixtures by theme. Where several run at once, they take turns."""
 
+from collections.abc import Generator
+
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests import turns
 
 # How fast the machine is says nothing about the code.
 settings.register_profile(
@@ -19,3 +24,13 @@ pytest_plugins = [
     "tests.procs.fix_persister",
     "tests.web.fix_api",
 ]
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Wait for the test's turn; its limit of time begins after that."""
+    if not turns.SEVERAL:
+        return (yield)
+    alone = item.get_closest_marker("alone") is not None
+    with turns.turn(turns.DOOR, turns.ROOM, alone=alone):
+        return (yield)

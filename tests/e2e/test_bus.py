@@ -125,6 +125,7 @@ def taken(last: Heartbeat, first: Heartbeat) -> tuple[int, int]:
     return by_bus, by_journal
 
 
+@pytest.mark.alone
 def test_at_least_99_of_100_trades_come_by_the_bus(busy: Stack) -> None:
     since = busy.mark()
     with Heartbeats(busy.settings.run_dir) as heard:

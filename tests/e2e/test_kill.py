@@ -25,7 +25,7 @@ from tests.e2e.viewer import Viewer
 from tests.eventually import eventually
 from tests.faults import times
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 BACK_WITHIN_S = 5.0
 FLOWS_WITHIN_S = 20.0

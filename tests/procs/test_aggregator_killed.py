@@ -88,6 +88,7 @@ def test_f2_killed_at_any_moment_it_has_the_running_hour_as_before(
     blind.end()
 
 
+@pytest.mark.alone
 def test_f2_the_candles_of_a_million_trades_are_taken_within_two_seconds(
     record: Journalling, start: Start, connection: pool.Connection
 ) -> None:

@@ -94,6 +94,7 @@ def begun(record: Journalling, persisting: Persist) -> Persisting:
     return one
 
 
+@pytest.mark.alone
 def test_a_fresh_installation_has_the_candles_of_before_within_two_seconds(
     begun: Persisting, connection: pool.Connection
 ) -> None:

@@ -197,6 +197,7 @@ def even(held: list[int]) -> bool:
     return len(held) == COUNT and max(held) <= 1.3 * min(held)
 
 
+@pytest.mark.alone
 def test_f25_clients_of_a_killed_process_are_back_soon_and_then_evenly_shared(
     slots: Slots,
 ) -> None:

@@ -100,6 +100,7 @@ def test_the_first_unknown_names_of_a_message_are_told_the_nearest() -> None:
 
 
 @pytest.mark.parametrize("kind", ["subscribe", "unsubscribe"])
+@pytest.mark.alone
 def test_a_message_full_of_unknown_names_is_answered_in_milliseconds(kind: str) -> None:
     unknown = [f"C{number}-USDTT" for number in range(1000)]
     text = json.dumps({"type": kind, "symbols": unknown})

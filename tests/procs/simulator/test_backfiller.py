@@ -131,6 +131,7 @@ def traded_long(seeded: Seeded) -> Simulation:
 
 
 @pytest.mark.parametrize(("exchange", "symbol"), [("binance", "BTC-USDT"), ("coinbase", "BTC-USD")])
+@pytest.mark.alone
 def test_ten_thousand_missing_trades_come_within_ten_seconds_as_they_were(
     seeded: Seeded, start: Start, exchange: str, symbol: str
 ) -> None:

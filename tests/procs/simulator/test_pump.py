@@ -6,6 +6,8 @@ import time
 import urllib.request
 from typing import Any
 
+import pytest
+
 from procs.simulator import wire
 from procs.simulator.schedule import Schedule
 from tests.eventually import eventually
@@ -58,6 +60,7 @@ def test_part_of_the_truth_can_be_asked_for(seeded: Seeded) -> None:
     assert simulation.truth("binance", "ethbtc", "&from_id=4&to_id=9") == whole[3:9]
 
 
+@pytest.mark.alone
 def test_trades_go_out_within_milliseconds_of_their_time(seeded: Seeded) -> None:
     client = seeded(1000).connect(STREAM)
     late_ms = []

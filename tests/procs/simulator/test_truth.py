@@ -3,6 +3,7 @@
 import time
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,6 +51,7 @@ def test_every_trade_has_a_positive_price_and_size_within_bounds(trade_id: int, 
         assert 0 <= bits < 1 << 64
 
 
+@pytest.mark.alone
 def test_any_trade_is_reached_as_fast_as_the_first() -> None:
     draw = Truth(1, listing("binance:BTC-USDT")).draw
 
