@@ -20,7 +20,7 @@ from tests.e2e.remains import RELEASED_WITHIN_S, held_locks, processes_of
 from tests.eventually import eventually
 from tests.surroundings import ask, free_ports, git_environment
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 DEFAULTS = Settings()
 STARTED_WITHIN_S = 60

@@ -12,7 +12,7 @@ from tests.e2e.chaos import SEEDS, corpus
 from tests.e2e.chaos_run import Chaos, Wish
 from tests.e2e.tally import Tally
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 WISH = Wish(seed=5, seconds=20, rate=600, every_s=0.8, round_s=20, whole=False, disks=False)
 

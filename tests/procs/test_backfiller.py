@@ -332,6 +332,7 @@ def test_one_symbols_wrong_question_does_not_concern_the_others(asked: Asked) ->
     assert [answer.symbol for answer in asked.brought] == [ETH]
 
 
+@pytest.mark.alone
 def test_a_call_that_is_stuck_is_given_up_and_its_answer_never_taken(asked: Asked) -> None:
     asked.instead = [ENDLESS]
     asked.want((101, 110))

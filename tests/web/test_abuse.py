@@ -149,6 +149,7 @@ def test_a18_compression_is_not_negotiated(stack: Stack) -> None:
         assert b"sec-websocket-extensions" not in head.lower()
 
 
+@pytest.mark.alone
 def test_a18_abuse_leaves_the_process_as_large_as_it_was(start: Start) -> None:
     stack = start(apart=True)
     assert isinstance(stack.web, Apart)
@@ -268,6 +269,7 @@ def is_closed(client: socket.socket, drop: bytes) -> bool:
     return False
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("kind", SLOW)
 def test_a20_slow_requests_are_cut_and_nobody_waits_for_them(start: Start, kind: str) -> None:
     stack = start(apart=True, head_within_s=1.0)

@@ -101,6 +101,7 @@ def wrong(api: Api, asked: list[tuple[str, str]]) -> list[tuple[tuple[str, str],
     return found
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("endpoint", ASKABLE, ids=lambda endpoint: endpoint.path)
 def test_a23_no_value_of_any_field_is_an_error_of_ours_or_takes_long(
     api: Api, records: Connection, endpoint: Endpoint
@@ -129,6 +130,7 @@ def careless(services: Services, query: CarelessQuery) -> int:
     return int(query.limit)
 
 
+@pytest.mark.alone
 def test_a23_a_route_that_takes_any_value_or_any_time_is_found_out(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:

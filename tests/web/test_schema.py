@@ -180,6 +180,7 @@ BOMBS = [
 ]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(("sent", "status"), BOMBS)
 def test_a22_no_bomb_of_a_body_is_an_error_of_ours_or_takes_long(sent: bytes, status: int) -> None:
     chunks = [sent[at : at + 65_536] for at in range(0, len(sent), 65_536)]
