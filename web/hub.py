@@ -109,6 +109,7 @@ class Hub:
         Conflated ones go at most every ``rate_us``. The rate is that of the client's whole channel:
         the last one given counts. What already waits for the client on the channel goes at once.
         """
+        rate_us = -(-rate_us // GRAIN_US) * GRAIN_US  # so that there are not too many queues
         wanted: dict[Channel, tuple[int, set[WatchKey]]] = {}
         for key in keys:
             channel = cast(Channel, key[0])
@@ -291,7 +292,7 @@ class Hub:
         woken, self._woken = self._woken, []
         yield from woken
         mono = now.mono
-        for waiting in self._waiting.values():
+        for waiting in list(self._waiting.values()):
             while waiting and waiting[0].due <= mono:
                 yield waiting.popleft()
 
