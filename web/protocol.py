@@ -6,6 +6,7 @@ reach the application.
 
 import asyncio
 import socket
+import struct
 from typing import cast
 
 from starlette.types import Scope
@@ -56,7 +57,14 @@ class LiveConnection(FanoutProtocol):
         if self.read_paused:
             self.read_paused = False
             self.transport.resume_reading()
-        self.close_timer = self.loop.call_later(self.limits.close_within_s, self.transport.abort)
+        self.close_timer = self.loop.call_later(self.limits.close_within_s, self._cut)
+
+    def _cut(self) -> None:
+        """End at once; what the kernel still has for a client that does not read is given up."""
+        if self.transport.get_write_buffer_size():
+            made = self.transport.get_extra_info("socket")
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
 
     def shutdown(self) -> None:
         """Send the client away for a moment: 1012, and over how many ms to spread the return."""

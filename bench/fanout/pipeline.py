@@ -24,6 +24,8 @@ from tests.eventually import eventually
 
 TRADERS = 10
 WARM_UP_S = 3.0
+SETTLED_A_SECOND = 3000
+"""Clients whose frames of the time when others still connected are read in a second."""
 SAME_WITHIN_S = 15.0
 
 
@@ -83,7 +85,7 @@ def under_load(
     with Load(wish, load_processes) as load, Load(trading, 1, place=64 + place) as traders:
         opened = load.open()
         traders.open()
-        time.sleep(WARM_UP_S)
+        time.sleep(WARM_UP_S + clients / SETTLED_A_SECOND)
         load.begin()
         traders.begin()
         begun, began = usage.cpu_s(serving), time.monotonic()

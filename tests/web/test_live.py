@@ -174,6 +174,15 @@ def test_f24_clients_that_take_nothing_are_closed_and_the_others_are_not(start: 
         receive(other, "pong")
 
 
+def test_what_waits_for_a_client_that_was_given_up_is_given_up_too(start: Start) -> None:
+    stack = start(slow_after_s=0.2, close_within_s=0.1)
+    message = b'{"type":"subscribe","symbols":"*","channel":"trade"}'
+    with raw(stack, message) as slow:
+        for seq in range(1, 11):
+            stack.publish(batch(seq, list(range(seq * 1000, seq * 1000 + 1000))))
+        eventually(lambda: slow.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), within=10)
+
+
 def read(client: socket.socket) -> bytes:
     """The next bytes; none once the server's close frame is the last thing that came."""
     client.settimeout(1)
