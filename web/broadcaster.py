@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import cast
 
 from bus.actor import Instant, instant
-from web.cohort import Client, Outlet
+from web.cohort import Client, Outlet, one_by_one
 from web.fanout import FanoutProtocol, broadcast
-from web.hub import Hub, one_by_one
+from web.hub import Hub
 from web.limits import Limits
 from web.protocol import IDLE, TOO_SLOW, LiveConnection
 

@@ -6,12 +6,12 @@ behind is given what is newer than that, so nothing waits for it in memory and n
 older ones. Pure: time is an argument, nothing is sent from here.
 """
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
-from operator import attrgetter
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, get_args
 
 from bus.actor import Instant
 from bus.messages import TradeBatch
+from web.lanes import Lane, Topic
 from web.update import Channel, Update, WatchKey
 
 TAKE_BYTES = 64 << 10
@@ -22,8 +22,6 @@ BACKLOG_BYTES = 16 << 20
 _ORDER = {name: at for at, name in enumerate(get_args(Channel))}
 """Of what goes at once a state goes before the values that it is about."""
 
-_serial = attrgetter("serial")
-_SINGLE = ("ticker", "status")
 Wishes = tuple[tuple[Channel, int, frozenset[WatchKey]], ...]
 """What a client watches: of each channel its rate in µs (0: trades have none) and the keys."""
 
@@ -65,6 +63,15 @@ class Outlet(Protocol):
         """Close the connection with a WebSocket close code, whatever waits."""
 
 
+Deliver = Callable[[Sequence[Outlet], bytes], Sequence[Outlet]]
+"""Writes the same frames to all; returns those that took nothing, as earlier bytes wait."""
+
+
+def one_by_one(outlets: Sequence[Outlet], frames: bytes) -> list[Outlet]:
+    """Deliver by each outlet's own ``write``."""
+    return [outlet for outlet in outlets if not outlet.write(frames)]
+
+
 class Traffic(Protocol):
     """Counts the connections of one kind and what they were sent."""
 
@@ -76,93 +83,6 @@ class Traffic(Protocol):
 
     def wrote(self, texts: int, received: int | None) -> None:
         """Count so many texts; ``received``: when the feed got the trade that is news in them."""
-
-
-class Topic:
-    """The changes of one thing that can be watched, newest last, each in place of what it replaces.
-
-    Those that everybody has been sent are forgotten by ``take``'s ``floor``.
-    """
-
-    __slots__ = ("_changes", "cohorts", "idle", "newest", "news", "serial")
-
-    def __init__(self) -> None:
-        self._changes: dict[Hashable, Update] = {}
-        self.cohorts = 0
-        """How many watch it."""
-        self.idle: set[Lane] = set()
-        """The lanes to be woken by the next change."""
-        self.newest: Update | None = None
-        self.serial = 0
-        self.news = 0
-
-    def take(self, update: Update, floor: int) -> None:
-        """Take a change; forget those whose serial is not above ``floor``."""
-        changes = self._changes
-        changes.pop(update.replaces, None)
-        changes[update.replaces] = self.newest = update
-        self.serial = update.serial
-        self.news = max(self.news, update.news)
-        while (first := next(iter(changes))) and changes[first].serial <= floor:
-            del changes[first]
-
-    def since(self, seen: int, *, flags: bool) -> list[Update]:
-        """Return the changes after ``seen``, with those of only a flag or without, in order."""
-        if (self.serial if flags else self.news) <= seen:
-            return []
-        return [
-            update
-            for update in self._changes.values()
-            if (update.serial if flags else update.news) > seen
-        ]
-
-
-class Lane:
-    """One channel of one cohort: leading edge, then at most every ``rate_us``."""
-
-    __slots__ = ("channel", "cohort", "due", "flags", "idle", "rate_us", "seen", "topics")
-
-    def __init__(
-        self, cohort: "Cohort", channel: Channel, rate_us: int, topics: list[Topic], seen: int
-    ) -> None:
-        self.cohort = cohort
-        self.channel = channel
-        self.rate_us = rate_us
-        self.topics = topics
-        self.flags = channel not in cohort.codec.without_flags
-        self.seen = seen
-        """Serial of the newest update that the members have been sent."""
-        self.due = 0
-        """When the next updates may go, µs of the forward clock."""
-        self.idle = False
-        """Nothing is due: the next change goes at once."""
-
-    def rest(self) -> None:
-        """Wait for a change."""
-        self.idle = True
-        for topic in self.topics:
-            topic.idle.add(self)
-
-    def end(self) -> None:
-        """Wait no more."""
-        self.idle = False
-        for topic in self.topics:
-            topic.idle.discard(self)
-
-    def since(self, seen: int) -> list[Update]:
-        """Return the changes after ``seen``, in order."""
-        flags = self.flags
-        if flags:
-            changed = [topic for topic in self.topics if topic.serial > seen]
-        else:
-            changed = [topic for topic in self.topics if topic.news > seen]
-        if self.channel in _SINGLE:  # each thing has one value: what a topic has is its newest
-            found = [topic.newest for topic in changed if topic.newest is not None]
-        else:
-            found = [update for topic in changed for update in topic.since(seen, flags=flags)]
-        if len(found) > 1:
-            found.sort(key=_serial)
-        return found
 
 
 class Client:
@@ -346,6 +266,25 @@ class Cohort:
         client.seen = None
         self.members[client] = None
         self._outlets = None
+
+    def hurry(self, client: Client, channels: set[Channel], serial: int, now: Instant) -> None:
+        """Let what waits for a client on some channels go now, so that a snapshot can follow it.
+
+        Args:
+            client: one of this cohort.
+            channels: which.
+            serial: of the newest update there is.
+            now: when.
+        """
+        if client.seen is None:
+            self.fall_behind(client, self.seen())
+        assert client.seen is not None
+        for lane in self.lanes:
+            if lane.channel in channels:
+                updates = lane.since(client.seen[lane.channel])
+                for frame in encoded(self.codec, updates, now)[0]:
+                    client.put_frames(frame)
+                client.seen[lane.channel] = serial
 
     def write_lacking(self, client: Client, serial: int, now: Instant) -> bool:
         """Write what members were sent before a late client; False when its outlet did not take it.

@@ -7,7 +7,7 @@ outlet is not known here.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
 
 from bus.actor import Instant
@@ -27,13 +27,14 @@ from web.cohort import (
     Client,
     Codec,
     Cohort,
-    Lane,
+    Deliver,
     Outlet,
     Traffic,
     Wishes,
-    encoded,
+    one_by_one,
     wishes_of,
 )
+from web.lanes import Lane
 from web.latest import Latest
 from web.ring import Ring
 from web.update import Channel, Update, WatchKey
@@ -42,16 +43,10 @@ from web.watching import Compute, Watching
 RATE_US = 100_000
 GRAIN_US = 10_000
 """What may go at nearly the same time goes at the same time, and is made once for all."""
+WRITES_A_TURN = 500
+"""Clients that are written to, about 10 µs each, before others have their turn."""
 KEEP_TICKS = 300
 """For so many ticks, a second apart, changes are kept for those who are behind."""
-
-Deliver = Callable[[Sequence[Outlet], bytes], Sequence[Outlet]]
-"""Writes the same frames to all; returns those that took nothing, as earlier bytes wait."""
-
-
-def one_by_one(outlets: Sequence[Outlet], frames: bytes) -> list[Outlet]:
-    """Deliver by each outlet's own ``write``."""
-    return [outlet for outlet in outlets if not outlet.write(frames)]
 
 
 class Hub:
@@ -74,9 +69,11 @@ class Hub:
         self._watching = Watching()
         self._ready: dict[Client, None] = {}
         """Clients for whom frames wait that are their own."""
-        self._woken: list[Lane] = []
+        self._woken: deque[Lane] = deque()
         """Lanes with a first change after a quiet time."""
         self._traded: dict[Cohort, None] = {}
+        self._due: dict[Cohort, list[Lane]] = {}
+        """What is to go next, of cohorts with several channels or with trades."""
         self._waiting: dict[int, deque[Lane]] = {}
         """Lanes that may go again at their time, by their rate; of one rate in order."""
         self._blocked: dict[Client, None] = {}
@@ -115,7 +112,7 @@ class Hub:
             channel = cast(Channel, key[0])
             wanted.setdefault(channel, (0 if channel == "trade" else rate_us, set()))[1].add(key)
         if client.cohort is not None:
-            self._hurry(client, set(wanted), now)
+            client.cohort.hurry(client, set(wanted), self._serial, now)
             for channel, rate, held in client.cohort.wishes:
                 if channel in wanted:
                     wanted[channel][1].update(held)
@@ -139,20 +136,6 @@ class Hub:
         if client.cohort is not None:
             wishes = client.cohort.wishes
             self._move(client, wishes_of({name: (r, held - keys) for name, r, held in wishes}))
-
-    def _hurry(self, client: Client, channels: set[Channel], now: Instant) -> None:
-        """Let what waits on some channels go now, so that a snapshot can follow it."""
-        cohort = client.cohort
-        assert cohort is not None
-        if client.seen is None:
-            cohort.fall_behind(client, cohort.seen())
-        assert client.seen is not None
-        for lane in cohort.lanes:
-            if lane.channel in channels:
-                updates = lane.since(client.seen[lane.channel])
-                for frame in encoded(client.codec, updates, now)[0]:
-                    client.put_frames(frame)
-                client.seen[lane.channel] = self._serial
 
     def _move(self, client: Client, wishes: Wishes) -> None:
         """Give a client other wishes."""
@@ -269,28 +252,36 @@ class Hub:
     # ---- what goes out
 
     def flush(self, now: Instant) -> None:
-        """Send what may go now: each client's own frames first, then trades, then updates."""
-        if self._ready:
-            for client in list(self._ready):
-                self._serve(client, now)
-        due: dict[Cohort, list[Lane]] = {cohort: [] for cohort in self._traded}
+        """Send what may go now: each client's own frames first, then trades, then updates.
+
+        It ends once it has written to some hundreds of clients, so that others have their turn and
+        what goes to the next ones is of that moment; ``next_due`` is then now.
+        """
+        for client in list(self._ready):
+            self._serve(client, now)
+        for cohort in self._traded:
+            self._due.setdefault(cohort, [])
         self._traded.clear()
-        for lane in self._due(now):
+        written = 0
+        for lane in self._rise(now):
             cohort = lane.cohort
-            if len(cohort.lanes) == 1 and cohort not in due:
-                self._send(cohort, (lane,), now)
+            if len(cohort.lanes) == 1 and cohort not in self._due:
+                written += self._send(cohort, (lane,), now)
+                if written >= WRITES_A_TURN:
+                    break
             else:  # several channels share one write
-                due.setdefault(cohort, []).append(lane)
-        for cohort, lanes in due.items():
-            self._send(cohort, lanes, now)
+                self._due.setdefault(cohort, []).append(lane)
+        while self._due and written < WRITES_A_TURN:
+            cohort = next(iter(self._due))
+            written += self._send(cohort, self._due.pop(cohort), now)
         for traffic, (texts, received) in self._wrote.items():
             traffic.wrote(texts, received)
         self._wrote.clear()
 
-    def _due(self, now: Instant) -> Iterator[Lane]:
+    def _rise(self, now: Instant) -> Iterator[Lane]:
         """Yield and forget the lanes that may go now."""
-        woken, self._woken = self._woken, []
-        yield from woken
+        while self._woken:
+            yield self._woken.popleft()
         mono = now.mono
         for waiting in list(self._waiting.values()):
             while waiting and waiting[0].due <= mono:
@@ -298,13 +289,9 @@ class Hub:
 
     def next_due(self) -> int | None:
         """Return when the next updates may go, µs of the forward clock; None when nothing waits."""
-        if self._ready or self._woken or self._traded:
+        if self._ready or self._woken or self._traded or self._due:
             return 0
         return min((lanes[0].due for lanes in self._waiting.values() if lanes), default=None)
-
-    def filled(self, client: Client, now: Instant) -> None:
-        """The outlet of a client has no room: what it was given still waits in it."""
-        self._block(client, now)
 
     def drained(self, client: Client, now: Instant) -> None:
         """The outlet of a client has room again: send what the client lacks."""
@@ -324,10 +311,10 @@ class Hub:
         """Return the most bytes of trades and answers that wait for one client."""
         return max((client.backlog for client in self._blocked), default=0)
 
-    def _send(self, cohort: Cohort, lanes: Sequence[Lane], now: Instant) -> None:
-        """Send a cohort its trades, and the updates of the lanes whose time it is."""
+    def _send(self, cohort: Cohort, lanes: Sequence[Lane], now: Instant) -> int:
+        """Send a cohort its trades and what of these lanes is due; return to how many clients."""
         if not (cohort.members or cohort.late):
-            return  # it has ended meanwhile
+            return 0  # it has ended meanwhile
         frames: list[bytes] = []
         trades = b""
         if cohort.trades:
@@ -353,12 +340,13 @@ class Hub:
             self._count(cohort.traffic, len(frames) * (len(outlets) - len(behind)), received)
             for outlet in behind:
                 cohort.fall_behind(outlet.owner, cohort.seen() | dict(before))
-                self._block(outlet.owner, now)
+                self.filled(outlet.owner, now)
                 late.append(outlet.owner)
         for client in late:
             if trades:
                 client.put_frames(trades)
             self._serve(client, now)
+        return len(cohort)
 
     def _count(self, traffic: Traffic, texts: int, received: int | None) -> None:
         before = self._wrote.get(traffic)
@@ -371,21 +359,22 @@ class Hub:
         """Send a client what is its own, then what it lacks, as far as its outlet takes it."""
         self._ready.pop(client, None)
         if client.overflowed:
-            self._block(client, now)
+            self.filled(client, now)
         if client.blocked_since is not None:
             return  # until its outlet has room
         cohort = client.cohort
         if not client.write_queue():
             if cohort is not None and client.seen is None:
                 cohort.fall_behind(client, cohort.seen())
-            self._block(client, now)
+            self.filled(client, now)
         elif cohort is not None and client.seen is not None:
             if cohort.write_lacking(client, self._serial, now):
                 cohort.catch_up(client)
             else:
-                self._block(client, now)
+                self.filled(client, now)
 
-    def _block(self, client: Client, now: Instant) -> None:
+    def filled(self, client: Client, now: Instant) -> None:
+        """The outlet of a client has no room: what it was given still waits in it."""
         self._blocked[client] = None
         if client.blocked_since is None:
             client.blocked_since = now.mono

@@ -7,11 +7,14 @@ and the cohorts that are sent an exchange's trades. What nobody watches is forgo
 from collections.abc import Callable, Mapping
 
 from bus.actor import Instant
-from web.cohort import Client, Cohort, Topic, Wishes
+from web.cohort import Client, Cohort, Wishes
+from web.lanes import Topic
 from web.update import Derived, WatchKey
 
 Compute = Callable[[Instant], Derived]
 """Returns the present value of a key that no message is about."""
+COHORT_MAX = 500
+"""Clients of one cohort: writing to them takes some milliseconds, then others have their turn."""
 _NONE: Mapping[str, dict[Cohort, None]] = {}
 
 
@@ -22,7 +25,8 @@ class Watching:
         self.topics: dict[WatchKey, Topic] = {}
         self.derived: dict[WatchKey, Compute] = {}
         """How the values of keys come about that no message is about."""
-        self._cohorts: dict[tuple[object, ...], Cohort] = {}
+        self._cohorts: dict[tuple[object, ...], dict[Cohort, None]] = {}
+        """Those of the same wishes; the last of them may have room."""
         self._trades: dict[str, dict[str, dict[Cohort, None]]] = {}
         """Who is sent trades, by exchange and symbol; exchanges without any are not in it."""
 
@@ -38,13 +42,14 @@ class Watching:
     def cohort(self, client: Client, wishes: Wishes, serial: int) -> Cohort:
         """Return the cohort of a client with these wishes; ``serial``: of the newest update."""
         key = _key(client, wishes)
-        found = self._cohorts.get(key)
-        if found is None:
+        parts = self._cohorts.setdefault(key, {})
+        found = next(reversed(parts), None)
+        if found is None or len(found) >= COHORT_MAX:
             for _, _, keys in wishes:
                 for each in keys:
                     self.topics.setdefault(each, Topic()).cohorts += 1
             found = Cohort(client.codec, client.traffic, wishes, self.topics, serial)
-            self._cohorts[key] = found
+            parts[found] = None
             for lane in found.lanes:
                 lane.rest()
             for exchange, symbol in _traded(wishes):
@@ -53,7 +58,10 @@ class Watching:
 
     def end(self, cohort: Cohort) -> None:
         """Forget a cohort without clients."""
-        del self._cohorts[_key(cohort, cohort.wishes)]
+        key = _key(cohort, cohort.wishes)
+        del self._cohorts[key][cohort]
+        if not self._cohorts[key]:
+            del self._cohorts[key]
         for lane in cohort.lanes:
             lane.end()
         for _, _, keys in cohort.wishes:

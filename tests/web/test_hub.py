@@ -12,9 +12,10 @@ from tests.web.messages import HOUR, NOW, at, average, batch, candle, status, ti
 from tests.web.outbox import Outbox, join, read, sent
 from web.codecs.native import NativeCodec
 from web.cohort import BACKLOG_BYTES, TAKE_BYTES, Client, Outlet
-from web.hub import GRAIN_US, Hub
+from web.hub import GRAIN_US, WRITES_A_TURN, Hub
 from web.latest import CANDLES_KEPT
 from web.update import WatchKey
+from web.watching import COHORT_MAX
 
 TICKER: WatchKey = ("ticker", "binance", "ETH-USDT", 0)
 OTHER: WatchKey = ("ticker", "binance", "ETH-BTC", 0)
@@ -239,6 +240,38 @@ def test_clients_of_one_subscription_set_are_sent_the_very_same_bytes() -> None:
     hub.message(ticker(), at(0))
     hub.flush(at(0))
     assert sorted(count for count, _ in delivered) == [1, 2]
+
+
+def test_a_large_room_is_written_to_in_turns_and_everybody_once() -> None:
+    hub = Hub(stale_after_s=15)
+    clients = [join(hub, NativeCodec()) for _ in range(2 * WRITES_A_TURN + 100)]
+    for client in clients:
+        hub.watch(client, [TICKER], at(0))
+    hub.flush(at(0))
+    hub.message(ticker(), at(0))
+    turns = []
+    while hub.next_due() == 0:
+        hub.flush(at(0))
+        turns.append(sum(len(read(client)) for client in clients))
+    assert sum(turns) == len(clients)
+    assert len(turns) >= 2
+    assert max(turns) < WRITES_A_TURN + COHORT_MAX
+
+
+def test_who_comes_amid_many_trades_is_sent_none_that_came_before() -> None:
+    hub, client = watching(TRADES)
+    ids = list(range(2_000))
+    hub.record("binance", encode(batch(1, ids)), at(0))
+    hub.flush(at(0))
+    assert hub.next_due() == 0
+    late = join(hub, NativeCodec())
+    hub.watch(late, [TRADES], at(0))
+    hub.record("binance", encode(batch(2, [5_000])), at(0))
+    while hub.next_due() == 0:
+        hub.flush(at(0))
+    found = [json.loads(text)["payload"]["trade_id"] for text in read(client)]
+    assert found == [*ids, 5_000]
+    assert [json.loads(text)["payload"]["trade_id"] for text in read(late)] == [5_000]
 
 
 def stale_of(hub: Hub, microseconds: int) -> bool:
