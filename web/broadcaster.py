@@ -82,7 +82,7 @@ class Broadcaster:
 
     def judge(self, now: Instant) -> int:
         """Close who is too slow, and who watches nothing; return how many are too slow."""
-        slow = self._hub.blocked(now, self._slow_after_us)
+        slow = self._hub.given_up(now, self._slow_after_us)
         for client in slow:
             reason = "too far behind" if client.overflowed else "too slow"
             client.outlet.evict(TOO_SLOW, reason)

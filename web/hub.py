@@ -77,6 +77,7 @@ class Hub:
         self._waiting: dict[int, deque[Lane]] = {}
         """Lanes that may go again at their time, by their rate; of one rate in order."""
         self._blocked: dict[Client, None] = {}
+        """Clients whose outlet has no room, and that have not been given up."""
         self._wrote: dict[Traffic, tuple[int, int | None]] = {}
         """What a flush has sent so far, and when the first news in it was received."""
 
@@ -299,13 +300,20 @@ class Hub:
         self._blocked.pop(client, None)
         self._serve(client, now)
 
-    def blocked(self, now: Instant, longer_than_us: int) -> list[Client]:
-        """Return the clients that have taken nothing for so long, or for whom too much waits."""
-        return [
+    def given_up(self, now: Instant, longer_than_us: int) -> list[Client]:
+        """Return the clients that have taken nothing for so long, or for whom too much waits.
+
+        Each is returned once: it is to be closed.
+        """
+        since = now.mono - longer_than_us
+        found = [
             client
             for client in self._blocked
-            if client.overflowed or (client.blocked_since or now.mono) <= now.mono - longer_than_us
+            if client.overflowed or (client.blocked_since or now.mono) <= since
         ]
+        for client in found:
+            del self._blocked[client]
+        return found
 
     def backlog(self) -> int:
         """Return the most bytes of trades and answers that wait for one client."""
@@ -375,9 +383,9 @@ class Hub:
 
     def filled(self, client: Client, now: Instant) -> None:
         """The outlet of a client has no room: what it was given still waits in it."""
-        self._blocked[client] = None
         if client.blocked_since is None:
             client.blocked_since = now.mono
+            self._blocked[client] = None
 
     def _wait(self, lane: Lane, now: Instant) -> None:
         """Let the lane's next updates go after its rate, together with others of about then."""

@@ -134,4 +134,4 @@ def _asked(name: str, query: EventsQuery, resume: dict[str, list[int]] | None) -
     try:
         return convert(fields)
     except BadRequest as wrong:
-        raise Refused(400, f"{name[:64]!r}: {wrong.sentence}", field="channels") from None
+        raise Refused(400, wrong.sentence, field="channels") from None
