@@ -1,10 +1,12 @@
 """The table of buckets: bounded, shared by processes, and made anew when it is none of ours."""
 
+import fcntl
 import hashlib
 import multiprocessing
 import os
 import shutil
 import stat
+import time
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
@@ -179,3 +181,23 @@ def test_three_processes_that_begin_at_once_share_one_limit_within_a_tenth(tmp_p
     assert min(counts) < limit  # they did meet
     assert limit <= sum(counts) <= limit * 1.1, counts
     assert SETS * WAYS >= 1_000_000
+
+
+def _hold(folder: Path, ready: Barrier) -> None:
+    with (folder / rate_table.NAME).open("r+b") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        ready.wait()
+        ready.wait()
+
+
+def test_a_process_that_was_stopped_while_it_took_a_token_holds_nobody_up(tmp_path: Path) -> None:
+    table, ready = rate_table.shared(tmp_path), SPAWN.Barrier(2)
+    holder = SPAWN.Process(target=_hold, args=(tmp_path, ready), daemon=True)
+    holder.start()
+    ready.wait()
+    began = time.monotonic()
+    assert passed(table, Rate(10), "key", 20) == 10
+    assert time.monotonic() - began < 1
+    ready.wait()
+    holder.join(60)
+    assert passed(table, Rate(10), "key", 20) == 0
