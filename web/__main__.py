@@ -25,7 +25,7 @@ from store.pool import open_pool
 from web import rate_table, server
 from web.admission import Admission
 from web.app import build
-from web.broadcaster import Broadcaster, deliver
+from web.broadcaster import Broadcaster
 from web.hub import Hub
 from web.inputs import FEED_TOPICS, LIFE_TOPICS, STREAM_TOPICS, Inputs
 from web.limits import Limits
@@ -61,7 +61,7 @@ async def live(
     settings = process.settings
     context: zmq.Context[Socket] = zmq.Context()
     folder = run_folder(settings)
-    hub = Hub(settings.stale_after_s, deliver)
+    hub = Hub(settings.stale_after_s)
     broadcaster = Broadcaster(hub, limits)
     pool = await open_pool(settings.dsn, POOL_SIZE)
     directory = Directory(settings.feeds)

@@ -6,22 +6,12 @@ never asks for anything, is closed from here. For one event loop.
 """
 
 import asyncio
-from collections.abc import Sequence
-from typing import cast
 
 from bus.actor import Instant, instant
-from web.cohort import Client, Outlet, one_by_one
-from web.fanout import FanoutProtocol, broadcast
+from web.cohort import Client, Outlet
 from web.hub import Hub
 from web.limits import Limits
-from web.protocol import IDLE, TOO_SLOW, LiveConnection
-
-
-def deliver(outlets: Sequence[Outlet], frames: bytes) -> Sequence[Outlet]:
-    """Write the same frames to all, which are of one kind; return those that took nothing."""
-    if isinstance(outlets[0], FanoutProtocol):
-        return broadcast(cast(Sequence[LiveConnection], outlets), frames)
-    return one_by_one(outlets, frames)
+from web.protocol import IDLE, TOO_SLOW
 
 
 class Broadcaster:

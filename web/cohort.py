@@ -56,6 +56,10 @@ class Outlet(Protocol):
     filled: "Callable[[Any], None] | None"
     """Called with the outlet itself once it has none."""
 
+    @property
+    def audience(self) -> "Callable[[], Audience]":
+        """Makes an audience of outlets like this one."""
+
     def write(self, frames: bytes) -> bool:
         """Send whole frames; False, and nothing of them is sent, while earlier bytes wait."""
 
@@ -63,13 +67,38 @@ class Outlet(Protocol):
         """Close the connection with a WebSocket close code, whatever waits."""
 
 
-Deliver = Callable[[Sequence[Outlet], bytes], Sequence[Outlet]]
-"""Writes the same frames to all; returns those that took nothing, as earlier bytes wait."""
+class Audience(Protocol):
+    """Outlets of one kind that are written the same."""
+
+    def add(self, outlet: Any) -> None:
+        """Add one."""
+
+    def discard(self, outlet: Any) -> None:
+        """Remove one."""
+
+    def broadcast(self, frames: bytes) -> Sequence[Any]:
+        """Write whole frames to all; return who took nothing, as earlier bytes wait."""
 
 
-def one_by_one(outlets: Sequence[Outlet], frames: bytes) -> list[Outlet]:
-    """Deliver by each outlet's own ``write``."""
-    return [outlet for outlet in outlets if not outlet.write(frames)]
+class OneByOne:
+    """An audience of which each is written to by its own ``write``."""
+
+    __slots__ = ("_outlets",)
+
+    def __init__(self) -> None:
+        self._outlets: dict[Outlet, None] = {}
+
+    def add(self, outlet: Outlet) -> None:
+        """Add one."""
+        self._outlets[outlet] = None
+
+    def discard(self, outlet: Outlet) -> None:
+        """Remove one."""
+        del self._outlets[outlet]
+
+    def broadcast(self, frames: bytes) -> list[Outlet]:
+        """Write whole frames to all; return who took nothing, as earlier bytes wait."""
+        return [outlet for outlet in self._outlets if not outlet.write(frames)]
 
 
 class Traffic(Protocol):
@@ -166,25 +195,23 @@ class Cohort:
     """The clients of one subscription set.
 
     Args:
-        codec: that of any of them.
-        traffic: that of any of them.
+        client: any of them.
         wishes: what they watch.
         topics: of every key that is watched.
         serial: of the newest update there is: what comes later is sent.
     """
 
-    __slots__ = ("_outlets", "codec", "lanes", "late", "members", "trades", "traffic", "wishes")
+    __slots__ = ("audience", "codec", "lanes", "late", "members", "trades", "traffic", "wishes")
 
     def __init__(
         self,
-        codec: Codec,
-        traffic: Traffic,
+        client: Client,
         wishes: Wishes,
         topics: Mapping[WatchKey, Topic],
         serial: int,
     ) -> None:
-        self.codec = codec
-        self.traffic = traffic
+        self.codec = client.codec
+        self.traffic = client.traffic
         self.wishes = wishes
         self.lanes = [
             Lane(self, channel, rate_us, [topics[key] for key in sorted(keys)], serial)
@@ -197,16 +224,11 @@ class Cohort:
         """Those that are ahead or behind, each by its own ``seen``."""
         self.trades: list[bytes] = []
         """Frames of trades to be sent by the next flush."""
-        self._outlets: list[Outlet] | None = None
+        self.audience = client.outlet.audience()
+        """The members' outlets."""
 
     def __len__(self) -> int:
         return len(self.members) + len(self.late)
-
-    def outlets(self) -> list[Outlet]:
-        """Return the outlets of all members."""
-        if self._outlets is None:
-            self._outlets = [client.outlet for client in self.members]
-        return self._outlets
 
     def enter(self, client: Client, seen: dict[Channel, int]) -> None:
         """Add a client that has been sent that much of each channel, and all trades until now."""
@@ -231,8 +253,7 @@ class Cohort:
 
     def fall_behind(self, client: Client, seen: dict[Channel, int]) -> None:
         """A member has not been sent the last flush."""
-        del self.members[client]
-        self._outlets = None
+        self._remove(client)
         client.seen = seen
         self.late[client] = None
 
@@ -240,8 +261,7 @@ class Cohort:
         """Remove a client; return how much of each channel it was sent."""
         seen = client.seen
         if seen is None:
-            del self.members[client]
-            self._outlets = None
+            self._remove(client)
             seen = self.seen()
         else:
             del self.late[client]
@@ -265,7 +285,11 @@ class Cohort:
         del self.late[client]
         client.seen = None
         self.members[client] = None
-        self._outlets = None
+        self.audience.add(client.outlet)
+
+    def _remove(self, client: Client) -> None:
+        del self.members[client]
+        self.audience.discard(client.outlet)
 
     def hurry(self, client: Client, channels: set[Channel], serial: int, now: Instant) -> None:
         """Let what waits for a client on some channels go now, so that a snapshot can follow it.

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 
 from starlette.responses import StreamingResponse
 
-from web.cohort import Client
+from web.cohort import Client, OneByOne
 from web.services import Services
 
 RETRY_MS = 2000
@@ -24,6 +24,7 @@ class EventStream:
     owner: Client
     drained: Callable[["EventStream"], None] | None = None
     filled: Callable[["EventStream"], None] | None = None
+    audience = OneByOne
 
     def __init__(self) -> None:
         self._waiting: bytes | None = None

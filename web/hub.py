@@ -27,11 +27,9 @@ from web.cohort import (
     Client,
     Codec,
     Cohort,
-    Deliver,
     Outlet,
     Traffic,
     Wishes,
-    one_by_one,
     wishes_of,
 )
 from web.lanes import Lane
@@ -54,16 +52,14 @@ class Hub:
 
     Args:
         stale_after_s: see ``Latest``.
-        deliver: how the same bytes go into many outlets.
     """
 
-    def __init__(self, stale_after_s: int, deliver: Deliver = one_by_one) -> None:
+    def __init__(self, stale_after_s: int) -> None:
         self.latest = Latest(stale_after_s)
         self.clients: set[Client] = set()
         self.rings: dict[str, Ring] = {}
         self.positions: dict[str, tuple[int, int]] = {}
         """(epoch, seq) of the newest record of each exchange whose trades have been sent."""
-        self._deliver = deliver
         self._serial = 0
         self._floors: deque[int] = deque([0], KEEP_TICKS)
         self._watching = Watching()
@@ -343,9 +339,9 @@ class Hub:
                 lane.rest()
         late = list(cohort.late)
         if frames and cohort.members:
-            outlets = cohort.outlets()
-            behind = self._deliver(outlets, b"".join(frames))
-            self._count(cohort.traffic, len(frames) * (len(outlets) - len(behind)), received)
+            count = len(cohort.members)
+            behind = cohort.audience.broadcast(b"".join(frames))
+            self._count(cohort.traffic, len(frames) * (count - len(behind)), received)
             for outlet in behind:
                 cohort.fall_behind(outlet.owner, cohort.seen() | dict(before))
                 self.filled(outlet.owner, now)

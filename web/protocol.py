@@ -16,7 +16,7 @@ from websockets.frames import Frame
 
 from bus.actor import instant
 from web.admission import spread_ms
-from web.fanout import EXTENSION, FanoutProtocol
+from web.fanout import EXTENSION, FanoutProtocol, Room
 from web.limits import Bucket, Limits
 
 GOING_AWAY, NO_TEXT, IDLE, TOO_BIG, RESTART = 1001, 1007, 1008, 1009, 1012
@@ -27,6 +27,7 @@ class LiveConnection(FanoutProtocol):
     """One WebSocket. ``limits`` is set by ``limited``."""
 
     limits = Limits()
+    audience = Room
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to count control frames."""

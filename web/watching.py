@@ -48,7 +48,7 @@ class Watching:
             for _, _, keys in wishes:
                 for each in keys:
                     self.topics.setdefault(each, Topic()).cohorts += 1
-            found = Cohort(client.codec, client.traffic, wishes, self.topics, serial)
+            found = Cohort(client, wishes, self.topics, serial)
             parts[found] = None
             for lane in found.lanes:
                 lane.rest()

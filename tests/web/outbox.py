@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.web.messages import at
-from web.cohort import Client, Codec
+from web.cohort import Audience, Client, Codec, OneByOne
 from web.hub import Hub
 
 
@@ -16,6 +16,7 @@ class Outbox:
     owner: Client
     drained: Callable[[Any], None] | None = None
     filled: Callable[[Any], None] | None = None
+    audience: Callable[[], Audience] = OneByOne
 
     def __init__(self) -> None:
         self.full = False

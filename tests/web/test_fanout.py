@@ -22,12 +22,12 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from tests.eventually import eventually
-from web.fanout import EXTENSION, FanoutProtocol, broadcast, text_frame
+from web.fanout import EXTENSION, FanoutProtocol, Room, text_frame
 
 Result = TypeVar("Result")
 
 
-class Room:
+class Served:
     """A server in a thread, and everybody who is connected; what they say is said back by ASGI.
 
     Args:
@@ -40,6 +40,7 @@ class Room:
         loop: Callable[[], asyncio.AbstractEventLoop],
         certificate: tuple[str, str] | None = None,
     ) -> None:
+        self.room = Room()
         self.connections: list[FanoutProtocol] = []
         self.drained: list[FanoutProtocol] = []
         self._listening = socket.create_server(("127.0.0.1", 0))
@@ -60,7 +61,7 @@ class Room:
         self._make = loop
         self._thread = threading.Thread(target=self._run)
 
-    def __enter__(self) -> "Room":
+    def __enter__(self) -> "Served":
         self._thread.start()
         eventually(lambda: self._server.started)
         return self
@@ -80,7 +81,7 @@ class Room:
 
     def send(self, text: str) -> int:
         """Broadcast a text; return how many were not sent it."""
-        return len(self.do(lambda: broadcast(self.connections, text_frame(text))))
+        return len(self.do(lambda: self.room.broadcast(text_frame(text))))
 
     def join(self, context: ssl.SSLContext | None = None) -> ClientConnection:
         """Return a client that is in the room."""
@@ -99,6 +100,7 @@ class Room:
         await websocket.accept()
         connection: FanoutProtocol = websocket.scope["extensions"][EXTENSION]
         connection.drained = self.drained.append
+        self.room.add(connection)
         self.connections.append(connection)
         try:
             while (text := await websocket.receive_text()) != "close":
@@ -107,6 +109,7 @@ class Room:
         except WebSocketDisconnect:
             pass
         finally:
+            self.room.discard(connection)
             self.connections.remove(connection)
 
 
@@ -114,25 +117,25 @@ LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture(params=LOOPS)
-def room(request: pytest.FixtureRequest) -> Iterator[Room]:
+def room(request: pytest.FixtureRequest) -> Iterator[Served]:
     """A room on both loops that uvicorn runs on."""
-    with Room(LOOPS[request.param]) as made:
+    with Served(LOOPS[request.param]) as made:
         yield made
 
 
 @pytest.fixture(params=LOOPS)
-def secret_room(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Room]:
+def secret_room(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]:
     """The same with TLS."""
     files = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
     command += ["-subj", "/CN=localhost", "-out", files[0], "-keyout", files[1]]
     subprocess.run(command, check=True, capture_output=True)
-    with Room(LOOPS[request.param], files) as made:
+    with Served(LOOPS[request.param], files) as made:
         yield made
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536, 300_000])
-def test_a_frame_of_any_size_is_one_message(room: Room, size: int) -> None:
+def test_a_frame_of_any_size_is_one_message(room: Served, size: int) -> None:
     with room.join() as client:
         assert room.send("x" * size) == 0
         assert client.recv() == "x" * size
@@ -140,13 +143,13 @@ def test_a_frame_of_any_size_is_one_message(room: Room, size: int) -> None:
         assert client.recv() == "é" * size
 
 
-def test_broadcasts_answers_pings_and_a_close_keep_their_order(room: Room) -> None:
+def test_broadcasts_answers_pings_and_a_close_keep_their_order(room: Served) -> None:
     with room.join() as client:
         assert all(each.descriptor >= 0 for each in room.connections)
         in_order(room, client)
 
 
-def test_under_tls_too(secret_room: Room) -> None:
+def test_under_tls_too(secret_room: Served) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with secret_room.join(context) as client:
@@ -154,7 +157,7 @@ def test_under_tls_too(secret_room: Room) -> None:
         in_order(secret_room, client)
 
 
-def in_order(room: Room, client: ClientConnection) -> None:
+def in_order(room: Served, client: ClientConnection) -> None:
     """Let broadcasts, answers and pongs go one after the other, then a close and nothing more."""
     expected = []
     for number in range(60):
@@ -168,16 +171,18 @@ def in_order(room: Room, client: ClientConnection) -> None:
     assert [client.recv() for _ in expected] == expected
 
     (connection,) = room.connections
+    held = Room()
+    room.do(lambda: held.add(connection))
     client.send("close")
     eventually(lambda: connection.ended)
-    assert room.do(lambda: broadcast([connection], text_frame("too late"))) == []
+    assert room.do(lambda: held.broadcast(text_frame("too late"))) == []
     with pytest.raises(ConnectionClosed) as closed:
         client.recv(timeout=10)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1012
 
 
-def test_who_does_not_read_is_returned_and_told_of_once_there_is_room(room: Room) -> None:
+def test_who_does_not_read_is_returned_and_told_of_once_there_is_room(room: Served) -> None:
     with socket.create_connection(("127.0.0.1", room.port), timeout=10) as client:
         client.sendall(
             b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -203,14 +208,60 @@ def test_who_does_not_read_is_returned_and_told_of_once_there_is_room(room: Room
         assert client.recv(10) == b"\x81\x01x"
 
 
-def test_who_leaves_during_a_broadcast_is_passed_over(room: Room) -> None:
+def test_who_leaves_during_a_broadcast_is_passed_over(room: Served) -> None:
     with room.join() as stays, ExitStack() as others:
         leaving = [others.enter_context(room.join()) for _ in range(10)]
-        held = list(room.connections)
+        held, others_too = list(room.connections), Room()
+        for one in held:
+            room.do(partial(others_too.add, one))
         for number, client in enumerate(leaving):
             client.socket.shutdown(socket.SHUT_RDWR)
-            assert room.do(partial(broadcast, held, text_frame(str(number)))) == []
+            assert room.do(partial(others_too.broadcast, text_frame(str(number)))) == []
         eventually(lambda: len(room.connections) == 1)
-        assert room.do(lambda: broadcast(held, text_frame("end"))) == []
+        assert room.do(lambda: others_too.broadcast(text_frame("end"))) == []
         assert [stays.recv() for _ in range(11)] == [*map(str, range(10)), "end"]
         assert all(one.descriptor == -1 for one in held if one not in room.connections)
+
+
+CLOSE = b"\x88\x82\0\0\0\0\x03\xe8"
+"""A client's close frame, 1000, masked with zeros."""
+ENDINGS: dict[str, Callable[[FanoutProtocol], None]] = {
+    "the client closes": lambda connection: connection.data_received(CLOSE),
+    "the client breaks the protocol": lambda connection: connection.data_received(b"\xff" * 9),
+    "the server ends": lambda connection: connection.shutdown(),
+    "no sign of life": lambda connection: connection.keepalive_timeout(),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_nothing_follows_a_close_frame_in_the_same_turn_either(room: Served, ending: str) -> None:
+    with room.join() as client:
+        (connection,) = room.connections
+        room.do(
+            lambda: (
+                room.room.broadcast(text_frame("before")),
+                ENDINGS[ending](connection),
+                room.room.broadcast(text_frame("after")),
+                connection.write(text_frame("after")),
+            )
+        )
+        assert client.recv(timeout=10) == "before"
+        with pytest.raises(ConnectionClosed):
+            client.recv(timeout=10)
+    eventually(lambda: not room.connections)
+    assert len(room.room) == 0
+
+
+def test_a_connection_may_be_in_several_rooms(room: Served) -> None:
+    with room.join() as client, room.join():
+        other, connection = Room(), room.connections[0]
+        room.do(lambda: other.add(connection))
+        room.do(lambda: other.add(connection))
+        assert (len(room.room), len(other)) == (2, 1)
+        for text in ("both", "one"):
+            room.do(partial((room.room if text == "both" else other).broadcast, text_frame(text)))
+        assert [client.recv(timeout=10), client.recv(timeout=10)] == ["both", "one"]
+        room.do(lambda: other.discard(connection))
+        room.do(lambda: other.discard(connection))
+        assert (len(room.room), len(other)) == (2, 0)
+        assert room.do(lambda: other.broadcast(text_frame("nobody"))) == []

@@ -1,9 +1,9 @@
 """Who is sent what, without a socket: values in, texts out."""
 
 import json
-from collections.abc import Sequence
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +11,7 @@ from bus.messages import Gap, GapOpened, Ticker, encode
 from tests.web.messages import HOUR, NOW, at, average, batch, candle, status, ticker
 from tests.web.outbox import Outbox, join, read, sent
 from web.codecs.native import NativeCodec
-from web.cohort import BACKLOG_BYTES, TAKE_BYTES, Client, Outlet
+from web.cohort import BACKLOG_BYTES, TAKE_BYTES, Client, OneByOne, Outlet
 from web.hub import GRAIN_US, WRITES_A_TURN, Hub
 from web.latest import CANDLES_KEPT
 from web.update import WatchKey
@@ -227,14 +227,18 @@ def test_what_waits_on_a_channel_goes_before_more_of_it_is_watched() -> None:
     assert [one["payload"]["seq"] for one in sent(hub, client, 130_000)] == [4]
 
 
-def test_clients_of_one_subscription_set_are_sent_the_very_same_bytes() -> None:
+def test_clients_of_one_subscription_set_are_sent_the_very_same_bytes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     delivered: list[tuple[int, bytes]] = []
 
-    def deliver(outlets: Sequence[Outlet], frames: bytes) -> list[Outlet]:
-        delivered.append((len(outlets), frames))
-        return []
+    class Audience(OneByOne):
+        def broadcast(self, frames: bytes) -> list[Outlet]:
+            delivered.append((len(self._outlets), frames))
+            return super().broadcast(frames)
 
-    hub = Hub(15, deliver)
+    monkeypatch.setattr(Outbox, "audience", Audience)
+    hub = Hub(15)
     for keys in ([TICKER, OTHER], [OTHER, TICKER], [TICKER]):
         hub.watch(join(hub, NativeCodec()), keys, at(0))
     hub.flush(at(0))
