@@ -25,6 +25,7 @@ from web.answers import failure
 from web.assets import Assets
 from web.cors import Shared
 from web.envelope import Caught, Marked, request_id_of
+from web.pages import Pages
 from web.schema import Endpoint
 from web.services import Services
 from web.stream import Stream
@@ -54,8 +55,7 @@ def build(services: Services, log: Log) -> ASGIApp:
     """Return the application."""
     assets = Assets(STATIC)
 
-    async def page(request: Request) -> Response:
-        return assets.page(request)
+    pages = Pages(assets, services.directory)
 
     async def static(request: Request) -> Response:
         return assets.file(request)
@@ -64,11 +64,13 @@ def build(services: Services, log: Log) -> ASGIApp:
         *(endpoint.on(services) for endpoint in endpoints()),
         *(stream.on(services) for stream in streams()),
         WebSocketRoute("/{path:path}", _nothing_here),
-        Route("/", page),
+        *pages.routes(),
         Route("/static/{path:path}", static),
         *documents.routes(services, endpoints(), streams(), assets.read("docs/index.html")),
     ]
-    app: ASGIApp = Caught(Router(routes, redirect_slashes=False), log)
+    router = Router(routes, redirect_slashes=False)
+    router.default = pages.instead(router.default)
+    app: ASGIApp = Caught(router, log)
     if services.settings.cors_origin:
         app = Shared(app, services.settings.cors_origin)
     return Marked(app, services.health)

@@ -1,7 +1,7 @@
 """Files that are answered from memory: read, or made, once at start.
 
-In comes the folder; out go the page at ``/`` and the files at ``/static/…``, each with an ETag and
-compressed beforehand, as is all else that never changes while the process runs. No path of a
+In comes the folder; out go the files at ``/static/…``, each with an ETag and compressed
+beforehand, as is all else that never changes while the process runs. No path of a
 request ever reaches the file system. A page's security policy allows our own files; the
 dashboard's its import map and the one style that lightweight-charts makes besides, each by its
 hash; and nothing else.
@@ -65,12 +65,6 @@ class Assets:
         paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
         self._files = {path.relative_to(folder).as_posix(): _read(path) for path in paths}
         self.policy = _policy(self._files)
-
-    def page(self, request: Request) -> Response:
-        """Answer the page."""
-        response = self._answer(request, _PAGE)
-        response.headers["content-security-policy"] = self.policy
-        return response
 
     def file(self, request: Request) -> Response:
         """Answer one file by its path below the folder."""

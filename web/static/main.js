@@ -6,17 +6,16 @@
 
 import { html, render } from "htm/preact";
 import { effect } from "@preact/signals";
-import { App } from "./components/app.js";
+import { App, loadFirst } from "./components/app.js";
+import { listen } from "./components/keyboard.js";
 import { price } from "./format.js";
 import { loadAllCandles, loadStatus, watch } from "./loader.js";
+import { follow } from "./navigation.js";
 import { connect } from "./socket.js";
-import { cardOf, clock, connected, dispatch, lostAt, order, session } from "./state.js";
+import { cardOf, clock, connected, dispatch, lostAt, order, session, use } from "./state.js";
 
 const connection = connect()
-  .subscribe({ channel: "ticker", symbols: "*", rate_ms: 100 })
-  .subscribe({ channel: "candle", symbols: "*", interval: "1m", rate_ms: 250 })
   .subscribe({ channel: "status", symbols: "*" })
-  .on("frame", (frame, at) => dispatch({ type: "frame", frame, at }))
   .on("connect", () => {
     dispatch({ type: "opened" });
     loadStatus();
@@ -29,8 +28,11 @@ const connection = connect()
     if (connected.value) lostAt.value = null;
     else if (lostAt.value === null && (was || next.attempt > 0)) lostAt.value = Date.now();
   });
+use(connection);
 loadStatus();
 watch();
+follow();
+listen();
 
 setInterval(() => {
   if (document.visibilityState === "visible") clock.value = Date.now();
@@ -49,4 +51,5 @@ effect(() => {
 });
 
 const root = document.getElementById("app");
+await loadFirst();
 if (root !== null) render(html`<${App} retry=${() => connection.retry()} />`, root);

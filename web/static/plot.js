@@ -9,19 +9,25 @@
  */
 
 import { CandlestickSeries, LineSeries, LineStyle, createChart } from "lightweight-charts";
+import { effect, untracked } from "@preact/signals";
 import { changesToDraw, follow } from "./candles.js";
 import { DECIMALS_MIN, price, time } from "./format.js";
+import { theme } from "./theme.js";
 
 /** @typedef {import("./candles.js").Candle} Candle */
 /** @typedef {import("lightweight-charts").UTCTimestamp} Stamp */
 
 /** Width of a candle with its gap, px. */
 const CANDLE_PX = 6;
-const LIGHT = matchMedia("(prefers-color-scheme: light)");
 
-/** @param {string} name a custom property @returns {string} its value now */
+/** @param {string} name a custom property @returns {string} the colour that it is now */
 function token(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const probe = document.createElement("i");
+  probe.style.color = `var(${name})`;
+  document.documentElement.append(probe);
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return color;
 }
 
 /**
@@ -135,8 +141,10 @@ export function makePlot(container, onPoint) {
     averageSeries.applyOptions({ color: token("--accent") });
     candleSeries.setData([...drawn.values()].sort((a, b) => a.time - b.time).map(bar));
   }
-  paint();
-  LIGHT.addEventListener("change", paint);
+  const unpaint = effect(() => {
+    void theme.value;
+    untracked(paint);
+  });
   chart.subscribeCrosshairMove(({ time: at }) => {
     onPoint(at === undefined ? null : (drawn.get(Number(at)) ?? null));
   });
@@ -206,7 +214,7 @@ export function makePlot(container, onPoint) {
     },
     /** Take the chart away, with everything that listens for it. */
     remove() {
-      LIGHT.removeEventListener("change", paint);
+      unpaint();
       chart.remove();
     },
   };

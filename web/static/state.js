@@ -9,6 +9,7 @@
  */
 
 import { batch, computed, signal } from "@preact/signals";
+import { Demands } from "./demand.js";
 import { EMPTY, reduce } from "./store.js";
 
 /**
@@ -45,6 +46,49 @@ export const unreachable = computed(
 const cards = new Map();
 /** @type {Map<string, Signal<import("./store.js").Chart>>} */
 const charts = new Map();
+
+/** @type {Demands | null} */
+let demands = null;
+/** @type {Set<Listener>} */
+const listeners = new Set();
+
+/** @typedef {(frame: import("./frames.js").Frame, at: number) => void} Listener */
+
+/**
+ * Let what the pages demand be asked of a connection, and what it brings be heard.
+ *
+ * @param {import("./socket.js").Connection} connection
+ */
+export function use(connection) {
+  demands = new Demands(connection, (action, ms) => void setTimeout(action, ms));
+  connection.on("frame", (frame, at) => {
+    dispatch({ type: "frame", frame, at });
+    for (const listener of listeners) listener(frame, at);
+  });
+}
+
+/**
+ * Hear of some symbols until what is returned is called; what comes is in their cards and charts,
+ * or heard by `listen`.
+ *
+ * @param {import("./demand.js").Demand} wanted
+ * @returns {() => void}
+ */
+export function demand(wanted) {
+  if (demands === null || wanted.symbols.length === 0) return () => {};
+  return demands.hold(wanted);
+}
+
+/**
+ * Hear each frame as it comes until what is returned is called.
+ *
+ * @param {Listener} listener
+ * @returns {() => void}
+ */
+export function listen(listener) {
+  listeners.add(listener);
+  return () => void listeners.delete(listener);
+}
 
 /**
  * Apply one change.

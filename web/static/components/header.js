@@ -1,0 +1,31 @@
+/**
+ * The line on top of every page: name, search, how the connection and the processes are, theme.
+ *
+ * @module
+ */
+
+import { html } from "htm/preact";
+import { theme, toggle } from "../theme.js";
+import { ConnectionChip } from "./connection.js";
+import { search } from "./keyboard.js";
+
+/** @param {{retry: () => void}} props `retry` connects at once */
+export function Header({ retry }) {
+  const other = theme.value === "dark" ? "light" : "dark";
+  return html`<header class="header">
+    <a class="name" href="/">tickwire</a>
+    <button type="button" class="search-button" onClick=${search} aria-keyshortcuts="/">
+      <kbd>/</kbd><span>Search symbols</span>
+    </button>
+    <${ConnectionChip} retry=${retry} />
+    <button
+      type="button"
+      class="theme-button"
+      onClick=${toggle}
+      aria-label=${`Switch to the ${other} theme`}
+      title=${`Switch to the ${other} theme`}
+    >
+      <span aria-hidden="true">◐</span>
+    </button>
+  </header>`;
+}
