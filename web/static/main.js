@@ -14,7 +14,7 @@ import { follow } from "./navigation.js";
 import { connect } from "./socket.js";
 import { cardOf, clock, connected, dispatch, lostAt, order, session, use } from "./state.js";
 
-const connection = connect()
+const connection = connect("/")
   .subscribe({ channel: "status", symbols: "*" })
   .on("connect", () => {
     dispatch({ type: "opened" });
@@ -50,6 +50,8 @@ effect(() => {
   document.title = `${price(card.price, card.decimals)} ${card.symbol} · tickwire`;
 });
 
-const root = document.getElementById("app");
-await loadFirst();
-if (root !== null) render(html`<${App} retry=${() => connection.retry()} />`, root);
+void loadFirst().then(() => {
+  const root = document.getElementById("app");
+  root?.replaceChildren();
+  if (root !== null) render(html`<${App} retry=${() => connection.retry()} />`, root);
+});
