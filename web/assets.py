@@ -1,9 +1,8 @@
 """Files that are answered from memory: read, or made, once at start.
 
 In comes the folder; out go the files at ``/static/…``, each with an ETag and compressed
-beforehand, as is all else that never changes while the process runs. Our scripts go out without
-their comments, a third of them; every line keeps its number. No path of a request ever reaches the
-file system. A page's security policy allows our own files; the
+beforehand, as is all else that never changes while the process runs. No path of a
+request ever reaches the file system. A page's security policy allows our own files; the
 dashboard's its import map and the one style that lightweight-charts makes besides, each by its
 hash; and nothing else.
 """
@@ -25,9 +24,6 @@ from web.answers import Refused, is_known
 
 _importmaps = re.compile(rb'<script type="?importmap"?>(.*?)</script>', re.DOTALL).findall
 _styles_made = re.compile(rb'\.innerText="(a#tv-attr-logo\{[^"\\]*\})"').findall
-_comments = re.compile(rb"^[ \t]*(?:/\*\*.*?\*/|//[^\n]*)", re.DOTALL | re.MULTILINE)
-"""Those that have their lines to themselves."""
-_OURS, _VENDORED = ".js", "vendor"
 _TYPES = {
     ".mjs": "text/javascript",
     ".js": "text/javascript",
@@ -64,7 +60,7 @@ class Asset:
         if status == 200 and is_known(request, self.etag):
             return Response(status_code=304, headers=headers)
         body = self.body
-        if self.compressed is not None and _takes_gzip(request):
+        if self.compressed is not None and takes_gzip(request):
             body = self.compressed
             headers["content-encoding"] = "gzip"
         return Response(body, status, headers=headers, media_type=self.content_type)
@@ -75,10 +71,7 @@ class Assets:
 
     def __init__(self, folder: Path) -> None:
         paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-        self._files = {
-            (relative := path.relative_to(folder)).as_posix(): _read(path, relative.parts[0])
-            for path in paths
-        }
+        self._files = {path.relative_to(folder).as_posix(): _read(path) for path in paths}
         self.policy = _policy(self._files)
 
     def file(self, request: Request) -> Response:
@@ -89,6 +82,10 @@ class Assets:
         """Return what is in a file; nothing where there is none."""
         return self._files[name].body if name in self._files else b""
 
+    def add(self, name: str, asset: Asset) -> None:
+        """Answer a file that was made, at a path below the folder."""
+        self._files[name] = asset
+
     def _answer(self, request: Request, name: str) -> Response:
         asset = self._files.get(name)
         if asset is None:
@@ -96,21 +93,11 @@ class Assets:
         return asset.answer(request)
 
 
-def _read(path: Path, top: str) -> Asset:
+def _read(path: Path) -> Asset:
     body = path.read_bytes()
-    if path.suffix == _OURS and top != _VENDORED:
-        body = without_comments(body)
     kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0]
     kind = kind or "application/octet-stream"
     return Asset.of(body, kind)
-
-
-def without_comments(script: bytes) -> bytes:
-    """Return a script of ours without the comments that have lines to themselves.
-
-    What follows them stays in its line, so that an error is found where it says it is.
-    """
-    return _comments.sub(lambda found: b"\n" * found[0].count(b"\n"), script)
 
 
 def _policy(files: dict[str, Asset]) -> str:
@@ -143,7 +130,8 @@ def _hash(text: bytes) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text).digest()).decode()}'"
 
 
-def _takes_gzip(request: Request) -> bool:
+def takes_gzip(request: Request) -> bool:
+    """Return whether an answer to a request may be compressed by gzip."""
     for part in request.headers.get("accept-encoding", "").lower().split(","):
         coding, _, weight = part.partition(";")
         if coding.strip() == "gzip" and weight.replace(" ", "") not in ("q=0", "q=0.0"):
