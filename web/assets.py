@@ -24,8 +24,13 @@ from web.answers import Refused, is_known
 
 _importmaps = re.compile(rb'<script type="?importmap"?>(.*?)</script>', re.DOTALL).findall
 _styles_made = re.compile(rb'\.innerText="(a#tv-attr-logo\{[^"\\]*\})"').findall
-_TYPES = {".mjs": "text/javascript", ".js": "text/javascript", ".svg": "image/svg+xml"}
-_COMPRESSED = ("text/", "image/svg", "application/json")
+_TYPES = {
+    ".mjs": "text/javascript",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".webmanifest": "application/manifest+json",
+}
+_COMPRESSED = ("text/", "image/svg", "application/json", "application/manifest")
 _PAGE = "index.html"
 
 
@@ -46,16 +51,19 @@ class Asset:
             compressed = None
         return cls(body, compressed, f'"{hashlib.sha256(body).hexdigest()[:32]}"', kind)
 
-    def answer(self, request: Request) -> Response:
-        """Answer a request for it: compressed for who takes that, 304 for who has it."""
+    def answer(self, request: Request, status: int = 200) -> Response:
+        """Answer a request for it: compressed for who takes that, 304 for who has it.
+
+        With another ``status`` it is what is said instead of something, and always sent.
+        """
         headers = {"etag": self.etag, "cache-control": "no-cache", "vary": "accept-encoding"}
-        if is_known(request, self.etag):
+        if status == 200 and is_known(request, self.etag):
             return Response(status_code=304, headers=headers)
         body = self.body
         if self.compressed is not None and takes_gzip(request):
             body = self.compressed
             headers["content-encoding"] = "gzip"
-        return Response(body, headers=headers, media_type=self.content_type)
+        return Response(body, status, headers=headers, media_type=self.content_type)
 
 
 class Assets:
@@ -110,6 +118,7 @@ def policy(scripts: Sequence[str] = (), styles: Sequence[str] = ()) -> str:
             "connect-src 'self'",
             "img-src 'self' data:",
             "font-src 'self'",
+            "manifest-src 'self'",
             "base-uri 'none'",
             "form-action 'none'",
             "frame-ancestors 'none'",

@@ -26,13 +26,10 @@ PAGE = f'<!doctype html><script type="importmap">{MAP}</script>' + "<p>x</p>" * 
 def served(folder: Path, path: str, **headers: str) -> Answer:
     assets = Assets(folder)
 
-    async def page(request: Request) -> Response:
-        return assets.page(request)
-
     async def file(request: Request) -> Response:
         return assets.file(request)
 
-    inner = Starlette(routes=[Route("/", page), Route("/static/{path:path}", file)])
+    inner = Starlette(routes=[Route("/static/{path:path}", file)])
     app = Marked(Caught(inner.router, Log("tests")), Health("web-1"))
     given = {name.replace("_", "-"): value for name, value in headers.items()}
     return asyncio.run(ask(app, path, headers=given))
@@ -52,7 +49,7 @@ def sha256(text: bytes) -> str:
 
 
 def test_the_page_may_run_its_import_map_and_nothing_else_inline(folder: Path) -> None:
-    policy = served(folder, "/").headers["content-security-policy"]
+    policy = Assets(folder).policy
     assert f"script-src 'self' '{sha256(MAP.encode())}';" in policy
     assert "unsafe" not in policy
 
@@ -92,5 +89,6 @@ def test_no_path_leads_out_of_the_folder(folder: Path, path: str) -> None:
     assert served(folder, path).status == 404
 
 
-def test_without_a_folder_there_is_no_page(tmp_path: Path) -> None:
-    assert served(tmp_path / "none", "/").status == 404
+def test_without_a_folder_there_is_nothing(tmp_path: Path) -> None:
+    assert served(tmp_path / "none", "/static/index.html").status == 404
+    assert Assets(tmp_path / "none").read("index.html") == b""
