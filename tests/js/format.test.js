@@ -93,3 +93,9 @@ test("the changed digits of a price are told from the others", () => {
   assert.deepEqual(format.splitChanged("1.00", null), ["", "1.00"]);
   assert.deepEqual(format.splitChanged("1.00", "1.00"), ["1.00", ""]);
 });
+
+test("an amount where there is little room has four digits and its magnitude", () => {
+  assert.equal(format.compact(1_234_567, "en"), "1.235M");
+  assert.equal(format.compact(0.01234, "en"), "0.01234");
+  assert.equal(format.compact(null, "en"), "–");
+});

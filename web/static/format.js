@@ -101,6 +101,21 @@ export function volume(value, locale) {
 }
 
 /**
+ * @param {number | null} value an amount of any magnitude, where there is little room
+ * @param {string} [locale]
+ * @returns {string} to four digits: `1.234M`
+ */
+export function compact(value, locale) {
+  if (value === null) return DASH;
+  const name = `compact ${locale}`;
+  const found =
+    numberFormats.get(name) ??
+    new Intl.NumberFormat(locale, { notation: "compact", maximumSignificantDigits: 4 });
+  numberFormats.set(name, found);
+  return minus(found.format(value));
+}
+
+/**
  * Return the direction and the size of a change: `▲ 1.24 %`, `▼ 0.30 %`, `0.00 %`.
  *
  * @param {number | null} value in percent

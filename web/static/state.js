@@ -25,6 +25,8 @@ export const version = signal(EMPTY.version);
 export const simulated = signal(EMPTY.simulated);
 export const feeds = signal(EMPTY.feeds);
 export const database = signal(EMPTY.database);
+/** How the table of all symbols was last read. */
+export const markets = signal(EMPTY.markets);
 /** The moment of the last frame, ms of this machine's clock. */
 export const heardAt = signal(EMPTY.heardAt);
 /** @type {Signal<import("./session.js").Session | null>} */
@@ -96,32 +98,37 @@ export function listen(listener) {
  * @param {import("./store.js").Change} change
  */
 export function dispatch(change) {
-  state = reduce(state, change);
+  const before = state;
+  state = reduce(before, change);
   batch(() => {
-    for (const key of state.order) {
-      write(cards, key, state.cards[key]);
-      write(charts, key, state.charts[key]);
-    }
+    write(cards, before.cards, state.cards);
+    write(charts, before.charts, state.charts);
     order.value = state.order;
     version.value = state.version;
     simulated.value = state.simulated;
     feeds.value = state.feeds;
     database.value = state.database;
+    markets.value = state.markets;
     heardAt.value = state.heardAt;
   });
 }
 
 /**
+ * Give the signals what has changed.
+ *
  * @template T
  * @param {Map<string, Signal<T>>} signals
- * @param {string} key
- * @param {T | undefined} value
+ * @param {Readonly<Record<string, T>>} before
+ * @param {Readonly<Record<string, T>>} after
  */
-function write(signals, key, value) {
-  if (value === undefined) return;
-  const present = signals.get(key);
-  if (present === undefined) signals.set(key, signal(value));
-  else present.value = value;
+function write(signals, before, after) {
+  if (after === before) return;
+  for (const [key, value] of Object.entries(after)) {
+    if (value === before[key]) continue;
+    const present = signals.get(key);
+    if (present === undefined) signals.set(key, signal(value));
+    else present.value = value;
+  }
 }
 
 /** @param {string} key one of `order` @returns {Signal<import("./store.js").Card>} */
