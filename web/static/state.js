@@ -42,6 +42,9 @@ export const unreachable = computed(
   () => lostAt.value !== null && clock.value - lostAt.value > GRACE_MS,
 );
 
+/** How often something of the past may have been missed: who keeps some of it asks again. */
+export const missed = signal(0);
+
 /** @type {Map<string, Signal<import("./store.js").Card>>} */
 const cards = new Map();
 /** @type {Map<string, Signal<import("./store.js").Chart>>} */
@@ -64,6 +67,9 @@ export function use(connection) {
   connection.on("frame", (frame, at) => {
     dispatch({ type: "frame", frame, at });
     for (const listener of listeners) listener(frame, at);
+  });
+  connection.on("refetch", () => {
+    missed.value += 1;
   });
 }
 
