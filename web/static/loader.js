@@ -18,6 +18,8 @@ import { cardOf, chartOf, connected, dispatch, order } from "./state.js";
 const RETRY_MS_MIN = 2_000;
 /** How often the status is asked for, and charts are looked over for candles that never closed. */
 const LOOK_MS = 10_000;
+/** How often the status is asked for where it is what is looked at. */
+const OFTEN_MS = 3_000;
 /** A chart with fewer is short. */
 const CANDLES_SHORT = 120;
 
@@ -93,8 +95,17 @@ export function loadStatus() {
     "status",
     fetchStatus,
     (status) => dispatch({ type: "status", status, at: Date.now() }),
-    () => {}, // nothing is shown: the tickers name their symbols too
+    (error) => dispatch({ type: "status_failed", error }),
   );
+}
+
+/** Fetch the status now, and often from then on; return how to end that. */
+export function loadStatusOften() {
+  loadStatus();
+  const looking = setInterval(() => {
+    if (document.visibilityState === "visible") loadStatus();
+  }, OFTEN_MS);
+  return () => clearInterval(looking);
 }
 
 /** Fetch the stored candles of all symbols anew (subscribe first, then ask). */
