@@ -1,10 +1,10 @@
 """REST under load: how many requests a second, and how long each takes beside trading.
 
 ``python -m bench.bench_rest [--rate 1000] [--minutes 525600] [--seconds 20] [--times 300]``. Starts
-a demo with the request limits on but raised, writes a year of minutes of every symbol into its
-database, and asks, while trades flow: ``/api/last`` with wrk as often as it goes; ``/api/candles``
-for 24 hours of minutes 200 times a second; every range that a chart shows; every other market route
-one after the other.
+a demo with the request limits on but raised and asks for ``/api/last`` with wrk as often as it
+goes, beside a few trades. Then one with a year of minutes of every symbol in its database, and
+asks, while trades flow: the same; ``/api/candles`` for 24 hours of minutes 200 times a second;
+every range that a chart shows; every other market route one after the other.
 """
 
 import argparse
@@ -24,6 +24,7 @@ from bus import settings
 from tests.e2e.stack import Stack
 from tests.eventually import eventually
 from web.app import endpoints
+from web.kept import KEPT_US
 
 PER_S = 200
 RANGES = (
@@ -32,7 +33,12 @@ RANGES = (
 )  # fmt: skip
 """(interval, how far back) as charts show them, up to the year that is stored."""
 SYMBOL = "ETH-USDT"
+ROUNDS = 12
+"""That each range of each symbol is asked for."""
 LIMIT = "1000000000"
+FEW = 20
+"""Trades a second that leave the machine to those who ask."""
+RUNS, WARM_UP_S = 5, 5
 
 
 def raised() -> dict[str, str]:
@@ -48,11 +54,12 @@ def report(name: str, kind: str, taken: Sequence[float], **parameters: object) -
         figure("rest", "tickwire", f"{kind}_p{percent}", value, "ms", asked=name, **parameters)
 
 
-def last(stack: Stack, seconds: int, connections: int) -> None:
+def last(stack: Stack, seconds: int, connections: int, rate: int) -> None:
     """Ask for the last prices as often as it goes."""
     found = wrk.ask(f"{stack.url}/api/last", threads=1, connections=connections, seconds=seconds)
     per_s = found.requests / found.us * 1e6
-    name = {"asked": "/api/last", "connections": connections, "web": stack.settings.web_processes}
+    web = stack.settings.web_processes
+    name = {"asked": "/api/last", "connections": connections, "web": web, "trades_per_s": rate}
     figure("rest", "tickwire", "wrk", per_s, "requests/s", **name)
     for percent, us in ((50, found.p50), (95, found.p95), (99, found.p99)):
         figure("rest", "tickwire", f"wrk_p{percent}", us / 1000, "ms", **name)
@@ -66,15 +73,27 @@ def candles(stack: Stack, seconds: float) -> None:
     report("/api/candles of 24 h of minutes", "paced", taken, per_s=PER_S, bytes=size)
 
 
-def charts(stack: Stack, times: int) -> None:
-    """Ask for every range of a chart."""
+def charts(stack: Stack, rounds: int) -> None:
+    """Ask for every range of every symbol's chart in turn, so that no answer is still kept."""
     now = datetime.now(UTC)
     endpoint = next(each for each in endpoints() if each.template == "/api/candles")
+    symbols = [
+        f"{exchange}:{one}" for exchange, all_ in stack.settings.feeds.items() for one in all_
+    ]
+    taken: dict[tuple[str, str], list[float]] = {each: [] for each in RANGES}
+    size = dict.fromkeys(RANGES, 0)
+    for _ in range(rounds):
+        began = time.monotonic()
+        for interval, ago in RANGES:
+            for symbol in symbols:
+                query: Query = {"symbol": symbol, "interval": interval, "from": ago}
+                path = address(endpoint, query, now)
+                found, size[interval, ago] = measure(stack.settings.port, path, 1, warm_up=0)
+                taken[interval, ago] += found
+        time.sleep(max(0.0, began + 2 * KEPT_US / 1e6 - time.monotonic()))
     for interval, ago in RANGES:
-        query: Query = {"symbol": SYMBOL, "interval": interval, "from": ago}
-        path = address(endpoint, query, now)
-        taken, size = measure(stack.settings.port, path, times)
-        report(address(endpoint, query, None), "chart", taken, bytes=size)
+        parameters = {"symbols": len(symbols), "bytes": size[interval, ago]}
+        report(f"{interval} from {ago}", "chart", taken[interval, ago], **parameters)
 
 
 def routes(stack: Stack, times: int) -> None:
@@ -95,6 +114,15 @@ def _iso(seconds: int) -> str:
 def main(rate: int, minutes: int, seconds: int, times: int, connections: int) -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory() as folder:
+        stack = Stack(Path(folder), RATE=str(FEW), SEED="1", **raised()).start()
+        try:
+            last(stack, WARM_UP_S, connections, FEW)
+            for _ in range(RUNS):
+                last(stack, seconds, connections, FEW)
+            stack.stop()
+        finally:
+            stack.remove()
+    with tempfile.TemporaryDirectory() as folder:
         stack = Stack(Path(folder), RATE=str(rate), SEED="1", **raised()).start()
         try:
             began = time.monotonic()
@@ -108,9 +136,9 @@ def main(rate: int, minutes: int, seconds: int, times: int, connections: int) ->
                 lambda: all(row["change_24h"] is not None for row in stack.get("/api/prices")[1]),
                 within=PATIENCE_S,
             )
-            last(stack, seconds, connections)
+            last(stack, seconds, connections, rate)
             candles(stack, seconds)
-            charts(stack, times)
+            charts(stack, ROUNDS)
             routes(stack, times)
             stack.stop()
         finally:

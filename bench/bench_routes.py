@@ -87,17 +87,17 @@ def address(endpoint: Endpoint, query: Query, now: datetime | None) -> str:
     return endpoint.template.format(**query) + ("?" + urlencode(rest, safe=",") if rest else "")
 
 
-def measure(port: int, path: str, times: int) -> tuple[list[float], int]:
+def measure(port: int, path: str, times: int, warm_up: int = 5) -> tuple[list[float], int]:
     """Return the ms of each answer, read to its end, and the bytes of the last one."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     taken: list[float] = []
     size = 0
-    for number in range(times + 5):
+    for number in range(times + warm_up):
         begin = time.perf_counter()
         connection.request("GET", path)
         answer = connection.getresponse()
         size = len(answer.read())
-        if number >= 5:
+        if number >= warm_up:
             taken.append((time.perf_counter() - begin) * 1000)
         if answer.status != 200:
             raise SystemExit(f"{path} was answered with {answer.status}")

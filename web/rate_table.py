@@ -38,6 +38,8 @@ _hash, _moment = Struct("=Q"), Struct("=q")
 SIZE = _HEAD_BYTES + SETS * _set.size
 _TRIES = 500
 """To lock a set: about a millisecond of them, many times as long as anybody has it locked."""
+_AT_ONCE = 20
+"""Of them one after the other: who has it is done by then, or has been interrupted."""
 
 
 class Table:
@@ -92,11 +94,12 @@ class Table:
 
 def _locked(file: int, offset: int) -> bool:
     """Lock a set of places against the other processes; False where one has it for very long."""
-    for _ in range(_TRIES):
+    for tried in range(_TRIES):
         try:
             lockf(file, LOCK_EX | LOCK_NB, _set.size, offset)
         except OSError:
-            os.sched_yield()
+            if tried >= _AT_ONCE:
+                os.sched_yield()
         else:
             return True
     return False
