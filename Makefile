@@ -61,6 +61,10 @@ check: setup check-js ## lint, types, tidy, generated files
 	$(PY) -m web.generate --check
 	$(PY) -m pytest tests/test_tidy.py --durations=0
 
+.PHONY: screenshots
+screenshots: setup chromium ## photograph every page of a demo into docs/screenshots
+	@$(PY) -m tests.browser.screenshots
+
 # What runs in the tests' own process: of procs/ most runs in programs that they start.
 IN_PROCESS := tests/market tests/bus tests/store tests/web tests/sim
 .PHONY: coverage

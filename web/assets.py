@@ -1,8 +1,9 @@
 """Files that are answered from memory: read, or made, once at start.
 
 In comes the folder; out go the files at ``/static/…``, each with an ETag and compressed
-beforehand, as is all else that never changes while the process runs. No path of a
-request ever reaches the file system. A page's security policy allows our own files; the
+beforehand, as is all else that never changes while the process runs. Our scripts go out without
+their comments, a third of them; every line keeps its number. No path of a request ever reaches the
+file system. A page's security policy allows our own files; the
 dashboard's its import map and the one style that lightweight-charts makes besides, each by its
 hash; and nothing else.
 """
@@ -24,8 +25,16 @@ from web.answers import Refused, is_known
 
 _importmaps = re.compile(rb'<script type="?importmap"?>(.*?)</script>', re.DOTALL).findall
 _styles_made = re.compile(rb'\.innerText="(a#tv-attr-logo\{[^"\\]*\})"').findall
-_TYPES = {".mjs": "text/javascript", ".js": "text/javascript", ".svg": "image/svg+xml"}
-_COMPRESSED = ("text/", "image/svg", "application/json")
+_comments = re.compile(rb"^[ \t]*(?:/\*\*.*?\*/|//[^\n]*)", re.DOTALL | re.MULTILINE)
+"""Those that have their lines to themselves."""
+_OURS, _VENDORED = ".js", "vendor"
+_TYPES = {
+    ".mjs": "text/javascript",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".webmanifest": "application/manifest+json",
+}
+_COMPRESSED = ("text/", "image/svg", "application/json", "application/manifest")
 _PAGE = "index.html"
 
 
@@ -46,16 +55,19 @@ class Asset:
             compressed = None
         return cls(body, compressed, f'"{hashlib.sha256(body).hexdigest()[:32]}"', kind)
 
-    def answer(self, request: Request) -> Response:
-        """Answer a request for it: compressed for who takes that, 304 for who has it."""
+    def answer(self, request: Request, status: int = 200) -> Response:
+        """Answer a request for it: compressed for who takes that, 304 for who has it.
+
+        With another ``status`` it is what is said instead of something, and always sent.
+        """
         headers = {"etag": self.etag, "cache-control": "no-cache", "vary": "accept-encoding"}
-        if is_known(request, self.etag):
+        if status == 200 and is_known(request, self.etag):
             return Response(status_code=304, headers=headers)
         body = self.body
         if self.compressed is not None and _takes_gzip(request):
             body = self.compressed
             headers["content-encoding"] = "gzip"
-        return Response(body, headers=headers, media_type=self.content_type)
+        return Response(body, status, headers=headers, media_type=self.content_type)
 
 
 class Assets:
@@ -63,7 +75,10 @@ class Assets:
 
     def __init__(self, folder: Path) -> None:
         paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-        self._files = {path.relative_to(folder).as_posix(): _read(path) for path in paths}
+        self._files = {
+            (relative := path.relative_to(folder)).as_posix(): _read(path, relative.parts[0])
+            for path in paths
+        }
         self.policy = _policy(self._files)
 
     def file(self, request: Request) -> Response:
@@ -81,11 +96,21 @@ class Assets:
         return asset.answer(request)
 
 
-def _read(path: Path) -> Asset:
+def _read(path: Path, top: str) -> Asset:
     body = path.read_bytes()
+    if path.suffix == _OURS and top != _VENDORED:
+        body = without_comments(body)
     kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0]
     kind = kind or "application/octet-stream"
     return Asset.of(body, kind)
+
+
+def without_comments(script: bytes) -> bytes:
+    """Return a script of ours without the comments that have lines to themselves.
+
+    What follows them stays in its line, so that an error is found where it says it is.
+    """
+    return _comments.sub(lambda found: b"\n" * found[0].count(b"\n"), script)
 
 
 def _policy(files: dict[str, Asset]) -> str:
@@ -106,6 +131,7 @@ def policy(scripts: Sequence[str] = (), styles: Sequence[str] = ()) -> str:
             "connect-src 'self'",
             "img-src 'self' data:",
             "font-src 'self'",
+            "manifest-src 'self'",
             "base-uri 'none'",
             "form-action 'none'",
             "frame-ancestors 'none'",

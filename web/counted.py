@@ -137,5 +137,6 @@ LEFT_OUT = {
     "quotes_unreadable": "a client's own fault, and harmless",
     "frames": "the simulator's: no part of an installation",
     "clients": "the simulator's",
+    "played": "the simulator's: how many recordings it plays; `/api/status` says that it does",
 }
 """What is counted and is no metric, and why."""

@@ -13,6 +13,8 @@ from typing import Any
 from bus import generated
 from bus.settings import ROOT
 from web.api.candles import candles
+from web.api.gaps import gaps
+from web.api.quality import quality
 from web.api.status import status
 from web.frames import native
 from web.json_schema import Schema, components
@@ -34,7 +36,7 @@ HEAD = """\
 
 def types_used() -> list[Any]:
     """Return the types whose values reach the page."""
-    return [*native.SENDS, status.answer, candles.answer]
+    return [*native.SENDS, *(one.answer for one in (status, quality, gaps, candles))]
 
 
 def messages_js(root: Path) -> str:

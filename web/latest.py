@@ -31,7 +31,9 @@ CANDLES_KEPT = 5
 """Candles kept per symbol and interval, so that one that has just closed is not missed while the
 persister is about to store it."""
 _LATE_AFTER_US = int(LATE_AFTER_S * 1e6)
-_PROGRESS = ("trades", "batches", "messages", "frames", "requests")
+_FRESH_US = 5_000_000
+"""A process whose first heartbeat here is of one that old has had its state since it started."""
+_PROGRESS = ("trades", "stored", "batches", "messages", "frames", "requests")
 """The counter of a process whose rate is shown: the first of these that it has."""
 
 Symbol = tuple[str, str]
@@ -44,6 +46,8 @@ class Beat(NamedTuple):
     heartbeat: Heartbeat
     heard: int
     rate: float | None
+    since: int | None
+    """When its state began, µs UTC; None: before the first heartbeat that was heard here."""
 
     def late(self, now: Instant) -> bool:
         """True when the process has missed three beats."""
@@ -146,7 +150,7 @@ class Latest:
         """Take a process's sign of life."""
         before = self.beats.get(message.program)
         rate = _rate(before.heartbeat, message) if before else None
-        self.beats[message.program] = Beat(message, now.mono, rate)
+        self.beats[message.program] = Beat(message, now.mono, rate, _since(before, message))
 
     def lives(self, now: Instant) -> list[Life]:
         """Return every process: those of supervisord in its order, then who else gave a beat."""
@@ -246,6 +250,13 @@ class Latest:
         if self.position is None or self.position[0] != message.epoch or position > self.position:
             self.position = position
         return True
+
+
+def _since(before: Beat | None, after: Heartbeat) -> int | None:
+    """Return when the state that a heartbeat tells of began, as far as it was heard."""
+    if before is not None and before.heartbeat.started == after.started:
+        return before.since if before.heartbeat.state == after.state else after.ts
+    return after.started if after.ts - after.started <= _FRESH_US else None
 
 
 def _rate(before: Heartbeat, after: Heartbeat) -> float | None:

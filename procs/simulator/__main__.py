@@ -149,6 +149,7 @@ class Simulator(Idle):
         counters = self._health.counters
         counters["frames"] = sum(source.counters["frames"] for source in self._sources)
         counters["clients"] = sum(len(source.clients) for source in self._sources)
+        counters["played"] = sum(isinstance(source, Playback) for source in self._sources)
         return ()
 
 

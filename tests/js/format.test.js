@@ -99,3 +99,23 @@ test("an amount where there is little room has four digits and its magnitude", (
   assert.equal(format.compact(0.01234, "en"), "0.01234");
   assert.equal(format.compact(null, "en"), "–");
 });
+
+test("memory and disks are shown in the unit that fits", () => {
+  const shown = [0, 41_234_567, 1_840_000_000, 12_400_000_000, 5e15].map((value) =>
+    format.bytes(value, "en-US"),
+  );
+  assert.deepEqual(
+    shown,
+    ["0.0 MB", "41 MB", "1.8 GB", "12 GB", "5,000 TB"].map((text) => text.replace(" ", THIN)),
+  );
+  assert.equal(format.bytes(null), format.DASH);
+});
+
+test("a delay is shown in the unit that fits", () => {
+  const shown = [0.84, 12.3, -3.25, 1234, 180_000].map((ms) => format.milliseconds(ms, "en-US"));
+  assert.deepEqual(
+    shown,
+    ["0.8 ms", "12 ms", "−3.3 ms", "1.2 s", "3 min"].map((text) => text.replace(" ", THIN)),
+  );
+  assert.equal(format.milliseconds(null), format.DASH);
+});

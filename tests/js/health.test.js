@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+  backendTrouble,
   connectionOf,
   databaseTrouble,
+  exchangeState,
   exchangesTrouble,
   marketOf,
+  nextTry,
 } from "../../web/static/health.js";
 
 /** @typedef {import("../../web/static/messages.js").Feed} Feed */
@@ -129,4 +132,31 @@ test("the connection is said with its way, and to be live only with an exchange"
   assert.equal(said("disconnected", "websocket"), "offline");
   assert.match(connectionOf({ state: "connected", way: "sse" }, feeds).why, /WebSocket/);
   assert.equal(connectionOf({ state: "connected", way: "websocket" }, feeds).why, "");
+});
+
+test("the next try is said with its number", () => {
+  assert.equal(nextTry({ nextTryAt: NOW + 3200, attempt: 3 }, NOW), "in 4\u202fs (3rd try)");
+  assert.equal(nextTry({ nextTryAt: null, attempt: 11 }, NOW), "now (11th try)");
+  assert.equal(nextTry({ nextTryAt: NOW - 1, attempt: 0 }, NOW), "now (1st try)");
+});
+
+test("a backend that is away is said with the time of what is shown, and whose fault it is", () => {
+  assert.equal(
+    backendTrouble(true, AT, NOW, PLACE),
+    "Backend unreachable, showing values of 12:03:11. Trying again until it answers.",
+  );
+  assert.equal(
+    backendTrouble(false, null, NOW, PLACE),
+    "This device is offline. The page goes on by itself once there is a network.",
+  );
+});
+
+test("the state of an exchange is said since when, with its reason where it is away", () => {
+  assert.equal(exchangeState(up("binance"), NOW, PLACE), "connected since 12:03:11");
+  assert.equal(
+    exchangeState(down("binance"), NOW, PLACE),
+    `reconnecting since 12:03:11: ${REASON}`,
+  );
+  assert.match(exchangeState(up("binance", { silent: true }), NOW, PLACE), /no sign of life/);
+  assert.equal(exchangeState(up("binance", { state: "idle" }), NOW, PLACE), "not in use");
 });

@@ -2,11 +2,8 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFileSync, readdirSync, statSync } from "node:fs";
 import { test } from "node:test";
-import { gzipSync } from "node:zlib";
 
 const STATIC = new URL("../../web/static/", import.meta.url);
-/** What our own modules may weigh, gzipped one by one. */
-const OWN_BYTES_MAX = 60_000;
 /** Never loaded: read by the type checker alone. */
 const TYPES_ONLY = ["messages.js", "transports/transport.js"];
 /** @param {string} path */
@@ -87,11 +84,4 @@ test("the vendored files are those whose sums are written down", () => {
       createHash("sha256").update(read(path)).digest("hex"),
     ]);
   assert.deepEqual(written.sort(), present.sort());
-});
-
-test("our own modules stay within their budget", () => {
-  const own = [...graph("main.js")].filter((path) => !path.startsWith("vendor/"));
-  const bytes = own.reduce((sum, path) => sum + gzipSync(read(path)).length, 0);
-  assert.ok(bytes <= OWN_BYTES_MAX, `${bytes} bytes`);
-  assert.ok(bytes > 1000);
 });

@@ -326,3 +326,20 @@ test("a table that cannot be read is said so, and what was known stays", () => {
   assert.equal(failed.cards, known.cards);
   assert.equal(reduce(failed, tabled(MARKET)).markets.error, null);
 });
+
+test("the processes, the disk and a recording are as the last status says", () => {
+  const processes = [{ name: "tap", state: "ready" }];
+  const disk = { free_bytes: 1, total_bytes: 2, journals: {} };
+  const state = after(answered({ ...STATUS, processes, disk, replay: true }));
+  assert.deepEqual([state.processes, state.disk, state.replay], [processes, disk, true]);
+  const next = after(answered({ ...STATUS, processes, disk, replay: true }), answered(STATUS));
+  assert.deepEqual([next.processes, next.disk, next.replay], [processes, disk, false]);
+});
+
+test("a status that could not be read is said until one can", () => {
+  /** @type {Change} */
+  const failed = { type: "status_failed", error: "The server was not reached." };
+  assert.equal(after(failed).statusError, "The server was not reached.");
+  assert.deepEqual(after(answered(STATUS), failed).order, after(answered(STATUS)).order);
+  assert.equal(after(failed, answered(STATUS)).statusError, null);
+});

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from bus.messages import Heartbeat, ProgramState, ProgramTable
 from tests.web.fix_api import Api, wall
 from tests.web.messages import status, ticker
@@ -84,8 +86,49 @@ def test_status_puts_programs_and_heartbeats_together(without_database: Api) -> 
     assert (feed["pid"], feed["state"], feed["restarts"]) == (11, "ready", 2)
     assert (feed["rate"], feed["lag_ms"], feed["rss_bytes"]) == (250, 1.5, 1000)
     assert feed["uptime_s"] >= 60
+    assert feed["since"] is None
+    assert processes["tap"]["since"] == now // 1000
+    assert found["replay"] is False
     assert (processes["tap"]["state"], processes["tap"]["pid"]) == ("backoff", None)
     assert processes["tap"]["last_error"] == "Exited too quickly"
     # Its heartbeat is of the process before this one.
     assert (processes["persister"]["state"], processes["persister"]["pid"]) == ("running", 13)
     assert processes["alone"]["state"] == "ready"
+
+
+def test_a_state_is_told_with_the_moment_at_which_it_began(without_database: Api) -> None:
+    now = wall()
+    second = 1_000_000
+
+    def told(state: str, started: int, ts: int) -> int | None:
+        without_database.tell(Heartbeat("persister", 7, ts, started, state, {}, 1, 1, {}))
+        (found,) = without_database.get("/api/status").json["processes"]
+        assert found["state"] == state
+        since: int | None = found["since"]
+        return since
+
+    old = now - 3600 * second
+    assert told("ready", old, now) is None
+    assert told("ready", old, now + second) is None
+    assert told("waiting: database", old, now + 2 * second) == now // 1000 + 2000
+    assert told("waiting: database", old, now + 3 * second) == now // 1000 + 2000
+    # Started again, it waits from its start.
+    started = now + 4 * second
+    assert told("waiting: database", started, started + second) == started // 1000
+
+
+def test_what_the_persister_stores_is_its_rate(without_database: Api) -> None:
+    now = wall()
+    without_database.tell(
+        beat("persister", 7, now - 1_000_000, stored=100), beat("persister", 7, now, stored=160)
+    )
+    (found,) = without_database.get("/api/status").json["processes"]
+    assert found["rate"] == 60
+
+
+@pytest.mark.parametrize(("played", "replay"), [(0, False), (2, True)])
+def test_a_recording_that_is_played_is_said(
+    without_database: Api, played: int, replay: bool
+) -> None:
+    without_database.tell(beat("simulator", 7, wall(), played=played))
+    assert without_database.get("/api/status").json["replay"] is replay

@@ -1,15 +1,22 @@
 """``GET /api/status``: version, symbols, processes, feeds, disk, as this process knows them."""
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from bus.actor import Instant, instant
 from bus.messages import FeedStatus
 from web.codecs import native
 from web.disk import Disk, disk
+from web.frames.fields import EpochMs
 from web.frames.native import Feed
 from web.latest import Life
 from web.schema import route
 from web.services import Services
+
+PLAYED = "played"
+"""What the simulator counts: the recordings that it plays."""
 
 
 class ConfiguredSymbol(msgspec.Struct):
@@ -25,6 +32,9 @@ class ProcessStatus(msgspec.Struct):
     name: str
     pid: int | None
     state: str
+    since: Annotated[
+        EpochMs | None, Meta(description="When this state began, if that is known: epoch ms, UTC")
+    ]
     uptime_s: float | None
     restarts: int | None
     rate: float | None
@@ -40,6 +50,7 @@ class Status(msgspec.Struct):
 
     version: str
     simulated: bool
+    replay: Annotated[bool, Meta(description="The simulated trades are a recording's")]
     symbols: list[ConfiguredSymbol]
     processes: list[ProcessStatus]
     feeds: list[Feed]
@@ -51,6 +62,7 @@ def status(services: Services) -> Status:
     """Return the state of everything."""
     now = instant()
     latest = services.hub.latest
+    simulator = latest.beats.get("simulator")
     feeds = []
     for exchange in sorted(latest.feeds):
         message = latest.feeds[exchange].message
@@ -59,6 +71,7 @@ def status(services: Services) -> Status:
     return Status(
         services.version,
         services.settings.simulated,
+        simulator is not None and bool(simulator.heartbeat.counters.get(PLAYED)),
         [ConfiguredSymbol(*one) for one in services.directory.all],
         [_process(life, now) for life in latest.lives(now)],
         feeds,
@@ -71,14 +84,15 @@ def _process(life: Life, now: Instant) -> ProcessStatus:
     state = program.state.lower() if program is not None else "late"
     if beat is not None and life.running:
         state = "late" if life.late else beat.heartbeat.state
-    since = program.since if program is not None else beat.heartbeat.started if beat else None
+    started = program.since if program is not None else beat.heartbeat.started if beat else None
     error = program.error or None if program is not None else None
     heartbeat = beat.heartbeat if beat is not None else None
     return ProcessStatus(
         life.name,
         heartbeat.pid if heartbeat else (program.pid or None) if program else None,
         state,
-        round((now.wall - since) / 1e6, 1) if since and life.running else None,
+        since // 1000 if (since := _since(life)) else None,
+        round((now.wall - started) / 1e6, 1) if started and life.running else None,
         program.restarts if program is not None else None,
         beat.rate if beat is not None else None,
         heartbeat.lag_us / 1000 if heartbeat and heartbeat.lag_us is not None else None,
@@ -87,3 +101,10 @@ def _process(life: Life, now: Instant) -> ProcessStatus:
         (heartbeat.last_error if heartbeat else None) or error,
         {n: v for n, v in heartbeat.counters.items() if "{" not in n} if heartbeat else {},
     )
+
+
+def _since(life: Life) -> int | None:
+    """Return when a process's state began, µs UTC: if it is late, when it was heard last."""
+    if life.beat is not None and life.running:
+        return life.beat.heartbeat.ts if life.late else life.beat.since
+    return life.program.since if life.program is not None else None

@@ -116,6 +116,30 @@ export function compact(value, locale) {
 }
 
 /**
+ * @param {number | null} value ms, of any magnitude
+ * @param {string} [locale]
+ * @returns {string} `0.8 ms`, `12 ms`, `1.2 s`, `3 min`
+ */
+export function milliseconds(value, locale) {
+  if (value === null) return DASH;
+  if (Math.abs(value) >= 120_000) return duration(value);
+  if (Math.abs(value) >= 1000) return `${price(value / 1000, 1, locale)}${THIN}s`;
+  return `${price(value, Math.abs(value) < 10 ? 1 : 0, locale)}${THIN}ms`;
+}
+
+/**
+ * @param {number | null} value of memory or of a disk
+ * @param {string} [locale]
+ * @returns {string} `412 MB`, `1.8 GB`: in thousands, as disks are sold
+ */
+export function bytes(value, locale) {
+  if (value === null) return DASH;
+  const step = Math.min(4, Math.max(2, Math.floor(Math.log10(Math.max(1, value)) / 3)));
+  const scaled = value / 1000 ** step;
+  return `${price(scaled, scaled < 10 ? 1 : 0, locale)}${THIN}${["MB", "GB", "TB"][step - 2]}`;
+}
+
+/**
  * Return the direction and the size of a change: `▲ 1.24 %`, `▼ 0.30 %`, `0.00 %`.
  *
  * @param {number | null} value in percent

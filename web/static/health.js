@@ -8,7 +8,7 @@
  * @module
  */
 
-import { time } from "./format.js";
+import { age, count, duration, ordinal, time } from "./format.js";
 
 /** Exchanges lost for one reason within this time were lost together. */
 const TOGETHER_MS = 60_000;
@@ -61,6 +61,67 @@ export function connectionOf({ state, way }, feeds) {
   if (state !== "connected") return { word: STATES[state], why: "" };
   const live = marketOf(feeds) === "live";
   return { word: live || way === "polling" ? LIVE[way] : STATES[state], why: WHY[way] };
+}
+
+/**
+ * Return when the next try is, in words: `Next try in 4 s (3rd try).`
+ *
+ * @param {Pick<import("./session.js").Session, "nextTryAt" | "attempt">} session
+ * @param {number} now ms
+ * @returns {string}
+ */
+export function nextTry({ nextTryAt, attempt }, now) {
+  const left = nextTryAt === null ? 0 : Math.ceil((nextTryAt - now) / 1000);
+  const when = left >= 1 ? `in ${left}\u202fs` : "now";
+  return `${when} (${ordinal(Math.max(1, attempt))} try)`;
+}
+
+/**
+ * Return what it means that the backend is not reached.
+ *
+ * @param {boolean} online what the browser says of the network
+ * @param {number | null} heardAt ms: when anything last came
+ * @param {number} now ms
+ * @param {import("./format.js").Place} [place]
+ * @returns {string}
+ */
+export function backendTrouble(online, heardAt, now, place) {
+  const values = heardAt === null ? "" : `, showing values of ${time(heardAt, now, place)}`;
+  return online
+    ? `Backend unreachable${values}. Trying again until it answers.`
+    : `This device is offline${values}. The page goes on by itself once there is a network.`;
+}
+
+/**
+ * Return the state of an exchange's connection in words.
+ *
+ * @param {Feed} feed
+ * @param {number} now ms
+ * @param {import("./format.js").Place} [place]
+ * @returns {string}
+ */
+export function exchangeState({ state, since, reason, silent }, now, place) {
+  if (state === "idle") return "not in use";
+  if (silent) return "unknown: its feed gives no sign of life";
+  const why = reason === null || state === "connected" ? "" : `: ${reason}`;
+  return `${state} since ${time(since, now, place)}${why}`;
+}
+
+/**
+ * Return how often the connection was lost since the page was opened, and what became of what was
+ * missed.
+ *
+ * @param {import("./interruptions.js").Interruptions} interruptions
+ * @param {number} now ms
+ * @returns {string}
+ */
+export function interruptionsOf({ count: times, awayMs, since, lostAt, recovered, whole }, now) {
+  if (lostAt === null) return "None since this page was opened.";
+  const away = awayMs + (since === null ? now - lostAt : 0);
+  const trades = recovered === 1 ? "trade" : "trades";
+  const missed = recovered > 0 ? ` ${count(recovered)} missed ${trades} came after all.` : "";
+  const rest = whole ? "" : " What could not be sent again was fetched anew.";
+  return `${times}, ${duration(away)} in all, the last ${age(now - lostAt)}.${missed}${rest}`;
 }
 
 /**

@@ -24,6 +24,8 @@ const LOOK_MS = 10_000;
 const CHARTS_AT_ONCE = 3;
 /** How often the table of all symbols is asked for. */
 const MARKETS_MS = 30_000;
+/** How often the status is asked for where it is what is looked at. */
+const OFTEN_MS = 3_000;
 
 /**
  * @typedef {object} Job
@@ -127,8 +129,17 @@ export function loadStatus() {
     "status",
     fetchStatus,
     (status) => dispatch({ type: "status", status, at: Date.now() }),
-    () => {}, // nothing is shown: the tickers name their symbols too
+    (error) => dispatch({ type: "status_failed", error }),
   );
+}
+
+/** Fetch the status now, and often from then on; return how to end that. */
+export function loadStatusOften() {
+  loadStatus();
+  const looking = setInterval(() => {
+    if (document.visibilityState === "visible") loadStatus();
+  }, OFTEN_MS);
+  return () => clearInterval(looking);
 }
 
 /** Fetch the stored candles that are wanted anew (subscribe first, then ask), others when they are. */

@@ -8,11 +8,11 @@ import { html, render } from "htm/preact";
 import { effect } from "@preact/signals";
 import { App, loadFirst } from "./components/app.js";
 import { listen } from "./components/keyboard.js";
-import { price } from "./format.js";
 import { loadAllCandles, loadStatus, watch } from "./loader.js";
 import { follow } from "./navigation.js";
 import { connect } from "./socket.js";
-import { cardOf, clock, connected, dispatch, lostAt, order, session, use } from "./state.js";
+import { clock, connectionChanged, dispatch, use } from "./state.js";
+import { title } from "./title.js";
 
 const connection = connect()
   .subscribe({ channel: "status", symbols: "*" })
@@ -21,13 +21,7 @@ const connection = connect()
     loadStatus();
   })
   .on("refetch", loadAllCandles)
-  .on("state", (next) => {
-    const was = connected.value;
-    session.value = next;
-    clock.value = Date.now();
-    if (connected.value) lostAt.value = null;
-    else if (lostAt.value === null && (was || next.attempt > 0)) lostAt.value = Date.now();
-  });
+  .on("state", (next) => connectionChanged(next, Date.now()));
 use(connection);
 loadStatus();
 watch();
@@ -42,12 +36,7 @@ document.addEventListener("visibilitychange", () => {
 });
 
 effect(() => {
-  void clock.value;
-  const first = order.value[0];
-  if (first === undefined) return;
-  const card = cardOf(first).peek();
-  if (card.price === null) return;
-  document.title = `${price(card.price, card.decimals)} ${card.symbol} · tickwire`;
+  document.title = title.value;
 });
 
 const root = document.getElementById("app");

@@ -205,6 +205,23 @@
  */
 
 /**
+ * One gap: the ids `first_id` to `last_id`, both included.
+ *
+ * @typedef {object} MissingTrades
+ * @property {string} exchange In lower case
+ * @property {string} symbol BASE-QUOTE in capitals
+ * @property {number} series Which numbering the ids are of: it rises when ids begin anew
+ * @property {number} first_id The first id that was missing
+ * @property {number} last_id The last id that was missing
+ * @property {number} ids How many ids that are
+ * @property {"filled" | "open" | "unfillable"} state open: trades are missing; filled: all are
+ *   there; unfillable: what is still missing, the exchange does not have any more
+ * @property {string} reason Why it was opened
+ * @property {string} opened_at When it was stored that they are missing
+ * @property {string | null} closed_at When it was filled or found unfillable, null while open
+ */
+
+/**
  * An empty object.
  *
  * @typedef {object} Nothing
@@ -235,6 +252,7 @@
  * @property {string} name
  * @property {number | null} pid
  * @property {string} state
+ * @property {number | null} since When this state began, if that is known: epoch ms, UTC
  * @property {number | null} uptime_s
  * @property {number | null} restarts
  * @property {number | null} rate
@@ -243,6 +261,35 @@
  * @property {number | null} rss_bytes
  * @property {string | null} last_error
  * @property {Record<string, number>} counters
+ */
+
+/**
+ * One symbol as its feed last told of it; all null but `stale` where it never did.
+ *
+ * @typedef {object} Quality
+ * @property {string} exchange In lower case
+ * @property {string} symbol BASE-QUOTE in capitals
+ * @property {"live" | "never received" | "quiet" | "stale" | "standby" | null} state quiet: no
+ *   trade for long, and none is to be expected; stale: one is; standby: not asked for while the
+ *   symbol that it stands in for is well
+ * @property {number | null} age_ms Since the last trade was received, ms
+ * @property {boolean} stale The price is old although there should be a newer
+ * @property {number | null} gaps_open Ranges of trade ids missing now
+ * @property {number | null} missing Trade ids missing now, in all of them
+ * @property {number | null} gaps_filled Ranges that were had after all, since the feed started
+ * @property {number | null} gaps_unfillable Ranges the exchange does not have any more, since the
+ *   feed started
+ * @property {number | null} duplicates Trades that came once more and were dropped, since the feed
+ *   started
+ * @property {number | null} quarantined Trades that were not believed, since the feed started
+ * @property {number | null} lag_p50_ms Median time from a trade at the exchange to its receipt, of
+ *   the last trades, ms; negative where the clocks differ by more
+ * @property {number | null} lag_p99_ms The 99th percentile of the same, ms
+ * @property {boolean | null} gapless The exchange numbers its trades, so that a missing one is
+ *   noticed
+ * @property {boolean | null} listed Whether the exchange lists it; null: unknown
+ * @property {string | null} nearest Where it is not listed: the one spelled most alike
+ * @property {string | null} stands_in_for It is only asked for while this one fails
  */
 
 /**
@@ -268,6 +315,7 @@
  * @typedef {object} Status
  * @property {string} version
  * @property {boolean} simulated
+ * @property {boolean} replay The simulated trades are a recording's
  * @property {ConfiguredSymbol[]} symbols
  * @property {ProcessStatus[]} processes
  * @property {Feed[]} feeds

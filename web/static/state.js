@@ -10,6 +10,7 @@
 
 import { batch, computed, signal } from "@preact/signals";
 import { Demands } from "./demand.js";
+import { UNBROKEN, brokenBy, gatheredBy } from "./interruptions.js";
 import { EMPTY, reduce } from "./store.js";
 
 /**
@@ -23,7 +24,11 @@ let state = EMPTY;
 export const order = signal(EMPTY.order);
 export const version = signal(EMPTY.version);
 export const simulated = signal(EMPTY.simulated);
+export const replay = signal(EMPTY.replay);
 export const feeds = signal(EMPTY.feeds);
+export const processes = signal(EMPTY.processes);
+export const disk = signal(EMPTY.disk);
+export const statusError = signal(EMPTY.statusError);
 export const database = signal(EMPTY.database);
 /** How the table of all symbols was last read. */
 export const markets = signal(EMPTY.markets);
@@ -37,6 +42,9 @@ export const clock = signal(Date.now());
 /** When the connection was lost, ms; null while there is one or the first is opened. */
 export const lostAt = signal(/** @type {number | null} */ (null));
 
+/** How often the connection was lost, and what was missed. */
+export const interruptions = signal(UNBROKEN);
+
 /** A connection that comes back sooner is not worth a banner. */
 const GRACE_MS = 1_500;
 /** True when the backend has been away for longer than a hiccup: what is shown is old. */
@@ -44,11 +52,16 @@ export const unreachable = computed(
   () => lostAt.value !== null && clock.value - lostAt.value > GRACE_MS,
 );
 
+/** How often something of the past may have been missed: who keeps some of it asks again. */
+export const missed = signal(0);
+
 /** @type {Map<string, Signal<import("./store.js").Card>>} */
 const cards = new Map();
 /** @type {Map<string, Signal<import("./store.js").Chart>>} */
 const charts = new Map();
 
+/** @type {import("./socket.js").Connection | null} */
+let line = null;
 /** @type {Demands | null} */
 let demands = null;
 /** @type {Set<Listener>} */
@@ -62,11 +75,33 @@ const listeners = new Set();
  * @param {import("./socket.js").Connection} connection
  */
 export function use(connection) {
+  line = connection;
   demands = new Demands(connection, (action, ms) => void setTimeout(action, ms));
   connection.on("frame", (frame, at) => {
     dispatch({ type: "frame", frame, at });
+    interruptions.value = gatheredBy(interruptions.peek(), frame);
     for (const listener of listeners) listener(frame, at);
   });
+  connection.on("refetch", () => {
+    missed.value += 1;
+  });
+}
+
+/**
+ * Ask the server for a sign of life, and tell how long that took; return how to end that.
+ *
+ * @param {(ms: number) => void} tell
+ * @returns {() => void}
+ */
+export function roundTrip(tell) {
+  const began = performance.now();
+  const stop = listen(({ type }) => {
+    if (type !== "pong") return;
+    stop();
+    tell(performance.now() - began);
+  });
+  line?.emit("ping");
+  return stop;
 }
 
 /**
@@ -93,6 +128,23 @@ export function listen(listener) {
 }
 
 /**
+ * Take a state of the connection.
+ *
+ * @param {import("./session.js").Session} next
+ * @param {number} at ms
+ */
+export function connectionChanged(next, at) {
+  const was = connected.peek();
+  batch(() => {
+    session.value = next;
+    clock.value = at;
+    if (connected.value) lostAt.value = null;
+    else if (lostAt.value === null && (was || next.attempt > 0)) lostAt.value = at;
+    interruptions.value = brokenBy(interruptions.peek(), connected.value, at);
+  });
+}
+
+/**
  * Apply one change.
  *
  * @param {import("./store.js").Change} change
@@ -106,7 +158,11 @@ export function dispatch(change) {
     order.value = state.order;
     version.value = state.version;
     simulated.value = state.simulated;
+    replay.value = state.replay;
     feeds.value = state.feeds;
+    processes.value = state.processes;
+    disk.value = state.disk;
+    statusError.value = state.statusError;
     database.value = state.database;
     markets.value = state.markets;
     heardAt.value = state.heardAt;

@@ -41,16 +41,21 @@ const STARTING_S = 5;
  * @typedef {object} State
  * @property {string | null} version
  * @property {boolean | null} simulated null until it is known
+ * @property {boolean} replay the simulated trades are a recording's
  * @property {readonly string[]} order keys, as configured
  * @property {Readonly<Record<string, Card>>} cards
  * @property {Readonly<Record<string, Chart>>} charts
  * @property {Readonly<Record<string, import("./messages.js").Feed>>} feeds
+ * @property {readonly import("./messages.js").ProcessStatus[]} processes
+ * @property {import("./messages.js").Disk | null} disk
+ * @property {string | null} statusError why the last look at the status brought nothing
  * @property {Database} database as the one who writes to it says
  * @property {Markets} markets
  * @property {number | null} heardAt ms of the last frame
  *
  * @typedef {{type: "frame", frame: import("./frames.js").Frame, at: number}
  *   | {type: "status", status: import("./messages.js").Status, at: number}
+ *   | {type: "status_failed", error: string}
  *   | {type: "opened"}
  *   | {type: "candles_loading", key: string}
  *   | {type: "candles_loaded", key: string, candles: unknown}
@@ -68,10 +73,14 @@ export const HOURS = 24;
 export const EMPTY = {
   version: null,
   simulated: null,
+  replay: false,
   order: [],
   cards: {},
   charts: {},
   feeds: {},
+  processes: [],
+  disk: null,
+  statusError: null,
   database: "unknown",
   markets: { load: "loading", error: null, loaded: 0 },
   heardAt: null,
@@ -88,6 +97,8 @@ export function reduce(state, change) {
       return { ...frame(state, change.frame, change.at), heardAt: change.at };
     case "status":
       return status(state, change.status, change.at);
+    case "status_failed":
+      return { ...state, statusError: change.error };
     case "opened":
       return opened(state);
     case "candles_loading":
@@ -280,7 +291,11 @@ function status(state, answer, at) {
     ...next,
     version: typeof answer?.version === "string" ? answer.version : state.version,
     simulated: typeof answer?.simulated === "boolean" ? answer.simulated : state.simulated,
+    replay: answer?.replay === true,
     order: order.join() === state.order.join() ? state.order : order,
+    processes: Array.isArray(answer?.processes) ? answer.processes : state.processes,
+    disk: answer?.disk ?? state.disk,
+    statusError: null,
     database: database(state.database, answer, at),
   };
 }

@@ -10,7 +10,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { signal } from "@preact/signals";
 import { route } from "../navigation.js";
 import { PLACES } from "../routes.js";
-import { simulated, version } from "../state.js";
+import { replay, simulated, version } from "../state.js";
 import { Alert } from "./alert.js";
 import { Header } from "./header.js";
 import { Keyboard } from "./keyboard.js";
@@ -52,7 +52,10 @@ export function App({ retry }) {
     <${Header} retry=${retry} />
     ${
       simulated.value === true &&
-      html`<p class="simulated"><strong>SIMULATED</strong> exchange data</p>`
+      html`<p class="simulated">
+        <strong>${replay.value ? "REPLAY" : "SIMULATED"}</strong>${" "}
+        ${replay.value ? "of recorded exchange data" : "exchange data"}
+      </p>`
     }
     <div class="frame">
       <${Navigation} />
@@ -66,7 +69,7 @@ export function App({ retry }) {
         <a href="https://www.tradingview.com/" rel="noopener noreferrer">tradingview.com</a>
       </span>
     </footer>
-    <${Alert} />
+    <${Alert} retry=${retry} />
     <${Keyboard} />
   `;
 }

@@ -89,7 +89,7 @@ function waitsFor(symbol, exchange) {
 }
 
 /** @param {CardState} card @returns {string | null} */
-function chipOf({ stale, quiet, bornAt, exchange }) {
+export function chipOf({ stale, quiet, bornAt, exchange }) {
   if (bornAt === null || !(stale || quiet)) return null;
   const age = format.duration(clock.value - bornAt);
   if (!stale) return `quiet ${age}: no trades on this market`;

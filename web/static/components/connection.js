@@ -1,46 +1,92 @@
 /**
- * The connection chip: a dot and a word, the count-down to the next try, and the way to try now.
+ * The connection chip: a dot and a word, and the count-down to the next try. Behind it: what is
+ * connected, since when, how much was missed and what became of it.
  *
  * @module
  */
 
 import { html } from "htm/preact";
-import { ordinal } from "../format.js";
-import { connectionOf, marketOf } from "../health.js";
-import { clock, feeds, session } from "../state.js";
+import { useEffect, useRef } from "preact/hooks";
+import { useSignal } from "@preact/signals";
+import { time } from "../format.js";
+import { connectionOf, exchangeState, interruptionsOf, marketOf, nextTry } from "../health.js";
+import { clock, feeds, interruptions, roundTrip, session } from "../state.js";
 
-/** @param {{retry: () => void}} props */
+/** @param {{retry: () => void}} props `retry` connects at once */
 export function ConnectionChip({ retry }) {
   const now = session.value;
   if (now === null) return null;
-  const waiting = now.nextTryAt !== null;
   const market = now.state === "connected" ? marketOf(feeds.value) : null;
   const { word, why } = connectionOf(now, feeds.value);
   return html`
-    <div
+    <button
+      type="button"
       class="connection"
       data-state=${now.state}
       data-way=${now.way}
       data-market=${market}
       title=${why}
+      popovertarget="connection-details"
     >
       <span class="dot" aria-hidden="true"></span>
       <span role="status">
         <span class="word">${word}</span>
         ${market === "none" && html`<span class="detail">, no exchange</span>`}
       </span>
-      ${now.state === "reconnecting" && html`<span class="detail">${detail(now)}</span>`}
       ${
-        waiting &&
-        html`<button type="button" class="quiet-button" onClick=${retry}>Retry now</button>`
+        now.state === "reconnecting" &&
+        html`<span class="countdown" aria-hidden="true">${nextTry(now, clock.value)}</span>`
       }
-    </div>
+    </button>
+    <${Details} retry=${retry} />
   `;
 }
 
-/** @param {import("../session.js").Session} now */
-function detail({ nextTryAt, attempt }) {
-  const left = nextTryAt === null ? 0 : Math.ceil((nextTryAt - clock.value) / 1000);
-  return html`${left >= 1 ? `in ${left}\u202fs` : "now"}
-    <span class="wide">${` (${ordinal(Math.max(1, attempt))} try)`}</span>`;
+/** @param {{retry: () => void}} props */
+function Details({ retry }) {
+  const open = useSignal(false);
+  const place = useRef(/** @type {HTMLDivElement | null} */ (null));
+  useEffect(() => {
+    const element = place.current;
+    const toggled = (/** @type {Event} */ event) => {
+      open.value = /** @type {ToggleEvent} */ (event).newState === "open";
+    };
+    element?.addEventListener("beforetoggle", toggled);
+    return () => element?.removeEventListener("beforetoggle", toggled);
+  }, []);
+  return html`<div id="connection-details" class="popover" popover ref=${place}>
+    ${open.value && html`<${Body} retry=${retry} />`}
+  </div>`;
 }
+
+/** @param {{retry: () => void}} props */
+function Body({ retry }) {
+  const delay = useSignal(/** @type {number | null} */ (null));
+  const now = session.value;
+  const connected = now?.state === "connected";
+  useEffect(() => (connected ? roundTrip((ms) => (delay.value = ms)) : undefined), [connected]);
+  if (now === null) return null;
+  const { since } = interruptions.value;
+  const { why } = connectionOf(now, feeds.value);
+  return html`
+    <h2 class="dialog-title">Connection</h2>
+    <dl class="facts">
+      <dt>This page</dt>
+      <dd>
+        ${since === null ? nextTry(now, clock.value) : `${NAMES[now.way]} since ${time(since, clock.value)}`}
+        ${since !== null && delay.value !== null && `, answers in ${Math.round(delay.value)}\u202fms`}
+        ${why !== "" && html`<p class="label">${why}</p>`}
+      </dd>
+      ${Object.values(feeds.value).map(
+        (feed) =>
+          html`<dt key=${feed.exchange}>${feed.exchange}</dt>
+            <dd key=${`${feed.exchange} state`}>${exchangeState(feed, clock.value)}</dd>`,
+      )}
+      <dt>Interruptions</dt>
+      <dd>${interruptionsOf(interruptions.value, clock.value)}</dd>
+    </dl>
+    ${!connected && html`<button type="button" class="quiet-button" onClick=${retry}>Try now</button>`}
+  `;
+}
+
+const NAMES = { websocket: "WebSocket", sse: "Server-sent events", polling: "Polling" };

@@ -8,6 +8,7 @@ import { html } from "htm/preact";
 import { theme, toggle } from "../theme.js";
 import { ConnectionChip } from "./connection.js";
 import { search } from "./keyboard.js";
+import { ProcessesChip } from "./processes.js";
 
 /** @param {{retry: () => void}} props `retry` connects at once */
 export function Header({ retry }) {
@@ -18,6 +19,7 @@ export function Header({ retry }) {
       <kbd>/</kbd><span>Search symbols</span>
     </button>
     <${ConnectionChip} retry=${retry} />
+    <${ProcessesChip} />
     <button
       type="button"
       class="theme-button"
