@@ -55,7 +55,7 @@ def build(services: Services, log: Log) -> ASGIApp:
     """Return the application."""
     assets = Assets(STATIC)
 
-    pages = Pages(assets, services.directory)
+    pages = Pages(assets, services.directory, simulated=services.settings.simulated)
 
     async def static(request: Request) -> Response:
         return assets.file(request)

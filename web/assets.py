@@ -89,6 +89,10 @@ class Assets:
         """Return what is in a file; nothing where there is none."""
         return self._files[name].body if name in self._files else b""
 
+    def add(self, name: str, asset: Asset) -> None:
+        """Answer a file that was made, at a path below the folder."""
+        self._files[name] = asset
+
     def _answer(self, request: Request, name: str) -> Response:
         asset = self._files.get(name)
         if asset is None:

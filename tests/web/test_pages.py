@@ -17,6 +17,7 @@ from web.pages import DESCRIPTION, MISSING, PLACE, SYMBOL, TITLE, WORDS
 HTML = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 OWN_BYTES_MAX = 60_000
 """What our own modules may weigh together, each compressed, as they are sent."""
+BUNDLES = "/static/bundles"
 PLACES = {
     "/": "dashboard",
     "/markets": "markets",
@@ -62,8 +63,14 @@ def test_a_page_names_exactly_the_modules_that_it_needs(
         reached(first, needed, named)
     named_here = preloaded(text)
     assert len(named_here) == len(set(named_here))
-    assert set(named_here) == set(needed)
+    vendored = {name for name in needed if "/vendor/" in name}
+    bundles = [f"{BUNDLES}/{name}" for name in ("main.js", f"pages/{module}.js")]
+    assert set(named_here) == vendored | set(bundles)
     assert PLACE not in text
+    scripts = b"".join(stack.get(name)[2] for name in bundles).decode()
+    for name in needed.keys() - vendored:
+        made = re.sub(r"\W", "_", name.removeprefix("/static/"))
+        assert scripts.count(f"const m_{made} = (() =>") == 1, name
 
 
 def test_our_own_modules_stay_within_their_budget(stack: Stack) -> None:
@@ -74,8 +81,8 @@ def test_our_own_modules_stay_within_their_budget(stack: Stack) -> None:
         for name in named
         if "/vendor/" not in name
     }
-    on_disk = {f"/static/{path.relative_to(STATIC)}" for path in STATIC.rglob("*.js")}
-    assert {name for name in on_disk if "/pages/" in name} <= set(own)
+    pages = {f"{BUNDLES}/pages/{path.name}" for path in (STATIC / "pages").glob("*.js")}
+    assert set(own) == {f"{BUNDLES}/main.js", *pages}
     assert 10_000 < sum(own.values()) <= OWN_BYTES_MAX
 
 
@@ -126,7 +133,7 @@ def test_the_dashboard_has_two_addresses(stack: Stack) -> None:
 @pytest.mark.parametrize("path", ["/nowhere", "/s/coinbase:NONE-USD", "/s/a/b", "/markets/none"])
 def test_people_get_a_page_where_nothing_is(stack: Stack, path: str) -> None:
     text = document(stack, path, 404)
-    assert '<script type="module" src="/static/main.js">' in text
+    assert '<script type="module" src="/static/bundles/main.js">' in text
     status, headers, body = stack.get(path, "HEAD", HTML)
     assert (status, body) == (404, b"")
     # It is not kept instead of what may be there one day.
