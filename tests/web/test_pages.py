@@ -16,8 +16,7 @@ from web.pages import DESCRIPTION, MISSING, PLACE, SYMBOL, TITLE, WORDS
 
 HTML = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 OWN_BYTES_MAX = 60_000
-"""What our own modules may weigh together, each compressed, as they are sent."""
-BUNDLES = "/static/bundles"
+"""What our own modules may weigh together, compressed, as they are sent."""
 PLACES = {
     "/": "dashboard",
     "/markets": "markets",
@@ -63,14 +62,14 @@ def test_a_page_names_exactly_the_modules_that_it_needs(
         reached(first, needed, named)
     named_here = preloaded(text)
     assert len(named_here) == len(set(named_here))
+    bundles = [f"/static/bundles/{name}" for name in ("main.js", f"pages/{module}.js")]
     vendored = {name for name in needed if "/vendor/" in name}
-    bundles = [f"{BUNDLES}/{name}" for name in ("main.js", f"pages/{module}.js")]
-    assert set(named_here) == vendored | set(bundles)
-    assert PLACE not in text
-    scripts = b"".join(stack.get(name)[2] for name in bundles).decode()
+    assert set(named_here) == {*bundles, *vendored}
+    inside = "".join(stack.get(name)[2].decode() for name in bundles)
     for name in needed.keys() - vendored:
-        made = re.sub(r"\W", "_", name.removeprefix("/static/"))
-        assert scripts.count(f"const m_{made} = (() =>") == 1, name
+        variable = "m_" + re.sub(r"\W", "_", name.removeprefix("/static/"))
+        assert inside.count(f"const {variable} = (() =>") == 1, name
+    assert PLACE not in text
 
 
 def test_our_own_modules_stay_within_their_budget(stack: Stack) -> None:
@@ -81,8 +80,8 @@ def test_our_own_modules_stay_within_their_budget(stack: Stack) -> None:
         for name in named
         if "/vendor/" not in name
     }
-    pages = {f"{BUNDLES}/pages/{path.name}" for path in (STATIC / "pages").glob("*.js")}
-    assert set(own) == {f"{BUNDLES}/main.js", *pages}
+    pages = {f"/static/bundles/pages/{path.name}" for path in (STATIC / "pages").glob("*.js")}
+    assert set(own) == {"/static/bundles/main.js", *pages}
     assert 10_000 < sum(own.values()) <= OWN_BYTES_MAX
 
 
