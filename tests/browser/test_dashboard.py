@@ -61,7 +61,7 @@ def test_a_price_changes_without_a_reload_and_nothing_is_complained_about(
     assert errors == []
 
 
-def test_candles_that_cannot_be_read_are_said_so_on_their_chart_and_retried(
+def test_hours_that_cannot_be_read_are_said_so_on_their_card_and_retried(
     demo: Demo, pages: Pages
 ) -> None:
     page = pages()
@@ -73,16 +73,16 @@ def test_candles_that_cannot_be_read_are_said_so_on_their_chart_and_retried(
     page.route("**/api/candles*", refuse)
     shown(page, demo.url)
     card = page.locator("article.card").first
-    expect(card.locator(".chart-error")).to_contain_text(message)
+    expect(card.locator(".spark-error")).to_contain_text(message)
     live(page)
     price_moves(page)
     with page.expect_request("**/api/candles*"):
         card.get_by_role("button", name="Retry").click()
     page.unroute("**/api/candles*")
-    expect(card.locator(".chart-error")).to_have_count(0, timeout=BACK_MS)
+    expect(card.locator(".spark-error")).to_have_count(0, timeout=BACK_MS)
 
 
-def test_a_chart_says_since_when_in_the_zone_of_the_user(demo: Demo, pages: Pages) -> None:
+def test_a_line_says_since_when_in_the_zone_of_the_user(demo: Demo, pages: Pages) -> None:
     page = pages(timezone_id="Asia/Kolkata", locale="en-GB")
     with page.expect_response(re.compile(r"/api/candles")) as answered:
         shown(page, demo.url)
@@ -92,8 +92,8 @@ def test_a_chart_says_since_when_in_the_zone_of_the_user(demo: Demo, pages: Page
     assert asked
     card = page.get_by_role("article", name=f"{asked[2]} on {asked[1]}")
     first = datetime.fromisoformat(rows[0]["t"]).astimezone(ZoneInfo("Asia/Kolkata"))
-    expect(card.locator(".legend")).to_contain_text(f"{first:%H:%M}")
-    expect(card.locator(".plot canvas").first).to_be_visible()
+    expect(card.locator(".since")).to_have_text(re.compile(rf"^Since .*{first:%H:%M}$"))
+    expect(card.locator("path.line-last")).to_have_attribute("d", re.compile(r"^M\d"))
 
 
 def rewritten(page: Page, change: Callable[[dict[str, Any]], None]) -> None:
@@ -170,11 +170,11 @@ def test_a_database_that_is_away_is_said_until_it_is_back(demo: Demo, pages: Pag
         r"history is not available\.$"
     )
     expect(page.get_by_role("alert")).to_have_text(said)
-    expect(page.locator(".chart-error span").first).to_have_text("No stored candles")
+    expect(page.locator(".spark-error span").first).to_have_text("No stored candles")
     page.unroute("**/api/candles*")
     away = False
     expect(page.get_by_role("alert")).to_have_text("", timeout=BACK_MS)
-    expect(page.locator(".chart-error")).to_have_count(0, timeout=BACK_MS)
+    expect(page.locator(".spark-error")).to_have_count(0, timeout=BACK_MS)
 
 
 def test_an_hour_whose_first_trades_are_missing_is_marked(demo: Demo, pages: Pages) -> None:
@@ -196,11 +196,25 @@ def test_an_hour_whose_first_trades_are_missing_is_marked(demo: Demo, pages: Pag
     expect(hour).to_have_text(re.compile(r"trades?$"))
 
 
-@pytest.mark.parametrize(("width", "text"), [(320, "candles since"), (768, "1-minute candles")])
-def test_a_legend_fits_its_card(demo: Demo, pages: Pages, width: int, text: str) -> None:
+@pytest.mark.parametrize("width", [320, 768])
+def test_a_legend_fits_its_card_and_tells_whose_hours_are_drawn(
+    demo: Demo, pages: Pages, width: int
+) -> None:
     page = pages(viewport={"width": width, "height": 900})
+
+    def publish(route: Route) -> None:
+        response = route.fetch()
+        rows = response.json()
+        for row in rows[:-1]:
+            row |= {"origin": "exchange", "n": 0}
+        route.fulfill(response=response, json=rows)
+
+    page.route("**/api/candles*", publish)
     shown(page, demo.url)
-    legend = page.locator(".legend .since").first
-    expect(legend).to_have_text(re.compile("1-minute candles since"))
-    assert legend.evaluate("one => one.innerText.toLowerCase()").startswith(text)
+    card = page.locator("article.card").first
+    expect(card.locator("path.line-published")).to_have_attribute("d", re.compile(r"^M\d"))
+    expect(card.locator("path.line-own")).to_have_attribute("d", re.compile(r"^M\d"))
+    expect(card.locator(".published-key")).to_have_text("exchange’s own")
+    legend = card.locator(".spark-legend")
     assert legend.evaluate("one => one.scrollWidth <= one.clientWidth")
+    assert card.locator(".since").evaluate("one => one.scrollWidth <= one.clientWidth")

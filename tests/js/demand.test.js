@@ -87,3 +87,45 @@ test("an interval that ends takes the others along, so they are asked for again"
   pass(0);
   assert.deepEqual(said(), ["- candle a:X,a:Y", "+ candle 1h a:X"]);
 });
+
+/** What is said, and the timers, which run when they are told to. */
+function played() {
+  /** @type {[string, readonly string[] | "*" | undefined][]} */
+  const said = [];
+  /** @type {{action: () => void, ms: number}[]} */
+  const timers = [];
+  const demands = new Demands(
+    {
+      subscribe: ({ symbols }) => void said.push(["subscribe", symbols]),
+      unsubscribe: ({ symbols }) => void said.push(["unsubscribe", symbols]),
+    },
+    (action, ms) => void timers.push({ action, ms }),
+  );
+  return {
+    demands,
+    said,
+    /** Run the next timer; return how long it has waited. */
+    next() {
+      const timer = timers.shift();
+      timer?.action();
+      return timer?.ms;
+    },
+  };
+}
+
+test("a page that scrolls without end stays below what a connection may say in a minute", () => {
+  const { demands, said, next } = played();
+  let ms = 0;
+  let end = () => {};
+  for (let row = 0; ms < 60_000; row += 1) {
+    end();
+    const ends = [
+      demands.hold({ channel: "ticker", symbols: [`a:${row}-USD`] }),
+      demands.hold({ channel: "candle", interval: "1h", symbols: [`a:${row}-USD`] }),
+    ];
+    end = () => ends.forEach((one) => one());
+    ms += next() ?? 0;
+  }
+  assert.ok(said.length > 50, `${said.length}`);
+  assert.ok(said.length < 94, `${said.length}`);
+});

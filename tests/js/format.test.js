@@ -94,6 +94,12 @@ test("the changed digits of a price are told from the others", () => {
   assert.deepEqual(format.splitChanged("1.00", "1.00"), ["1.00", ""]);
 });
 
+test("an amount where there is little room has four digits and its magnitude", () => {
+  assert.equal(format.compact(1_234_567, "en"), "1.235M");
+  assert.equal(format.compact(0.01234, "en"), "0.01234");
+  assert.equal(format.compact(null, "en"), "–");
+});
+
 test("memory and disks are shown in the unit that fits", () => {
   const shown = [0, 41_234_567, 1_840_000_000, 12_400_000_000, 5e15].map((value) =>
     format.bytes(value, "en-US"),

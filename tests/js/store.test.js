@@ -22,8 +22,8 @@ const TICKER = {
 const CANDLE = {
   symbol: "BTC-USD",
   exchange: "coinbase",
-  interval: "1m",
-  t: "2024-08-08T14:03:00Z",
+  interval: "1h",
+  t: "2024-08-08T14:00:00Z",
   o: 1,
   h: 2,
   l: 1,
@@ -195,7 +195,7 @@ test("a payload without sense changes nothing but the moment", () => {
     heard("batch_update", { updates: [null, 3, {}] }),
     heard("batch_update", {}),
     heard("candle_update", { ...CANDLE, h: null }),
-    heard("candle_update", { ...CANDLE, interval: "1h" }),
+    heard("candle_update", { ...CANDLE, interval: "1m" }),
     heard("status", { exchange: 7 }),
     heard("brand_new", { a: 1 }),
   ]) {
@@ -239,7 +239,7 @@ test("a snapshot may hold tickers, candles or feeds", () => {
 
 test("candles heard before the stored ones arrived are merged into them", () => {
   const stored = [
-    { ...CANDLE, t: "2024-08-08T14:02:00Z", closed: true },
+    { ...CANDLE, t: "2024-08-08T13:00:00Z", closed: true },
     { ...CANDLE, revision: 2, n: 2 },
     "not a candle",
   ];
@@ -273,6 +273,58 @@ test("a failed request is said on its chart, and what is drawn stays", () => {
   assert.equal(chartOf(failed).candles, chartOf(drawn).candles);
   const asked = reduce(failed, { type: "candles_loading", key: KEY });
   assert.equal(chartOf(asked).error, null);
+});
+
+const MARKET = {
+  symbol: "BTC-USD",
+  exchange: "coinbase",
+  name: "Bitcoin",
+  price: 61900,
+  timestamp: "2024-08-08T14:03:10Z",
+  age_ms: 1000,
+  stale: true,
+  change_24h_pct: 2,
+  high_24h: 62000,
+  low_24h: 60000,
+  volume_24h: 12.5,
+  decimals: 4,
+  sparkline: [null, 61000, 61900],
+};
+/** @param {object[]} rows @returns {Change} */
+const tabled = (...rows) => ({ type: "markets_loaded", rows, at: 9000 });
+
+test("the table of all symbols fills the cards of those that nobody listens to", () => {
+  const state = after(tabled({ ...MARKET, symbol: "ETH-USD" }, MARKET));
+  const card = cardOf(state);
+  assert.equal(card.price, 61900);
+  assert.equal(card.bornAt, 8000);
+  assert.equal(card.stale, true);
+  assert.deepEqual([card.changePercent, card.high, card.low, card.volume], [2, 62000, 60000, 12.5]);
+  assert.deepEqual([card.rank, card.name, card.decimals], [1, "Bitcoin", 4]);
+  assert.deepEqual(card.closes, [null, 61000, 61900]);
+  assert.deepEqual(state.markets, { load: "ready", error: null, loaded: 1 });
+});
+
+test("a price of the table that is older than the one heard says nothing, a newer one does", () => {
+  const heardNow = { ...TICKER, ts: Date.parse("2024-08-08T14:03:11Z"), price: 62000 };
+  const newer = cardOf(after(heard("price_update", heardNow), tabled(MARKET)));
+  assert.deepEqual([newer.price, newer.stale, newer.moves], [62000, false, 0]);
+  const older = cardOf(after(heard("price_update", TICKER), tabled(MARKET)));
+  assert.deepEqual([older.price, older.stale, older.moves], [61900, true, 1]);
+});
+
+test("a symbol that is not heard of any more becomes stale by the table", () => {
+  const fresh = after(tabled({ ...MARKET, stale: false }));
+  assert.equal(cardOf(fresh).stale, false);
+  assert.equal(cardOf(reduce(fresh, tabled(MARKET))).stale, true);
+});
+
+test("a table that cannot be read is said so, and what was known stays", () => {
+  const known = after(tabled(MARKET));
+  const failed = reduce(known, { type: "markets_failed", error: "No." });
+  assert.deepEqual(failed.markets, { load: "failed", error: "No.", loaded: 1 });
+  assert.equal(failed.cards, known.cards);
+  assert.equal(reduce(failed, tabled(MARKET)).markets.error, null);
 });
 
 test("the processes, the disk and a recording are as the last status says", () => {

@@ -44,7 +44,7 @@ class Stack:
 
     It runs in a thread of the tests' process, or with ``apart`` in a process of its own, which is
     needed where that is what is looked at: its exit code, its memory. ``proxied``: it believes what
-    we say of the client's address.
+    we say of the client's address. ``feeds``: other symbols of the same exchanges.
     """
 
     def __init__(
@@ -56,11 +56,12 @@ class Stack:
         *,
         apart: bool = False,
         proxied: bool = False,
+        feeds: dict[str, tuple[str, ...]] = FEEDS,
     ) -> None:
         folder.mkdir(exist_ok=True)
         self.settings = Settings(
             data_dir=folder,
-            feeds=FEEDS,
+            feeds=feeds,
             database_url=database or NO_DATABASE,
             cors_origin=(cors,) if cors else (),
             trusted_proxies=(ip_network("127.0.0.1/32"),) if proxied else (),

@@ -6,11 +6,12 @@
  */
 
 import { retryAfterMs } from "./backoff.js";
+import { CHART_INTERVAL, HOURS } from "./store.js";
 
 /** An answer that takes longer than this has failed. */
 const TIMEOUT_MS = 10_000;
-/** Stored candles that a chart begins with. */
-export const CANDLES_ASKED = 300;
+/** Rows of a page of the table of all symbols. */
+const ROWS_MAX = 1_000;
 
 /** A request that brought no usable answer; its message says why, in one sentence. */
 export class RequestFailed extends Error {
@@ -32,7 +33,8 @@ export class RequestFailed extends Error {
  *
  * @param {string | URL} url
  * @param {string | null} [known] the tag of the version that is already here
- * @returns {Promise<{body: any, tag: string | null}>}
+ * @returns {Promise<{body: any, tag: string | null, next?: string | null}>} `next`: the cursor of
+ *   the next page
  * @throws {RequestFailed}
  */
 export async function ask(url, known = null) {
@@ -59,7 +61,8 @@ export async function ask(url, known = null) {
   } catch {
     throw new RequestFailed(`The server answered ${status} with something unreadable.`, status);
   }
-  if (response.ok) return { body, tag: response.headers.get("etag") };
+  const { headers } = response;
+  if (response.ok) return { body, tag: headers.get("etag"), next: headers.get("x-next-cursor") };
   const said = body?.error?.message;
   throw new RequestFailed(
     typeof said === "string" ? said : `The server answered ${status}.`,
@@ -78,12 +81,28 @@ export async function fetchStatus() {
 
 /**
  * @param {string} key `exchange:symbol`
- * @returns {Promise<import("./messages.js").CandleRow[]>} the newest one-minute candles
+ * @returns {Promise<import("./messages.js").CandleRow[]>} the newest hours
  * @throws {RequestFailed}
  */
 export async function fetchCandles(key) {
-  const query = new URLSearchParams({ symbol: key, interval: "1m", limit: String(CANDLES_ASKED) });
+  const query = new URLSearchParams({ symbol: key, interval: CHART_INTERVAL, limit: String(HOURS) });
   const { body } = await ask(`/api/candles?${query}`);
   if (!Array.isArray(body)) throw new RequestFailed("The server answered with no list of candles.");
   return body;
+}
+
+/**
+ * @returns {Promise<object[]>} all symbols with their last 24 hours, the most traded first
+ * @throws {RequestFailed}
+ */
+export async function fetchMarkets() {
+  const rows = [];
+  const query = new URLSearchParams({ limit: String(ROWS_MAX) });
+  for (;;) {
+    const { body, next } = await ask(`/api/markets?${query}`);
+    if (!Array.isArray(body)) throw new RequestFailed("The server answered with no list.");
+    rows.push(...body);
+    if (!next) return rows;
+    query.set("cursor", next);
+  }
 }

@@ -7,7 +7,9 @@
  * @module
  */
 
-/** More than these are not kept per symbol: a page may stay open for weeks. */
+import { opening } from "./intervals.js";
+
+/** More than these are not kept by default: a page may stay open for weeks. */
 export const CANDLES_MAX = 600;
 
 /**
@@ -88,17 +90,18 @@ function isNewer(present, update) {
  *
  * @param {readonly Candle[]} candles
  * @param {Candle} update
+ * @param {number} [most] the oldest of more are not kept
  * @returns {readonly Candle[]}
  */
-export function merge(candles, update) {
+export function merge(candles, update, most = CANDLES_MAX) {
   let index = candles.length;
   while (index > 0 && /** @type {Candle} */ (candles[index - 1]).time > update.time) index -= 1;
   const present = candles[index - 1];
   if (present !== undefined && present.time === update.time) {
     return isNewer(present, update) ? candles.with(index - 1, update) : candles;
   }
-  if (index === 0 && candles.length >= CANDLES_MAX) return candles;
-  return candles.toSpliced(index, 0, update).slice(-CANDLES_MAX);
+  if (index === 0 && candles.length >= most) return candles;
+  return candles.toSpliced(index, 0, update).slice(-most);
 }
 
 /**
@@ -106,32 +109,34 @@ export function merge(candles, update) {
  *
  * @param {readonly Candle[]} some
  * @param {readonly Candle[]} others
+ * @param {number} [most] the oldest of more are not kept
  * @returns {readonly Candle[]}
  */
-export function mergeAll(some, others) {
+export function mergeAll(some, others, most = CANDLES_MAX) {
   /** @type {Map<number, Candle>} */
   const byTime = new Map();
   for (const candle of [...some, ...others]) {
     const present = byTime.get(candle.time);
     if (present === undefined || isNewer(present, candle)) byTime.set(candle.time, candle);
   }
-  return [...byTime.values()].sort((a, b) => a.time - b.time).slice(-CANDLES_MAX);
+  return [...byTime.values()].sort((a, b) => a.time - b.time).slice(-most);
 }
 
 /**
  * Return `candles` with the last one's close at `ticker`'s price, where that is news: later in the
- * same stream, and traded in the same minute. A candle is announced less often than a price, so
+ * same stream, and traded in the same bucket. A candle is announced less often than a price, so
  * without this a page that is cut off would show two last prices.
  *
  * @param {readonly Candle[]} candles
  * @param {Pick<import("./store.js").Card, "price" | "ts" | "epoch" | "seq">} ticker
+ * @param {number} [seconds] of the interval
  * @returns {readonly Candle[]} the same array where there is nothing to change
  */
-export function follow(candles, { price, ts, epoch, seq }) {
+export function follow(candles, { price, ts, epoch, seq }, seconds = 60) {
   const last = candles.at(-1);
   if (last === undefined || price === null || ts === null || price === last.close) return candles;
-  const sameMinute = Math.floor(ts / 60_000) * 60 === last.time;
-  if (!sameMinute || epoch === null || epoch !== last.epoch) return candles;
+  const sameBucket = opening(ts / 1000, seconds) === last.time;
+  if (!sameBucket || epoch === null || epoch !== last.epoch) return candles;
   if (seq === null || last.seq === null || seq <= last.seq) return candles;
   const high = Math.max(last.high, price);
   const low = Math.min(last.low, price);

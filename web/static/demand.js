@@ -20,8 +20,10 @@
  * @property {(wish: import("./wishes.js").Wish) => void} unsubscribe
  */
 
-/** Between two changes of what is subscribed to. */
+/** Between two changes of what is subscribed to, at least, */
 const PAUSE_MS = 1_000;
+/** and for each message of the one before: a connection may say 100 in a minute, pings included. */
+const PAUSE_PER_MESSAGE_MS = 700;
 /** At most so often, by channel. */
 const RATE_MS = { ticker: 100, candle: 250, average: 250, trade: undefined, status: undefined };
 
@@ -68,15 +70,20 @@ export class Demands {
 
   #settle() {
     this.#waits = false;
-    this.#ask();
+    const messages = this.#ask();
     this.#resting = true;
-    this.#later(() => {
-      this.#resting = false;
-      if (this.#waits) this.#settle();
-    }, PAUSE_MS);
+    this.#later(
+      () => {
+        this.#resting = false;
+        if (this.#waits) this.#settle();
+      },
+      Math.max(PAUSE_MS, messages * PAUSE_PER_MESSAGE_MS),
+    );
   }
 
+  /** Return how many messages it took. */
   #ask() {
+    let messages = 0;
     /** @type {Map<string, Set<string>>} */
     const wanted = new Map();
     for (const { channel, interval, symbols } of this.#held) {
@@ -91,15 +98,19 @@ export class Demands {
       if (gone.length === 0) continue;
       const { channel } = wishOf(name);
       this.#connection.unsubscribe({ channel, symbols: gone });
+      messages += 1;
       for (const [other, held] of this.#asked) {
         if (wishOf(other).channel === channel) for (const key of gone) held.delete(key);
       }
     }
     for (const [name, keys] of wanted) {
       const come = [...keys].filter((key) => !this.#asked.get(name)?.has(key));
-      if (come.length > 0) this.#connection.subscribe({ ...wishOf(name), symbols: come });
+      if (come.length === 0) continue;
+      this.#connection.subscribe({ ...wishOf(name), symbols: come });
+      messages += 1;
     }
     this.#asked = wanted;
+    return messages;
   }
 }
 

@@ -101,6 +101,21 @@ export function volume(value, locale) {
 }
 
 /**
+ * @param {number | null} value an amount of any magnitude, where there is little room
+ * @param {string} [locale]
+ * @returns {string} to four digits: `1.234M`
+ */
+export function compact(value, locale) {
+  if (value === null) return DASH;
+  const name = `compact ${locale}`;
+  const found =
+    numberFormats.get(name) ??
+    new Intl.NumberFormat(locale, { notation: "compact", maximumSignificantDigits: 4 });
+  numberFormats.set(name, found);
+  return minus(found.format(value));
+}
+
+/**
  * @param {number | null} value ms, of any magnitude
  * @param {string} [locale]
  * @returns {string} `0.8 ms`, `12 ms`, `1.2 s`, `3 min`

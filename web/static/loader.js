@@ -1,6 +1,7 @@
 /**
  * Fetches what the page begins with, and fetches it again when it may have changed unheard: the
- * status, which is also looked at now and then, and the stored candles per symbol.
+ * status, which is also looked at now and then; and, while somebody wants them, the stored hours of
+ * a symbol and the table of all symbols.
  *
  * A failed request is said on its chart and tried again by itself, with back-off; one request per
  * symbol at a time. Answers go to the reducers, nowhere else.
@@ -9,19 +10,22 @@
  */
 
 import { effect } from "@preact/signals";
-import { fetchCandles, fetchStatus } from "./api.js";
+import { fetchCandles, fetchMarkets, fetchStatus } from "./api.js";
 import { fullJitter } from "./backoff.js";
 import { hasLooseEnd } from "./candles.js";
 import { cardOf, chartOf, connected, dispatch, order } from "./state.js";
+import { HOURS } from "./store.js";
 
 /** A failed request is not repeated sooner than this. */
 const RETRY_MS_MIN = 2_000;
 /** How often the status is asked for, and charts are looked over for candles that never closed. */
 const LOOK_MS = 10_000;
+/** Charts that are asked for at once: the others wait, so that what is gone to next does not. */
+const CHARTS_AT_ONCE = 3;
+/** How often the table of all symbols is asked for. */
+const MARKETS_MS = 30_000;
 /** How often the status is asked for where it is what is looked at. */
 const OFTEN_MS = 3_000;
-/** A chart with fewer is short. */
-const CANDLES_SHORT = 120;
 
 /**
  * @typedef {object} Job
@@ -37,17 +41,22 @@ const jobs = new Map();
 const loose = new Map();
 /** The keys whose chart was asked for again as it was shorter than what is known. */
 const takenUp = new Set();
+/** The keys whose hours are wanted. @type {Set<string>} */
+const wanted = new Set();
+/** How many want the table of all symbols, and when it was last asked for, ms. */
+const table = { wanted: 0, askedAt: 0 };
 
 /**
- * Fetch by `fetch`, hand over by `take`, and go on until it has worked.
+ * Fetch by `fetch`, hand over by `take`, and go on until it has worked or nobody wants it any more.
  *
  * @template T
  * @param {string} name
  * @param {() => Promise<T>} fetch
  * @param {(answer: T) => void} take
  * @param {(error: string) => void} fail
+ * @param {() => boolean} isWanted
  */
-async function run(name, fetch, take, fail) {
+async function run(name, fetch, take, fail, isWanted = () => true) {
   const job = jobs.get(name) ?? { running: false, again: false, attempt: 0, timer: undefined };
   jobs.set(name, job);
   clearTimeout(job.timer);
@@ -64,13 +73,37 @@ async function run(name, fetch, take, fail) {
     const wait = RETRY_MS_MIN + fullJitter(job.attempt, Math.random);
     job.attempt += 1;
     fail(error instanceof Error ? error.message : String(error));
-    job.timer = setTimeout(() => void run(name, fetch, take, fail), wait);
+    job.timer = setTimeout(() => {
+      if (isWanted()) void run(name, fetch, take, fail, isWanted);
+      else jobs.delete(name);
+    }, wait);
   } finally {
     job.running = false;
   }
   if (job.again) {
     job.again = false;
-    void run(name, fetch, take, fail);
+    void run(name, fetch, take, fail, isWanted);
+  }
+}
+
+let asked = 0;
+/** @type {(() => void)[]} */
+const waiting = [];
+
+/**
+ * Fetch candles when it is their turn.
+ *
+ * @param {string} key
+ */
+async function fetchInTurn(key) {
+  if (asked < CHARTS_AT_ONCE) asked += 1;
+  else await new Promise((turn) => waiting.push(() => turn(null)));
+  try {
+    return await fetchCandles(key);
+  } finally {
+    const next = waiting.shift();
+    if (next === undefined) asked -= 1;
+    else next();
   }
 }
 
@@ -83,9 +116,10 @@ export function loadCandles(key) {
   dispatch({ type: "candles_loading", key });
   void run(
     key,
-    () => fetchCandles(key),
+    () => fetchInTurn(key),
     (candles) => dispatch({ type: "candles_loaded", key, candles }),
     (error) => dispatch({ type: "candles_failed", key, error }),
+    () => wanted.has(key),
   );
 }
 
@@ -108,14 +142,52 @@ export function loadStatusOften() {
   return () => clearInterval(looking);
 }
 
-/** Fetch the stored candles of all symbols anew (subscribe first, then ask). */
+/** Fetch the stored candles that are wanted anew (subscribe first, then ask), others when they are. */
 export function loadAllCandles() {
-  order.value.forEach(loadCandles);
+  for (const key of order.peek()) if (!wanted.has(key)) jobs.delete(key);
+  wanted.forEach(loadCandles);
+}
+
+/**
+ * Keep the stored hours of a symbol here until what is returned is called.
+ *
+ * @param {string} key
+ * @returns {() => void}
+ */
+export function wantCandles(key) {
+  wanted.add(key);
+  if (connected.peek() && !jobs.has(key)) loadCandles(key);
+  return () => void wanted.delete(key);
+}
+
+/** Fetch the table of all symbols, now. */
+export function loadMarkets() {
+  table.askedAt = Date.now();
+  void run(
+    "markets",
+    fetchMarkets,
+    (rows) => dispatch({ type: "markets_loaded", rows, at: Date.now() }),
+    (error) => dispatch({ type: "markets_failed", error }),
+    () => table.wanted > 0,
+  );
+}
+
+/**
+ * Keep the table of all symbols fresh until what is returned is called.
+ *
+ * @returns {() => void}
+ */
+export function wantMarkets() {
+  table.wanted += 1;
+  if (Date.now() - table.askedAt > MARKETS_MS) loadMarkets();
+  return () => {
+    table.wanted -= 1;
+  };
 }
 
 /** Ask again, once, for candles whose end was missed (see `hasLooseEnd`). */
 function mendLooseEnds() {
-  for (const key of order.value) {
+  for (const key of wanted) {
     const { candles, load } = chartOf(key).value;
     const found = hasLooseEnd(candles) ? candles.find((candle) => !candle.closed) : undefined;
     if (load !== "ready" || found === undefined) continue;
@@ -133,10 +205,10 @@ function mendLooseEnds() {
  * the exchange's own candles come after the first prices.
  */
 function takeUpPast() {
-  for (const key of order.value) {
+  for (const key of wanted) {
     const { candles, load } = chartOf(key).value;
     const known = cardOf(key).value.changePercent !== null;
-    if (!known || load !== "ready" || candles.length >= CANDLES_SHORT || takenUp.has(key)) continue;
+    if (!known || load !== "ready" || candles.length >= HOURS || takenUp.has(key)) continue;
     takenUp.add(key);
     loadCandles(key);
   }
@@ -145,7 +217,9 @@ function takeUpPast() {
 function look() {
   mendLooseEnds();
   takeUpPast();
-  if (connected.value && document.visibilityState === "visible") loadStatus();
+  if (!connected.value || document.visibilityState !== "visible") return;
+  loadStatus();
+  if (table.wanted > 0 && Date.now() - table.askedAt >= MARKETS_MS) loadMarkets();
 }
 
 /** Begin to look after the status and the charts, for the life of the page. */
@@ -153,6 +227,6 @@ export function watch() {
   setInterval(look, LOOK_MS);
   effect(() => {
     if (!connected.value) return;
-    for (const key of order.value) if (!jobs.has(key)) loadCandles(key);
+    for (const key of wanted) if (!jobs.has(key)) loadCandles(key);
   });
 }

@@ -30,6 +30,8 @@ export const processes = signal(EMPTY.processes);
 export const disk = signal(EMPTY.disk);
 export const statusError = signal(EMPTY.statusError);
 export const database = signal(EMPTY.database);
+/** How the table of all symbols was last read. */
+export const markets = signal(EMPTY.markets);
 /** The moment of the last frame, ms of this machine's clock. */
 export const heardAt = signal(EMPTY.heardAt);
 /** @type {Signal<import("./session.js").Session | null>} */
@@ -49,6 +51,9 @@ const GRACE_MS = 1_500;
 export const unreachable = computed(
   () => lostAt.value !== null && clock.value - lostAt.value > GRACE_MS,
 );
+
+/** How often something of the past may have been missed: who keeps some of it asks again. */
+export const missed = signal(0);
 
 /** @type {Map<string, Signal<import("./store.js").Card>>} */
 const cards = new Map();
@@ -76,6 +81,9 @@ export function use(connection) {
     dispatch({ type: "frame", frame, at });
     interruptions.value = gatheredBy(interruptions.peek(), frame);
     for (const listener of listeners) listener(frame, at);
+  });
+  connection.on("refetch", () => {
+    missed.value += 1;
   });
 }
 
@@ -142,12 +150,11 @@ export function connectionChanged(next, at) {
  * @param {import("./store.js").Change} change
  */
 export function dispatch(change) {
-  state = reduce(state, change);
+  const before = state;
+  state = reduce(before, change);
   batch(() => {
-    for (const key of state.order) {
-      write(cards, key, state.cards[key]);
-      write(charts, key, state.charts[key]);
-    }
+    write(cards, before.cards, state.cards);
+    write(charts, before.charts, state.charts);
     order.value = state.order;
     version.value = state.version;
     simulated.value = state.simulated;
@@ -157,21 +164,27 @@ export function dispatch(change) {
     disk.value = state.disk;
     statusError.value = state.statusError;
     database.value = state.database;
+    markets.value = state.markets;
     heardAt.value = state.heardAt;
   });
 }
 
 /**
+ * Give the signals what has changed.
+ *
  * @template T
  * @param {Map<string, Signal<T>>} signals
- * @param {string} key
- * @param {T | undefined} value
+ * @param {Readonly<Record<string, T>>} before
+ * @param {Readonly<Record<string, T>>} after
  */
-function write(signals, key, value) {
-  if (value === undefined) return;
-  const present = signals.get(key);
-  if (present === undefined) signals.set(key, signal(value));
-  else present.value = value;
+function write(signals, before, after) {
+  if (after === before) return;
+  for (const [key, value] of Object.entries(after)) {
+    if (value === before[key]) continue;
+    const present = signals.get(key);
+    if (present === undefined) signals.set(key, signal(value));
+    else present.value = value;
+  }
 }
 
 /** @param {string} key one of `order` @returns {Signal<import("./store.js").Card>} */

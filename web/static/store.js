@@ -9,35 +9,17 @@
  * @module
  */
 
-import { epochMs, merge, mergeAll, readCandle } from "./candles.js";
-import { DECIMALS_MIN, mostDecimals } from "./format.js";
+import { merge, mergeAll, readCandle } from "./candles.js";
+import { listed, newCard, number, ticker } from "./cards.js";
+import { mostDecimals } from "./format.js";
 
 /** A process that has run for less than this is still finding what it needs. */
 const STARTING_S = 5;
 
 /**
- * @typedef {object} Card what is known of one symbol
- * @property {string} key `exchange:symbol`
- * @property {string} exchange
- * @property {string} symbol
- * @property {string} quote
- * @property {number | null} price null before the first trade
- * @property {number | null} previous the price before this one, where it differed
- * @property {number} moves how often the price has changed: the parity restarts the flash
- * @property {number} decimals most that a price of this symbol has needed
- * @property {number | null} ts of the last trade, ms UTC
- * @property {number | null} bornAt ms of this machine's clock at which the price was new
- * @property {number | null} changePercent over 24 h
- * @property {number | null} hourStart ms UTC
- * @property {number | null} hourAverage
- * @property {number} hourCount trades
- * @property {boolean} partial the hour's first trades are missing from its average
- * @property {boolean} stale the server's judgement: old, and there should be a newer one
- * @property {boolean} quiet no trade for long, and nothing says that there should be one
- * @property {number | null} epoch of the stream that the ticker came by
- * @property {number | null} seq its place there
+ * @typedef {import("./cards.js").Card} Card
  *
- * @typedef {object} Chart the one-minute candles of one symbol
+ * @typedef {object} Chart the hours of one symbol
  * @property {string} key
  * @property {readonly import("./candles.js").Candle[]} candles
  * @property {readonly import("./candles.js").Candle[]} live those heard on this connection
@@ -51,6 +33,11 @@ const STARTING_S = 5;
  *
  * @typedef {"unknown" | "present" | Outage} Database
  *
+ * @typedef {object} Markets how the table of all symbols was last read
+ * @property {"loading" | "ready" | "failed"} load
+ * @property {string | null} error a sentence
+ * @property {number} loaded how often it has arrived
+ *
  * @typedef {object} State
  * @property {string | null} version
  * @property {boolean | null} simulated null until it is known
@@ -63,6 +50,7 @@ const STARTING_S = 5;
  * @property {import("./messages.js").Disk | null} disk
  * @property {string | null} statusError why the last look at the status brought nothing
  * @property {Database} database as the one who writes to it says
+ * @property {Markets} markets
  * @property {number | null} heardAt ms of the last frame
  *
  * @typedef {{type: "frame", frame: import("./frames.js").Frame, at: number}
@@ -71,8 +59,15 @@ const STARTING_S = 5;
  *   | {type: "opened"}
  *   | {type: "candles_loading", key: string}
  *   | {type: "candles_loaded", key: string, candles: unknown}
- *   | {type: "candles_failed", key: string, error: string}} Change
+ *   | {type: "candles_failed", key: string, error: string}
+ *   | {type: "markets_loaded", rows: unknown, at: number}
+ *   | {type: "markets_failed", error: string}} Change
  */
+
+/** The interval of the candles of a `Chart`. */
+export const CHART_INTERVAL = "1h";
+/** So many of them are shown, the running one included. */
+export const HOURS = 24;
 
 /** @type {State} */
 export const EMPTY = {
@@ -87,6 +82,7 @@ export const EMPTY = {
   disk: null,
   statusError: null,
   database: "unknown",
+  markets: { load: "loading", error: null, loaded: 0 },
   heardAt: null,
 };
 
@@ -104,7 +100,7 @@ export function reduce(state, change) {
     case "status_failed":
       return { ...state, statusError: change.error };
     case "opened":
-      return mapCharts(state, (chart) => ({ ...chart, live: [] }));
+      return opened(state);
     case "candles_loading":
       return setChart(state, change.key, (chart) => ({ ...chart, load: "loading", error: null }));
     case "candles_failed":
@@ -125,6 +121,13 @@ export function reduce(state, change) {
         error: null,
       }));
     }
+    case "markets_loaded": {
+      const loaded = state.markets.loaded + 1;
+      const next = markets(state, Array.isArray(change.rows) ? change.rows : [], change.at);
+      return { ...next, markets: { load: "ready", error: null, loaded } };
+    }
+    case "markets_failed":
+      return { ...state, markets: { ...state.markets, load: "failed", error: change.error } };
   }
 }
 
@@ -132,10 +135,10 @@ export function reduce(state, change) {
 function frame(state, { type, payload }, at) {
   switch (type) {
     case "price_update":
-      return ticker(state, payload, at);
+      return tickers(state, [payload], at);
     case "batch_update":
     case "snapshot":
-      return rows(payload).reduce((next, row) => anything(next, row, at), state);
+      return mixed(state, rows(payload), at);
     case "candle_update":
       return candle(state, payload);
     case "status":
@@ -154,12 +157,13 @@ function rows(payload) {
  * A row of a snapshot is told by what it has.
  *
  * @param {State} state
- * @param {any} row
+ * @param {any[]} all
  * @param {number} at
  */
-function anything(state, row, at) {
-  if (row?.o !== undefined) return candle(state, row);
-  return row?.price === undefined ? feed(state, row) : ticker(state, row, at);
+function mixed(state, all, at) {
+  const others = all.filter((row) => row?.price === undefined);
+  const next = others.reduce((to, row) => (row?.o === undefined ? feed : candle)(to, row), state);
+  return tickers(next, all, at);
 }
 
 /** @param {any} row @returns {string | null} */
@@ -168,91 +172,70 @@ function keyOf(row) {
   return named ? `${row.exchange}:${row.symbol}` : null;
 }
 
-/** @param {unknown} value @returns {number | null} */
-function number(value) {
-  return typeof value === "number" && Number.isFinite(value) ? value : null;
+/**
+ * Return the state with a card and a chart for each of these keys, the new ones last in the order.
+ *
+ * @param {State} state
+ * @param {readonly string[]} keys
+ * @returns {State}
+ */
+function withSymbols(state, keys) {
+  const come = [...new Set(keys)].filter((key) => state.cards[key] === undefined);
+  if (come.length === 0) return state;
+  const cards = { ...state.cards };
+  const charts = { ...state.charts };
+  for (const key of come) {
+    cards[key] = newCard(key);
+    charts[key] = { key, candles: [], live: [], loaded: 0, load: "loading", error: null };
+  }
+  return { ...state, order: [...state.order, ...come], cards, charts };
 }
 
 /**
- * Return the state with a card and a chart for that key, last in the order.
+ * Take many tickers with one copy of the cards.
  *
  * @param {State} state
- * @param {string} key
+ * @param {any[]} all
+ * @param {number} at
+ * @returns {State}
  */
-function withSymbol(state, key) {
-  if (state.cards[key] !== undefined) return state;
-  const colon = key.indexOf(":");
-  const symbol = key.slice(colon + 1);
-  /** @type {Card} */
-  const card = {
-    key,
-    exchange: key.slice(0, colon),
-    symbol,
-    quote: symbol.slice(symbol.indexOf("-") + 1),
-    price: null,
-    previous: null,
-    moves: 0,
-    decimals: DECIMALS_MIN,
-    ts: null,
-    bornAt: null,
-    changePercent: null,
-    hourStart: null,
-    hourAverage: null,
-    hourCount: 0,
-    partial: false,
-    stale: false,
-    quiet: false,
-    epoch: null,
-    seq: null,
-  };
-  /** @type {Chart} */
-  const chart = { key, candles: [], live: [], loaded: 0, load: "loading", error: null };
-  return {
-    ...state,
-    order: [...state.order, key],
-    cards: { ...state.cards, [key]: card },
-    charts: { ...state.charts, [key]: chart },
-  };
+function tickers(state, all, at) {
+  const known = all.filter((row) => keyOf(row) !== null && number(row.price) !== null);
+  if (known.length === 0) return state;
+  const next = withSymbols(state, known.map((row) => `${row.exchange}:${row.symbol}`));
+  const cards = { ...next.cards };
+  for (const row of known) {
+    const key = `${row.exchange}:${row.symbol}`;
+    cards[key] = ticker(/** @type {Card} */ (cards[key]), row, at);
+  }
+  return { ...next, cards };
 }
 
-/** @param {State} state @param {any} row @param {number} at @returns {State} */
-function ticker(state, row, at) {
-  const key = keyOf(row);
-  if (key === null) return state;
-  state = withSymbol(state, key);
-  const before = /** @type {Card} */ (state.cards[key]);
-  const price = number(row.price);
-  if (price === null) return state;
-  const moved = before.price !== null && price !== before.price;
-  const age = number(row.age_ms);
-  /** @type {Card} */
-  const card = {
-    ...before,
-    price,
-    previous: moved ? before.price : before.previous,
-    moves: moved ? before.moves + 1 : before.moves,
-    decimals: mostDecimals(before.decimals, [price, number(row.high_24h), number(row.low_24h)]),
-    ts: epochMs(row.ts),
-    bornAt: age === null ? at : at - Math.max(0, age),
-    changePercent: number(row.change_24h_pct),
-    hourStart: epochMs(row.hour_start),
-    hourAverage: number(row.hour_avg),
-    hourCount: number(row.hour_count) ?? 0,
-    partial: row.partial === true,
-    stale: row.stale === true,
-    quiet: moved ? false : before.quiet,
-    epoch: number(row.epoch),
-    seq: number(row.seq),
-  };
-  return { ...state, cards: { ...state.cards, [key]: card } };
+/**
+ * Take the table of all symbols, the one with the greatest turnover first.
+ *
+ * @param {State} state
+ * @param {any[]} all
+ * @param {number} at
+ * @returns {State}
+ */
+function markets(state, all, at) {
+  const known = all.filter((row) => keyOf(row) !== null);
+  const next = withSymbols(state, known.map((row) => `${row.exchange}:${row.symbol}`));
+  const cards = { ...next.cards };
+  for (const [rank, row] of known.entries()) {
+    const key = `${row.exchange}:${row.symbol}`;
+    cards[key] = listed(/** @type {Card} */ (cards[key]), row, rank, at);
+  }
+  return { ...next, cards };
 }
 
 /** @param {State} state @param {any} row @returns {State} */
 function candle(state, row) {
   const key = keyOf(row);
   const update = readCandle(row);
-  if (key === null || update === null || (row.interval ?? "1m") !== "1m") return state;
-  state = needDecimals(withSymbol(state, key), key, pricesOf(update));
+  if (key === null || update === null || (row.interval ?? "1m") !== CHART_INTERVAL) return state;
+  state = needDecimals(withSymbols(state, [key]), key, pricesOf(update));
   return setChart(state, key, (chart) => {
     const candles = merge(chart.candles, update);
     const live = merge(chart.live, update);
@@ -282,13 +265,11 @@ function needDecimals(state, key, prices) {
 /** @param {State} state @param {any} row a `Feed`, hopefully @returns {State} */
 function feed(state, row) {
   if (typeof row?.exchange !== "string" || typeof row.state !== "string") return state;
-  let cards = state.cards;
+  const cards = { ...state.cards };
   for (const { symbol, state: said } of Array.isArray(row.symbols) ? row.symbols : []) {
     const card = cards[`${row.exchange}:${symbol}`];
     const quiet = said === "quiet";
-    if (card !== undefined && card.quiet !== quiet) {
-      cards = { ...cards, [card.key]: { ...card, quiet } };
-    }
+    if (card !== undefined && card.quiet !== quiet) cards[card.key] = { ...card, quiet };
   }
   return { ...state, cards, feeds: { ...state.feeds, [row.exchange]: row } };
 }
@@ -303,9 +284,8 @@ function status(state, answer, at) {
   const configured = (Array.isArray(answer?.symbols) ? answer.symbols : [])
     .map(keyOf)
     .filter((/** @type {string | null} */ key) => key !== null);
-  const others = state.order.filter((key) => !configured.includes(key));
-  const order = [...configured, ...others];
-  let next = configured.reduce(withSymbol, state);
+  const order = [...new Set([...configured, ...state.order])];
+  let next = withSymbols(state, configured);
   next = (Array.isArray(answer?.feeds) ? answer.feeds : []).reduce(feed, next);
   return {
     ...next,
@@ -350,7 +330,11 @@ function setChart(state, key, change) {
   return after === before ? state : { ...state, charts: { ...state.charts, [key]: after } };
 }
 
-/** @param {State} state @param {(chart: Chart) => Chart} change @returns {State} */
-function mapCharts(state, change) {
-  return state.order.reduce((next, key) => setChart(next, key, change), state);
+/** Forget what was heard on the connection before. @param {State} state @returns {State} */
+function opened(state) {
+  const charts = { ...state.charts };
+  for (const chart of Object.values(charts)) {
+    if (chart.live.length > 0) charts[chart.key] = { ...chart, live: [] };
+  }
+  return { ...state, charts };
 }

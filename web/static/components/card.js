@@ -1,20 +1,26 @@
 /**
  * One symbol: price, when it was last heard of, this hour's average, the change of 24 hours, and
- * its chart. Everything is greyed when the price is stale or the backend away, and a chip says why.
+ * their line. Everything is greyed when the price is stale or the backend away, and a chip says
+ * why. The whole card is a link; it listens to its symbol while it is near what can be seen.
  *
  * @module
  */
 
 import { html } from "htm/preact";
-import { useComputed } from "@preact/signals";
+import { useRef } from "preact/hooks";
+import { useComputed, useSignalEffect } from "@preact/signals";
 import * as format from "../format.js";
-import { cardOf, clock, feeds, unreachable } from "../state.js";
-import { Chart } from "./chart.js";
+import { wantCandles } from "../loader.js";
+import { useNear } from "../near.js";
+import { symbolPath } from "../routes.js";
+import { cardOf, clock, demand, feeds, unreachable } from "../state.js";
+import { CHART_INTERVAL } from "../store.js";
+import { Change, Price } from "./price.js";
+import { Spark } from "./spark.js";
 
 /** @typedef {import("../store.js").Card} CardState */
 
 const DAY = "24\u202fh";
-const NO_CHANGE = "24-hour change: not enough data yet";
 
 /** @param {{name: string}} props the symbol's key */
 export function Card({ name }) {
@@ -23,23 +29,55 @@ export function Card({ name }) {
   const old = useComputed(() => card.value.stale || unreachable.value);
   const waiting = useComputed(() => card.value.price === null);
   const { symbol, exchange } = card.peek();
+  const title = `${symbol} on ${exchange}`;
+  const article = useRef(/** @type {HTMLElement | null} */ (null));
+  const near = useNear(article);
+  useSignalEffect(() => (near.value ? follow(name) : undefined));
   return html`
-    <article class=${`card${old.value ? " old" : ""}`} aria-label=${`${symbol} on ${exchange}`}>
+    <article
+      class=${`card${old.value ? " old" : ""}`}
+      aria-label=${title}
+      ref=${article}
+      onClick=${lead}
+    >
       <header class="card-head">
-        <h2 class="symbol">${symbol}</h2>
+        <h2 class="symbol">
+          <a class="card-link" href=${symbolPath(name)} aria-label=${title}>${symbol}</a>
+        </h2>
         <span class="exchange">${exchange}</span>
         <${Updated} name=${name} />
       </header>
       ${
         waiting.value
           ? html`<p class="price-row waiting">${waitsFor(symbol, exchange)}</p>`
-          : html`<div class="price-row"><${Price} name=${name} /><${Change} name=${name} /></div>`
+          : html`<div class="price-row"><${Price} name=${name} /><${Change} name=${name} unit=${DAY} /></div>`
       }
       <${HourAverage} name=${name} />
-      <${Chart} name=${name} />
+      <${Spark} name=${name} />
       ${chip.value !== null && html`<p class="chip">${chip.value}</p>`}
     </article>
   `;
+}
+
+/**
+ * Follow the card's link from what lies over it, unless somebody selects it to copy it.
+ *
+ * @param {MouseEvent & {currentTarget: HTMLElement}} event
+ */
+function lead(event) {
+  const on = event.target instanceof Element ? event.target.closest("a, button") : null;
+  if (on !== null || String(getSelection()) !== "") return;
+  event.currentTarget.querySelector("a")?.dispatchEvent(new MouseEvent("click", event));
+}
+
+/** Hear of a symbol until what is returned is called. @param {string} name */
+function follow(name) {
+  const ends = [
+    demand({ channel: "ticker", symbols: [name] }),
+    demand({ channel: "candle", symbols: [name], interval: CHART_INTERVAL }),
+    wantCandles(name),
+  ];
+  return () => ends.forEach((end) => end());
 }
 
 /** @param {string} symbol @param {string} exchange why there is no price */
@@ -51,50 +89,13 @@ function waitsFor(symbol, exchange) {
 }
 
 /** @param {CardState} card @returns {string | null} */
-function chipOf({ stale, quiet, bornAt, exchange }) {
+export function chipOf({ stale, quiet, bornAt, exchange }) {
   if (bornAt === null || !(stale || quiet)) return null;
   const age = format.duration(clock.value - bornAt);
   if (!stale) return `quiet ${age}: no trades on this market`;
   const feed = feeds.value[exchange];
   const away = feed !== undefined && feed.state !== "connected" && feed.silent !== true;
   return `stale ${age}: ${away ? `${exchange} is ${feed.state}` : `no trades from ${exchange}`}`;
-}
-
-/**
- * The price; its changed digits and its ground show the direction.
- *
- * @param {{name: string}} props
- */
-function Price({ name }) {
-  const { price, previous, decimals, moves, quote } = cardOf(name).value;
-  const text = format.price(price, decimals);
-  const before = previous === null ? null : format.price(previous, decimals);
-  const [same, changed] = format.splitChanged(text, before);
-  const arrow = price === null || previous === null ? "" : format.arrow(price - previous);
-  const direction = arrow === "▲" ? "up" : arrow === "▼" ? "down" : "";
-  const flash = direction && `flash-${moves % 2}`;
-  return html`<p class=${`price ${direction} ${flash}`}>
-    <span class="value">${same}<span class="changed">${changed}</span></span>
-    <span class="quote">${quote}</span>
-    <span class="arrow" aria-hidden="true">${arrow}</span>
-  </p>`;
-}
-
-/** @param {{name: string}} props */
-function Change({ name }) {
-  const card = cardOf(name);
-  const percent = useComputed(() => card.value.changePercent).value;
-  if (percent === null) {
-    return html`<p class="change" title=${NO_CHANGE}>
-      <span aria-hidden="true">${format.DASH} <span class="label">${DAY}</span></span>
-      <span class="unseen">${NO_CHANGE}</span>
-    </p>`;
-  }
-  const direction = percent > 0 ? "up" : percent < 0 ? "down" : "";
-  return html`<p class="change">
-    <span class=${direction}>${format.change(percent)}</span>${" "}
-    <span class="label">${DAY}</span>
-  </p>`;
 }
 
 /** @param {{name: string}} props */

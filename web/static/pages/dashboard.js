@@ -1,25 +1,37 @@
 /**
- * The prices of all configured symbols, one card each.
+ * The prices of the configured symbols, one card each, and those that moved most beside them.
  *
  * @module
  */
 
 import { html } from "htm/preact";
-import { useEffect } from "preact/hooks";
 import { Card } from "../components/card.js";
-import { demand, order } from "../state.js";
+import { Movers } from "../components/movers.js";
+import { count } from "../format.js";
+import { order } from "../state.js";
+
+/** More symbols than these are a matter for the table of all of them. */
+const CARDS_MAX = 50;
+/** As many then stand here: full rows of two, three and four. */
+const CARDS_OF_MANY = 48;
 
 /** The dashboard. */
 export function Page() {
   const keys = order.value;
-  useEffect(() => demand({ channel: "ticker", symbols: keys }), [keys]);
-  useEffect(() => demand({ channel: "candle", symbols: keys, interval: "1m" }), [keys]);
+  const shown = keys.length > CARDS_MAX ? keys.slice(0, CARDS_OF_MANY) : keys;
   return html`<h1 class="unseen">Dashboard</h1>
-    <div class="cards">
-      ${
-        keys.length === 0
-          ? html`<p class="empty">Waiting for the list of symbols.</p>`
-          : keys.map((key) => html`<${Card} key=${key} name=${key} />`)
-      }
+    <div class="board">
+      <div class="cards">
+        ${
+          keys.length === 0
+            ? html`<p class="empty">Waiting for the list of symbols.</p>`
+            : shown.map((key) => html`<${Card} key=${key} name=${key} />`)
+        }
+        ${
+          shown.length < keys.length &&
+          html`<p class="more"><a href="/markets">All ${count(keys.length)} markets</a></p>`
+        }
+      </div>
+      ${keys.length > 0 && html`<${Movers} />`}
     </div>`;
 }

@@ -1,12 +1,132 @@
 /**
- * Markets.
+ * All symbols in one table, to be sorted and filtered.
+ *
+ * What is sorted by is looked at when the table of all symbols has been read anew, or when it is to
+ * be sorted otherwise: no row moves away under the pointer because a price has moved.
  *
  * @module
  */
 
 import { html } from "htm/preact";
+import { useEffect, useRef } from "preact/hooks";
+import { signal, useComputed } from "@preact/signals";
+import { MarketTable } from "../components/market_table.js";
+import { dense, setDense } from "../density.js";
+import { count } from "../format.js";
+import { loadMarkets, wantMarkets } from "../loader.js";
+import { cardOf, markets, order } from "../state.js";
+import { MOST_TRADED, filtered, ordered, pressed } from "../table.js";
 
-/** @param {{name: string}} props */
-export function Page({ name }) {
-  return html`<h1>Markets ${name}</h1>`;
+const ROW_PX = 40;
+const DENSE_PX = 32;
+
+// As it was left, whoever comes back finds it.
+const text = signal("");
+const exchange = signal("");
+const sorting = signal(MOST_TRADED);
+
+/** The page of all markets. */
+export function Page() {
+  useEffect(wantMarkets, []);
+  const sorted = useComputed(() => {
+    void markets.value.loaded;
+    const cards = order.value.map((key) => cardOf(key).peek());
+    return ordered(cards, sorting.value);
+  });
+  const before = useRef(/** @type {readonly string[]} */ ([]));
+  const keys = useComputed(() => {
+    const found = filtered(sorted.value, text.value, exchange.value).map(({ key }) => key);
+    if (found.join() !== before.current.join()) before.current = found;
+    return before.current;
+  }).value;
+  const all = sorted.value.length;
+  const px = dense.value ? DENSE_PX : ROW_PX;
+  return html`<div class=${`markets${dense.value ? " dense" : ""}`}>
+    <${Toolbar} shown=${keys.length} all=${all} />
+    ${
+      markets.value.error !== null &&
+      html`<p class="markets-error">
+        24-hour values could not be read: ${markets.value.error}${" "}
+        <button type="button" class="quiet-button" onClick=${loadMarkets}>Retry</button>
+      </p>`
+    }
+    ${
+      keys.length > 0
+        ? html`<${MarketTable}
+            keys=${keys}
+            order=${sorting.value}
+            rowPx=${px}
+            onSort=${(/** @type {import("../table.js").ColumnName} */ by) => {
+              sorting.value = pressed(sorting.value, by);
+            }}
+          />`
+        : html`<${Nothing} all=${all} />`
+    }
+  </div>`;
+}
+
+/** @param {{shown: number, all: number}} props */
+function Toolbar({ shown, all }) {
+  const exchanges = [...new Set(order.value.map((key) => key.split(":")[0]))].sort();
+  const many = `${count(all)} ${all === 1 ? "market" : "markets"}`;
+  return html`<div class="toolbar">
+    <h1 class="page-title">Markets</h1>
+    <input
+      class="filter-input"
+      type="search"
+      aria-label="Filter by symbol, name or exchange"
+      placeholder="Filter, as BTC or bitcoin"
+      autocomplete="off"
+      spellcheck="false"
+      value=${text}
+      onInput=${(/** @type {Event & {currentTarget: HTMLInputElement}} */ event) => {
+        text.value = event.currentTarget.value;
+      }}
+      onKeyDown=${(/** @type {KeyboardEvent} */ event) => {
+        if (event.key !== "ArrowDown") return;
+        event.preventDefault();
+        document.querySelector(/** @type {"a"} */ (".market-body a"))?.focus();
+      }}
+    />
+    <select
+      class="exchange-select"
+      aria-label="Exchange"
+      value=${exchange.value}
+      onChange=${(/** @type {Event & {currentTarget: HTMLSelectElement}} */ event) => {
+        exchange.value = event.currentTarget.value;
+      }}
+    >
+      <option value="">All exchanges</option>
+      ${exchanges.map((one) => html`<option key=${one} value=${one}>${one}</option>`)}
+    </select>
+    <button
+      type="button"
+      class="density-button"
+      aria-pressed=${dense.value}
+      onClick=${() => setDense(!dense.value)}
+    >
+      Compact
+    </button>
+    <p class="label shown" role="status">${shown < all ? `${count(shown)} of ${many}` : many}</p>
+  </div>`;
+}
+
+/** @param {{all: number}} props */
+function Nothing({ all }) {
+  if (all === 0) return html`<p class="empty">Waiting for the list of symbols.</p>`;
+  const named = text.value.trim() === "" ? "" : ` “${text.value.trim()}” in its name`;
+  const there = exchange.value === "" ? "" : ` on ${exchange.value}`;
+  return html`<p class="empty">
+    No symbol${there} has${named}.${" "}
+    <button
+      type="button"
+      class="quiet-button"
+      onClick=${() => {
+        text.value = "";
+        exchange.value = "";
+      }}
+    >
+      Show all markets
+    </button>
+  </p>`;
 }

@@ -1,0 +1,250 @@
+"""The page of one symbol in a real Chromium, before the real pipeline with simulated exchanges."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.browser.chromium import Demo, Pages, errors_of, evaluated
+from tests.eventually import eventually
+
+pytestmark = [pytest.mark.browser, pytest.mark.e2e]
+
+SYMBOL = "coinbase:BTC-USD"
+STARTING_MS = 30_000
+RECORD_VIOLATIONS = """
+    window.violations = [];
+    document.addEventListener("securitypolicyviolation", (event) => {
+        window.violations.push(`${event.effectiveDirective} ${event.blockedURI}`);
+    });
+"""
+PRICE = "document.querySelector('.strip .price .value')?.textContent"
+LEGEND = "document.querySelector('.study-legend')?.textContent"
+NEWEST = "document.querySelector('.tape tbody tr')?.textContent"
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def shown(page: Page, demo: Demo, symbol: str = SYMBOL) -> None:
+    """Load the page and wait for its price, its candles and its trades."""
+    page.goto(f"{demo.url}/s/{symbol}")
+    expect(page.locator(".strip .price .value")).to_be_visible(timeout=STARTING_MS)
+    expect(page.locator(".study-legend .study-at")).to_be_visible(timeout=STARTING_MS)
+    expect(page.locator(".tape tbody tr").first).to_be_visible(timeout=STARTING_MS)
+
+
+def moves(page: Page, expression: str) -> None:
+    """Wait until a text of the page is another one."""
+    before = page.evaluate(expression)
+    eventually(evaluated(page, f"{expression} !== {json.dumps(before)}"), within=20)
+
+
+def test_price_candles_and_trades_move_and_nothing_is_complained_about(
+    demo: Demo, pages: Pages
+) -> None:
+    page = pages()
+    errors = errors_of(page)
+    hosts: set[str] = set()
+    page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
+    page.add_init_script(RECORD_VIOLATIONS)
+    shown(page, demo)
+    for expression in (PRICE, LEGEND, NEWEST):
+        moves(page, expression)
+    names = page.locator(".fact dt").all_inner_texts()
+    assert {"Hour average", "Last trade", "All exchanges", "Gaps", "Lag"} <= set(names)
+    elsewhere = page.locator(".elsewhere tbody tr", has_text="binance")
+    expect(elsewhere.locator(".value").first).to_have_text(re.compile(r"\d"))
+    chart = page.locator(".study-canvas")
+    label = re.compile(r"^BTC-USD on coinbase, candles of 1m: last candle .* close \d")
+    expect(chart).to_have_attribute("aria-label", label)
+    assert page.evaluate("window.violations") == []
+    assert errors == []
+    assert hosts - {""} == {urlsplit(demo.url).netloc}
+
+
+def asked(url: str, **wanted: str) -> bool:
+    """True when candles were asked for in this way."""
+    return urlsplit(url).path == "/api/candles" and wanted.items() <= queried(url).items()
+
+
+def queried(url: str) -> dict[str, str]:
+    """Return the query of an address."""
+    return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+
+
+def test_another_interval_and_range_are_shown_and_kept_for_the_next_visit(
+    demo: Demo, pages: Pages
+) -> None:
+    page = pages()
+    shown(page, demo)
+    with page.expect_request(lambda request: asked(request.url, interval="5m")):
+        page.get_by_role("button", name="5m", exact=True).click()
+    expect(page.locator(".study-canvas")).to_have_attribute(
+        "aria-label", re.compile("candles of 5m: last candle")
+    )
+    moves(page, LEGEND)
+    with page.expect_request(lambda request: asked(request.url, interval="1h")):
+        page.get_by_role("button", name="7D", exact=True).click()
+    page.get_by_role("button", name="Indicators").click()
+    page.get_by_label("RSI 14").check()
+    expect(page.locator(".study-legend")).to_contain_text("RSI 14")
+    page.reload()
+    pressed = page.locator('.tool[aria-pressed="true"]')
+    expect(pressed).to_have_text(["1h", "7D"])
+    expect(page.locator(".study-legend")).to_contain_text("RSI 14", timeout=STARTING_MS)
+
+
+def test_what_lies_further_back_is_loaded_when_it_is_looked_at(demo: Demo, pages: Pages) -> None:
+    page = pages()
+    pages_asked: list[str] = []
+
+    def answer(route: Route) -> None:
+        query = queried(route.request.url)
+        if (query["symbol"], query["interval"], query.get("limit")) != (SYMBOL, "1m", "1000"):
+            route.continue_()
+            return
+        last = datetime.fromisoformat(query["to"]) if "to" in query else datetime.now(UTC)
+        pages_asked.append(query.get("to", ""))
+        minute = int(last.timestamp()) // 60 - 1
+        begin = minute - 399
+        rows = [made(60 * each) for each in range(begin, minute + 1)]
+        route.fulfill(json=rows if len(pages_asked) < 4 else [])
+
+    page.route("**/api/candles?*", answer)
+    shown(page, demo)
+    eventually(lambda: len(pages_asked) >= 1, within=5)
+    before = len(pages_asked)
+    chart = page.locator(".study-canvas").bounding_box()
+    assert chart
+    x, y = chart["x"] + chart["width"] / 2, chart["y"] + chart["height"] / 3
+
+    def panned_and_asked() -> bool:
+        page.mouse.move(x - 300, y)
+        page.mouse.down()
+        page.mouse.move(x + 300, y, steps=4)
+        page.mouse.up()
+        return len(pages_asked) > before
+
+    eventually(panned_and_asked, within=10)
+    assert pages_asked[before:] == sorted(pages_asked[before:], reverse=True)
+    assert "" not in pages_asked[before:]
+
+
+def made(second: int, price: float = 70_000.0, **more: Any) -> dict[str, Any]:
+    """A candle as the server writes it."""
+    t = datetime.fromtimestamp(second, UTC).isoformat().replace("+00:00", "Z")
+    prices = {"o": price, "h": price, "l": price, "c": price}
+    row = {"t": t, **prices, "v": 1, "n": 1, "vwap": None, "closed": True, "revision": 1}
+    return {**row, "origin": "trades", "partial": False, **more}
+
+
+def pointed_until(page: Page, text: str) -> str:
+    """Move the pointer from right to left until the legend has that text; return the legend."""
+    box = page.locator(".study-canvas").bounding_box()
+    assert box
+    for step in range(12, int(box["width"] / 5)):
+        page.mouse.move(box["x"] + box["width"] - 5 * step, box["y"] + box["height"] / 3)
+        legend = str(page.evaluate(f"new Promise(requestAnimationFrame).then(() => {LEGEND})"))
+        if text in legend:
+            return legend
+    raise AssertionError(f"no candle says {text}")
+
+
+def test_a_late_candle_is_drawn_anew_however_old(demo: Demo, pages: Pages) -> None:
+    page = pages(timezone_id="Asia/Kolkata", locale="en-GB")
+    late: list[Callable[[str], None]] = []
+    page.route_web_socket("**/ws", lambda socket: late.append(forwarded(socket)))
+    shown(page, demo)
+    second = int(datetime.now(UTC).timestamp()) // 60 * 60 - 50 * 60
+    at = datetime.fromtimestamp(second + 19_800, UTC).strftime("%H:%M")
+    before = pointed_until(page, at)
+    assert "12,345.67" not in before
+    payload = made(second, 12_345.67, revision=1_000_000, n=1_000_000)
+    whose = {"exchange": "coinbase", "symbol": "BTC-USD", "interval": "1m", "epoch": 1, "seq": 1}
+    frame = {"type": "candle_update", "payload": {**payload, **whose}, "timestamp": payload["t"]}
+    late[-1](json.dumps(frame))
+    eventually(lambda: "12,345.67" in pointed_until(page, at), within=10)
+
+
+def forwarded(socket: Any) -> Callable[[str], None]:
+    """Let a WebSocket reach the server; return what adds a frame to those that come."""
+    socket.connect_to_server()
+    send: Callable[[str], None] = socket.send
+    return send
+
+
+def test_the_tape_stands_still_while_it_is_pointed_at(demo: Demo, pages: Pages) -> None:
+    page = pages()
+    shown(page, demo)
+    moves(page, NEWEST)
+    page.locator(".tape-rows").hover()
+    expect(page.locator(".tape-head")).to_contain_text(re.compile(r"paused, \d+ newer"))
+    still = page.evaluate(NEWEST)
+    moves(page, PRICE)
+    assert page.evaluate(NEWEST) == still
+    page.mouse.move(1, 1)
+    expect(page.locator(".tape-head")).not_to_contain_text("paused")
+    assert page.evaluate(NEWEST) != still
+
+
+def test_a_picture_and_files_of_what_is_shown_are_had(demo: Demo, pages: Pages) -> None:
+    page = pages()
+    shown(page, demo)
+    page.get_by_role("button", name="Export").click()
+    with page.expect_download() as picture:
+        page.get_by_role("button", name="Picture (PNG)").click()
+    assert re.fullmatch(r"BTC-USD-coinbase-1m-[\dT-]+\.png", picture.value.suggested_filename)
+    assert picture.value.path().read_bytes().startswith(PNG)
+    for name, first in (("Candles", "t"), ("Hour averages", "t"), ("Trades", "t")):
+        with page.expect_download() as file:
+            page.get_by_role("link", name=name).click()
+        rows = list(csv.reader(io.StringIO(file.value.path().read_text())))
+        assert rows[0][0] == first
+        assert len(rows) > 1, name
+
+
+def test_candles_that_cannot_be_read_are_said_so_and_retried(demo: Demo, pages: Pages) -> None:
+    page = pages()
+
+    def refuse(route: Route) -> None:
+        message = "The database is away."
+        route.fulfill(status=503, json={"success": False, "error": {"message": message}})
+
+    page.route("**/api/candles?*", refuse)
+    page.goto(f"{demo.url}/s/{SYMBOL}")
+    trouble = page.locator(".study-error")
+    expect(trouble).to_contain_text("The database is away.", timeout=STARTING_MS)
+    page.unroute("**/api/candles?*")
+    trouble.get_by_role("button", name="Retry").click()
+    expect(trouble).to_have_count(0)
+
+
+def test_an_unknown_symbol_is_said_with_those_spelled_most_like_it(
+    demo: Demo, pages: Pages
+) -> None:
+    page = pages()
+    answer = page.goto(f"{demo.url}/s/BTC-EUR")
+    assert answer is not None
+    assert answer.status == 404
+    heading = page.get_by_role("heading", name="No symbol BTC-EUR is configured here.")
+    expect(heading).to_be_visible(timeout=STARTING_MS)
+    page.get_by_role("link", name=SYMBOL).click()
+    expect(page.locator(".strip h1")).to_have_text("BTC-USD")
+    page.goto(f"{demo.url}/s/btcusd")
+    expect(page.locator(".strip h1")).to_have_text("BTC-USD", timeout=STARTING_MS)
+    assert page.url == f"{demo.url}/s/{SYMBOL}"
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+@pytest.mark.parametrize("width", [320, 768, 1440])
+def test_nothing_scrolls_sideways(demo: Demo, pages: Pages, width: int, scheme: str) -> None:
+    page = pages(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    shown(page, demo)
+    expect(page.locator(".fact", has_text="Lag")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width

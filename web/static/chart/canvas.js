@@ -1,0 +1,337 @@
+/**
+ * The large chart on its canvases: price, volume and oscillators in panes of their own.
+ *
+ * In comes a view, whole, as often as it changes; out go pixels, the candle under the pointer and
+ * what part of time is seen. Only the last candles are drawn alone (`update`); of any other change
+ * all is drawn anew (`setData`), with what is seen staying where it is.
+ *
+ * @module
+ */
+
+import {
+  CandlestickSeries,
+  HistogramSeries,
+  LineSeries,
+  LineStyle,
+  PriceScaleMode,
+  createChart,
+} from "lightweight-charts";
+import { price } from "../format.js";
+import { changedFrom, stepsOf } from "../timeline.js";
+import { candleOptions, faint, frameOptions, palette } from "./colours.js";
+import { Hatching } from "./hatching.js";
+import { Times } from "./times.js";
+
+/** @typedef {import("../candles.js").Candle} Candle */
+/** @typedef {import("./studies.js").Line} Line */
+/**
+ * @typedef {object} View
+ * @property {readonly Candle[]} candles in order
+ * @property {number} seconds of the interval
+ * @property {number} decimals of the price
+ * @property {"candles" | "line"} type
+ * @property {boolean} log
+ * @property {readonly Line[]} lines
+ * @property {readonly import("../timeline.js").Band[]} bands
+ * @property {string} countdown to the close of the last candle
+ * @property {string} theme
+ *
+ * @typedef {object} Seen
+ * @property {number} from s, the first candle that is seen
+ * @property {number} to s, the last one
+ * @property {number} before candles that are drawn left of what is seen
+ *
+ * @typedef {object} Handlers
+ * @property {(index: number | null) => void} onPoint the candle under the pointer, by its place
+ * @property {(seen: Seen) => void} onSeen
+ */
+
+/** Steps that stay free on the right of the live candle. */
+const OFFSET = 6;
+/** How high the panes are, to one another. */
+const HEIGHTS = { price: 6, volume: 1.3, rsi: 1.6, macd: 1.8 };
+/** A colour per bar of a histogram is faint: it is not what is looked at first. */
+const BAR_ALPHA = 0.55;
+
+/** @typedef {import("lightweight-charts").ISeriesApi<any>} Drawn */
+
+/** A chart that fills an element and follows its size. */
+export class Canvas {
+  #handlers;
+  #chart;
+  #hatching;
+  /** @type {Drawn | null} */
+  #price = null;
+  /** @type {Map<string, Drawn>} */
+  #lines = new Map();
+  /** @type {View | null} */
+  #view = null;
+  #times = new Times(60);
+  #colours = palette();
+  /** The place of a candle by its stamp. @type {Map<number, number>} */
+  #places = new Map();
+
+  /**
+   * @param {HTMLElement} container
+   * @param {Handlers} handlers
+   */
+  constructor(container, handlers) {
+    this.#handlers = handlers;
+    this.#chart = createChart(container, this.#options(container));
+    this.#hatching = new Hatching(this.#chart);
+    this.#chart.subscribeCrosshairMove(({ time }) => {
+      this.#handlers.onPoint(time === undefined ? null : (this.#places.get(Number(time)) ?? null));
+    });
+    this.#chart.timeScale().subscribeVisibleLogicalRangeChange(() => this.#tellSeen());
+  }
+
+  /** @param {HTMLElement} container */
+  #options(container) {
+    return {
+      autoSize: true,
+      layout: {
+        attributionLogo: false, // the footer names and links TradingView
+        background: { color: "transparent" },
+        fontFamily: getComputedStyle(container).fontFamily,
+        fontSize: 11,
+      },
+      rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.12, bottom: 0.06 } },
+      timeScale: {
+        borderVisible: false,
+        timeVisible: true,
+        secondsVisible: false,
+        rightOffset: OFFSET,
+        minBarSpacing: 0.02,
+        enableConflation: true,
+        tickMarkFormatter: (/** @type {unknown} */ at, /** @type {number} */ kind) =>
+          this.#times.mark(at, kind),
+      },
+      localization: {
+        timeFormatter: (/** @type {unknown} */ at) => this.#times.label(this.#times.moment(at)),
+      },
+      handleScroll: { vertTouchDrag: false },
+    };
+  }
+
+  /** Draw what has changed since the last view. @param {View} view */
+  draw(view) {
+    const before = this.#view;
+    this.#view = view;
+    const other = before === null || before.seconds !== view.seconds;
+    if (other) this.#times = new Times(view.seconds);
+    if (before?.theme !== view.theme) this.#paint();
+    const made = this.#make(before, view);
+    const from = made || other ? null : changedFrom(before.candles, view.candles, view.seconds);
+    if (from === null) this.#drawAll(view);
+    else this.#drawFrom(before?.lines ?? [], view, from);
+    if (other || from === null || before.bands !== view.bands || before.theme !== view.theme) {
+      this.#hatching.set(view.bands, this.#times, this.#colours.warn);
+    }
+    if (before?.countdown !== view.countdown) this.#price?.applyOptions({ title: view.countdown });
+    if (before?.log !== view.log) {
+      const mode = view.log ? PriceScaleMode.Logarithmic : PriceScaleMode.Normal;
+      this.#price?.priceScale().applyOptions({ mode });
+    }
+  }
+
+  /** Show the newest candles since a moment; all with -Infinity. @param {number} since s */
+  show(since) {
+    const view = this.#view;
+    if (view === null || view.candles.length === 0) return;
+    const steps = stepsOf(view.candles, view.seconds);
+    const last = /** @type {number} */ (steps.at(-1));
+    // What is not here yet is counted, too: it is seen as soon as it comes.
+    const count = since === -Infinity ? steps.length : Math.ceil((last - since) / view.seconds);
+    const from = steps.length - Math.max(count, 2);
+    this.#chart.timeScale().setVisibleLogicalRange({ from, to: steps.length - 1 + OFFSET });
+  }
+
+  /** Return a picture of all panes. */
+  picture() {
+    return this.#chart.takeScreenshot(true, false);
+  }
+
+  /** Take the chart away, with everything that listens for it. */
+  remove() {
+    this.#chart.remove();
+  }
+
+  #paint() {
+    this.#colours = palette();
+    this.#chart.applyOptions(frameOptions(this.#colours));
+  }
+
+  /**
+   * Make the series that the view wants; return whether any of them is new, and so without data.
+   *
+   * @param {View | null} before
+   * @param {View} view
+   */
+  #make(before, view) {
+    const names = view.lines.map((line) => line.name).join();
+    const same =
+      before !== null &&
+      before.type === view.type &&
+      before.theme === view.theme &&
+      before.lines.map((line) => line.name).join() === names;
+    if (!same) {
+      for (const series of this.#lines.values()) this.#chart.removeSeries(series);
+      this.#lines.clear();
+      if (before?.type !== view.type || before.theme !== view.theme) this.#makePrice(view);
+      for (const line of view.lines) this.#lines.set(line.name, this.#makeLine(line, view));
+      this.#chart.panes().forEach((pane, index) => {
+        pane.setStretchFactor(HEIGHTS[panesOf(view)[index] ?? "price"]);
+      });
+    }
+    if (!same || before.decimals !== view.decimals) this.#price?.applyOptions(priceFormat(view));
+    return !same;
+  }
+
+  /** @param {View} view */
+  #makePrice({ type, log, countdown }) {
+    if (this.#price !== null) this.#chart.removeSeries(this.#price);
+    const shared = { priceLineStyle: LineStyle.Dotted, title: countdown };
+    const colours = this.#colours;
+    this.#price =
+      type === "line"
+        ? this.#chart.addSeries(LineSeries, {
+            ...shared,
+            color: colours.accent,
+            lineWidth: 2,
+          })
+        : this.#chart.addSeries(CandlestickSeries, { ...shared, ...candleOptions(colours) });
+    if (log) this.#price.priceScale().applyOptions({ mode: PriceScaleMode.Logarithmic });
+    this.#price.attachPrimitive(this.#hatching);
+  }
+
+  /** @param {Line} line @param {View} view @returns {Drawn} */
+  #makeLine({ kind, colour, pane, dashed }, view) {
+    const quiet = { priceLineVisible: false, lastValueVisible: false };
+    const index = panesOf(view).indexOf(pane);
+    const format =
+      pane === "price"
+        ? priceFormat(view)
+        : { priceFormat: pane === "volume" ? { type: /** @type {const} */ ("volume") } : NUMBER };
+    if (kind === "bars") {
+      return this.#chart.addSeries(HistogramSeries, { ...quiet, ...format }, index);
+    }
+    return this.#chart.addSeries(
+      LineSeries,
+      {
+        ...quiet,
+        ...format,
+        color: this.#colours[colour || "accent"],
+        lineWidth: 1,
+        lineStyle: dashed ? LineStyle.Dashed : LineStyle.Solid,
+        crosshairMarkerVisible: false,
+      },
+      index,
+    );
+  }
+
+  /** @param {View} view */
+  #drawAll({ candles, seconds, lines }) {
+    const times = this.#times;
+    const places = new Map(candles.map(({ time }, index) => [time, index]));
+    const steps = stepsOf(candles, seconds);
+    this.#places = new Map(candles.map(({ time }, index) => [times.stamp(time), index]));
+    this.#price?.setData(
+      steps.map((time) => {
+        const candle = candles[places.get(time) ?? -1];
+        return candle === undefined ? { time: times.stamp(time) } : this.#bar(candle);
+      }),
+    );
+    for (const line of lines) {
+      this.#lines
+        .get(line.name)
+        ?.setData(candles.map((candle, index) => this.#point(line, candle, index)));
+    }
+  }
+
+  /** @param {readonly Line[]} before @param {View} view @param {number} from index */
+  #drawFrom(before, { candles, lines }, from) {
+    const last = this.#places.size - 1;
+    for (let index = from; index < candles.length; index += 1) {
+      const candle = /** @type {Candle} */ (candles[index]);
+      const old = index < last;
+      this.#places.set(this.#times.stamp(candle.time), index);
+      this.#price?.update(this.#bar(candle), old);
+      for (const line of lines) {
+        this.#lines.get(line.name)?.update(this.#point(line, candle, index), old);
+      }
+    }
+    // The average of an hour that is not of these candles: it came later than they did.
+    for (const [at, line] of lines.entries()) {
+      if (line.study !== "average" || isSameUntil(before[at]?.values, line.values, from)) continue;
+      this.#lines
+        .get(line.name)
+        ?.setData(candles.map((candle, index) => this.#point(line, candle, index)));
+    }
+  }
+
+  /**
+   * One that the exchange published is hollow and pale: told apart without colours, too.
+   *
+   * @param {Candle} candle
+   */
+  #bar({ time: at, open, high, low, close, published }) {
+    const time = this.#times.stamp(at);
+    if (this.#view?.type === "line") return { time, value: close };
+    const drawn = { time, open, high, low, close };
+    if (!published) return drawn;
+    const pale = this.#colours[close >= open ? "up-pale" : "down-pale"];
+    return { ...drawn, color: "transparent", borderColor: pale, wickColor: pale };
+  }
+
+  /** @param {Line} line @param {Candle} candle @param {number} index */
+  #point({ values, kind, pane }, candle, index) {
+    const time = this.#times.stamp(candle.time);
+    const value = values[index] ?? null;
+    if (value === null) return { time };
+    if (kind === "line") return { time, value };
+    const rises = pane === "volume" ? candle.close >= candle.open : value >= 0;
+    const alpha = candle.published && pane === "volume" ? BAR_ALPHA / 2 : BAR_ALPHA;
+    return { time, value, color: faint(this.#colours[rises ? "up" : "down"], alpha) };
+  }
+
+  #tellSeen() {
+    const range = this.#chart.timeScale().getVisibleLogicalRange();
+    const found = range === null ? null : this.#price?.barsInLogicalRange(range);
+    if (found == null || found.from === undefined || found.to === undefined) return;
+    this.#handlers.onSeen({
+      from: this.#times.moment(found.from),
+      to: this.#times.moment(found.to),
+      before: found.barsBefore,
+    });
+  }
+}
+
+const NUMBER = {
+  type: /** @type {const} */ ("custom"),
+  minMove: 1e-12,
+  formatter: (/** @type {number} */ value) => String(Number(value.toPrecision(4))).replace("-", "−"),
+};
+
+/** @param {View} view */
+function priceFormat({ decimals }) {
+  const formatter = (/** @type {number} */ value) => price(value, decimals);
+  const type = /** @type {const} */ ("custom");
+  return { priceFormat: { type, formatter, minMove: 10 ** -decimals } };
+}
+
+/** The panes that a view has, from above. @param {View} view */
+function panesOf({ lines }) {
+  return [...new Set(["price", ...lines.map((line) => line.pane)])].map(
+    (pane) => /** @type {keyof typeof HEIGHTS} */ (pane),
+  );
+}
+
+/**
+ * @param {readonly (number | null)[] | undefined} before
+ * @param {readonly (number | null)[]} after
+ * @param {number} end excluded
+ */
+function isSameUntil(before, after, end) {
+  for (let index = 0; index < end; index += 1) if (before?.[index] !== after[index]) return false;
+  return true;
+}

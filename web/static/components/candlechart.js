@@ -1,0 +1,253 @@
+/**
+ * The large chart of one symbol, live: its toolbar, the candle under the pointer in words, and what
+ * to do when the stored candles could not be read.
+ *
+ * It draws at most once per animation frame.
+ *
+ * @module
+ */
+
+import { html } from "htm/preact";
+import { useEffect, useRef } from "preact/hooks";
+import { computed, effect, untracked, useComputed, useSignal } from "@preact/signals";
+import { follow } from "../candles.js";
+import { Canvas } from "../chart/canvas.js";
+import { settings, change } from "../chart/kept.js";
+import { save, titled } from "../chart/picture.js";
+import { linesOf } from "../chart/studies.js";
+import { Times } from "../chart/times.js";
+import { drawNever, drawSoon } from "../drawing.js";
+import * as format from "../format.js";
+import { averagesOf } from "../hours.js";
+import { INTERVALS, RANGES, countdown, partOf } from "../intervals.js";
+import { openCandles, openHours } from "../past.js";
+import { cardOf, clock, database, simulated } from "../state.js";
+import { theme } from "../theme.js";
+import { bandsOf } from "../timeline.js";
+import { Toolbar } from "./toolbar.js";
+
+/** With fewer candles left of what is seen, older ones are asked for. */
+const AHEAD = 150;
+
+/** @typedef {import("../chart/canvas.js").View} View */
+/** @typedef {ReturnType<typeof openCandles>} Past */
+/** @typedef {import("@preact/signals").Signal<readonly import("../timeline.js").Gap[]>} Gaps */
+
+/**
+ * @param {object} props
+ * @param {string} props.name the symbol's key
+ * @param {Gaps} props.gaps of its trades, hatched in the chart
+ */
+export function CandleChart({ name, gaps }) {
+  const { interval } = settings.value;
+  const past = useSignal(/** @type {Past | null} */ (null));
+  const view = useSignal(/** @type {View | null} */ (null));
+  const pointed = useSignal(/** @type {number | null} */ (null));
+  const container = useRef(/** @type {HTMLDivElement | null} */ (null));
+  const drawing = useRef(/** @type {ReturnType<typeof keepDrawn> | null} */ (null));
+
+  useEffect(() => {
+    const opened = openCandles(name, interval);
+    past.value = opened;
+    return opened.close;
+  }, [name, interval]);
+  useEffect(() => {
+    const element = container.current;
+    if (element === null) return undefined;
+    drawing.current = keepDrawn(name, element, { past, view, pointed, gaps });
+    return drawing.current.end;
+  }, [name]);
+
+  const picture = () => {
+    const canvas = drawing.current?.canvas.picture();
+    if (canvas === undefined) return;
+    const { exchange, symbol } = cardOf(name).peek();
+    const now = Date.now();
+    const of = [symbol, exchange, interval, format.moment(now), "tickwire"];
+    if (simulated.peek() === true) of.push("SIMULATED");
+    const stamp = new Date(now).toISOString().slice(0, 19).replaceAll(":", "-");
+    save(titled(canvas, of.join("  ·  ")), `${symbol}-${exchange}-${interval}-${stamp}.png`);
+  };
+  return html`<section class="study" aria-label="Chart">
+    <${Toolbar} name=${name} seen=${() => drawing.current?.seen() ?? null} onPicture=${picture} />
+    <div class="study-plot">
+      <${Legend} view=${view} pointed=${pointed} />
+      <${Plot} name=${name} view=${view} container=${container} />
+      <${Trouble} past=${past} />
+    </div>
+  </section>`;
+}
+
+/**
+ * Keep the chart in an element up to date; return it, and how to end that.
+ *
+ * @param {string} name
+ * @param {HTMLElement} element
+ * @param {object} signals
+ * @param {import("@preact/signals").Signal<Past | null>} signals.past
+ * @param {import("@preact/signals").Signal<View | null>} signals.view
+ * @param {import("@preact/signals").Signal<number | null>} signals.pointed
+ * @param {Gaps} signals.gaps
+ */
+function keepDrawn(name, element, { past, view, pointed, gaps }) {
+  const { hours, reach, close } = openHours(name);
+  /** @type {import("../chart/canvas.js").Seen | null} */
+  let seen = null;
+  /** What is shown was asked for: a range of an interval. */
+  let shown = "";
+  const canvas = new Canvas(element, {
+    onPoint: (index) => {
+      pointed.value = index;
+    },
+    onSeen: (next) => {
+      seen = next;
+      if (next.before < AHEAD) past.peek()?.older();
+    },
+  });
+  const card = cardOf(name);
+  const left = computed(() => {
+    const series = past.value?.series.value;
+    const last = series?.candles.at(-1);
+    if (series === undefined || last === undefined) return "";
+    return countdown(last.time, INTERVALS[series.interval], clock.value / 1000);
+  });
+
+  function draw() {
+    const series = past.peek()?.series.peek();
+    if (series === undefined) return;
+    const { type, log, studies, range } = settings.peek();
+    const seconds = INTERVALS[series.interval];
+    const candles = follow(series.candles, card.peek(), INTERVALS[partOf(series.interval)]);
+    const hourly = seconds <= INTERVALS["1h"];
+    const first = candles[0];
+    if (hourly && first !== undefined && studies.includes("average")) reach(first.time);
+    const averages = hourly ? averagesOf(hours.peek(), candles) : candles.map(() => null);
+    view.value = {
+      candles,
+      seconds,
+      type,
+      log,
+      decimals: card.peek().decimals,
+      lines: linesOf(new Set(studies), candles, averages),
+      bands: bandsOf(candles, seconds, gaps.peek()),
+      countdown: left.peek(),
+      theme: theme.peek(),
+    };
+    canvas.draw(view.value);
+    const wanted = `${series.interval} ${range}`;
+    if (first === undefined || wanted === shown) return;
+    shown = wanted;
+    if (range !== null) canvas.show(Date.now() / 1000 - RANGES[range].seconds);
+  }
+  const stop = effect(() => {
+    void [past.value?.series.value, hours.value, gaps.value, settings.value];
+    void [left.value, theme.value, card.value.decimals];
+    drawSoon(draw);
+  });
+  const moved = () => {
+    if (settings.peek().range !== null) untracked(() => change({ range: null }));
+  };
+  for (const type of ["wheel", "pointerdown"]) element.addEventListener(type, moved, { passive: true });
+  return {
+    canvas,
+    seen: () => seen,
+    end() {
+      stop();
+      close();
+      drawNever(draw);
+      canvas.remove();
+    },
+  };
+}
+
+/**
+ * @param {object} props
+ * @param {string} props.name
+ * @param {import("@preact/signals").Signal<View | null>} props.view
+ * @param {import("preact").RefObject<HTMLDivElement>} props.container
+ */
+function Plot({ name, view, container }) {
+  const { symbol, exchange } = cardOf(name).peek();
+  const { interval } = settings.value;
+  const said = useComputed(() => {
+    void clock.value; // once a second is often enough
+    const now = view.peek();
+    const last = now?.candles.at(-1);
+    if (now === null || last === undefined) return "no candles yet";
+    return `last candle ${describe(last, now)}`;
+  });
+  return html`<div
+    class="study-canvas"
+    ref=${container}
+    role="img"
+    aria-label=${`${symbol} on ${exchange}, candles of ${interval}: ${said.value}`}
+  ></div>`;
+}
+
+/** @param {import("../candles.js").Candle} candle @param {View} view */
+function describe({ time, open, high, low, close, volume }, { decimals, seconds }) {
+  const [o, h, l, c] = [open, high, low, close].map((value) => format.price(value, decimals));
+  const at = new Times(seconds).label(time);
+  return `${at}: open ${o}, high ${h}, low ${l}, close ${c}, volume ${format.volume(volume)}`;
+}
+
+/**
+ * The candle under the pointer, else the last one, in words; and the lines at its time.
+ *
+ * @param {object} props
+ * @param {import("@preact/signals").Signal<View | null>} props.view
+ * @param {import("@preact/signals").Signal<number | null>} props.pointed
+ */
+function Legend({ view, pointed }) {
+  const now = view.value;
+  if (now === null) return null;
+  const { candles, decimals, seconds, lines, bands } = now;
+  const index = pointed.value ?? candles.length - 1;
+  const candle = candles[index];
+  if (candle === undefined) return null;
+  const direction = candle.close >= candle.open ? "up" : "down";
+  const percent = (100 * (candle.close - candle.open)) / candle.open;
+  const band = bands.find(({ from, to }) => candle.time >= from && candle.time <= to);
+  const value = (/** @type {string} */ of, /** @type {number} */ price) =>
+    html`<span>${of} <b class=${direction}>${format.price(price, decimals)}</b></span>`;
+  return html`<div class="study-legend">
+    <p>
+      <span class="study-at">${new Times(seconds).label(candle.time)}</span>
+      ${value("O", candle.open)}${value("H", candle.high)}${value("L", candle.low)}
+      ${value("C", candle.close)}
+      <span>V <b>${format.volume(candle.volume)}</b></span>
+      <span class=${direction}>${format.change(percent)}</span>
+      ${candle.published && html`<span class="study-published">exchange’s own</span>`}
+      ${band !== undefined && html`<span class="study-gap">${band.reason}</span>`}
+    </p>
+    <p>
+      ${lines.map((line) => {
+        const at = line.values[index] ?? null;
+        if (line.study === "volume") return null;
+        const digits = line.pane === "rsi" ? 1 : decimals;
+        return html`<span key=${line.name} class=${`study-line ${line.colour}`}>
+          ${line.name} <b>${format.price(at, digits)}</b>
+        </span>`;
+      })}
+    </p>
+  </div>`;
+}
+
+/** @param {{past: import("@preact/signals").Signal<Past | null>}} props */
+function Trouble({ past }) {
+  const opened = past.value;
+  const { state, error } = opened?.load.value ?? { state: "loading", error: null };
+  const empty = useComputed(() => (past.value?.series.value.candles.length ?? 0) === 0);
+  if (state === "failed") {
+    // The banner says why where the database is away.
+    const why = typeof database.value === "object" ? "" : `: ${error}`;
+    return html`<p class="study-error">
+      <span>No stored candles${why}</span>
+      <button type="button" class="quiet-button" onClick=${() => opened?.retry()}>Retry</button>
+    </p>`;
+  }
+  if (!empty.value) return null;
+  return html`<p class="study-empty">
+    ${state === "loading" ? "Candles are loading" : "Candles begin with the next trade"}
+  </p>`;
+}

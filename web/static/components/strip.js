@@ -1,0 +1,132 @@
+/**
+ * The line on top of a symbol's page: its price large, the last 24 hours, this hour's average, the
+ * price of what is traded over all exchanges, and how good the data are.
+ *
+ * @module
+ */
+
+import { html } from "htm/preact";
+import { useComputed } from "@preact/signals";
+import * as format from "../format.js";
+import { cardOf, clock, unreachable } from "../state.js";
+import { chipOf } from "./card.js";
+import { Change, Price } from "./price.js";
+
+const DAY = "24\u202fh";
+
+/**
+ * @param {object} props
+ * @param {string} props.name the symbol's key
+ * @param {import("../asked.js").Asked<import("../messages.js").Quality[]>} props.quality
+ * @param {any} props.consolidated the `data` of `/api/market/price`, null before it is known
+ */
+export function Strip({ name, quality, consolidated }) {
+  const card = cardOf(name);
+  const { symbol, exchange, quote } = card.peek();
+  const base = symbol.slice(0, symbol.indexOf("-"));
+  const old = useComputed(() => card.value.stale || unreachable.value);
+  const chip = useComputed(() => chipOf(card.value));
+  const row = quality.value?.find((one) => one.symbol === symbol && one.exchange === exchange);
+  return html`<header class=${`strip${old.value ? " old" : ""}`}>
+    <div class="strip-head">
+      <h1 class="symbol">${symbol}</h1>
+      <span class="exchange">${exchange}</span>
+    </div>
+    <div class="strip-price"><${Price} name=${name} /><${Change} name=${name} unit=${DAY} /></div>
+    <dl class="facts">
+      <${Day} name=${name} quote=${quote} base=${base} />
+      <${Hour} name=${name} />
+      ${consolidated && fact("All exchanges", median(consolidated), sourcesOf(consolidated))}
+      <${Age} name=${name} />
+      ${row !== undefined && html`<${Quality} row=${row} />`}
+    </dl>
+    ${chip.value !== null && html`<p class="strip-chip">${chip.value}</p>`}
+  </header>`;
+}
+
+/** @param {string} label @param {unknown} value @param {string} [title] */
+function fact(label, value, title = "") {
+  return html`<div class="fact" title=${title}>
+    <dt>${label}</dt>
+    <dd>${value}</dd>
+  </div>`;
+}
+
+/** @param {string} value @param {string} unit */
+function united(value, unit) {
+  return value === format.DASH ? value : html`${value} <span class="quote">${unit}</span>`;
+}
+
+/** @param {{name: string, quote: string, base: string}} props */
+function Day({ name, quote, base }) {
+  const { high, low, volume, decimals } = cardOf(name).value;
+  const traded = volume === null ? format.DASH : format.volume(volume);
+  return [
+    fact(`High ${DAY}`, united(format.price(high, decimals), quote)),
+    fact(`Low ${DAY}`, united(format.price(low, decimals), quote)),
+    fact(`Volume ${DAY}`, united(traded, base)),
+  ];
+}
+
+/** @param {{name: string}} props */
+function Hour({ name }) {
+  const { hourAverage, hourCount, hourStart, decimals, partial, quote } = cardOf(name).value;
+  const trades = `${format.count(hourCount)} ${hourCount === 1 ? "trade" : "trades"}`;
+  const of = hourStart === null ? "" : `Average of the trades of ${format.utcHour(hourStart)}`;
+  const whole = hourAverage === null ? "" : `: ${hourAverage} ${quote}`;
+  return fact(
+    "Hour average",
+    html`${united(format.price(hourAverage, decimals), quote)}${" "}
+      <span class="label">${trades}${partial && hourAverage !== null ? " · partial" : ""}</span>`,
+    of + whole,
+  );
+}
+
+/** @param {{name: string}} props */
+function Age({ name }) {
+  const card = cardOf(name);
+  const said = useComputed(() => {
+    const { bornAt } = card.value;
+    return bornAt === null ? "never received" : format.age(clock.value - bornAt);
+  });
+  const at = useComputed(() => (card.value.ts === null ? "" : format.moment(card.value.ts)));
+  return fact("Last trade", html`<span class="age">${said}</span>`, at.value);
+}
+
+/** @param {any} consolidated */
+function median({ price, sources }) {
+  const counted = sources.filter((/** @type {any} */ one) => one.excluded === null).length;
+  if (counted === 0) return format.DASH;
+  const digits = Math.min(6, format.mostDecimals(2, [price]));
+  const of = `${counted} of ${sources.length}`;
+  return html`${united(format.price(price, digits), "USD")} <span class="label">${of}</span>`;
+}
+
+/** @param {any} consolidated */
+function sourcesOf({ sources }) {
+  return `Median of what can be believed now: ${sources
+    .map((/** @type {any} */ one) => `${one.exchange} ${one.symbol} ${one.excluded ?? "counts"}`)
+    .join(", ")}`;
+}
+
+/** @param {{row: import("../messages.js").Quality}} props */
+function Quality({ row }) {
+  const { gaps_open, gaps_filled, missing, gapless, lag_p50_ms, lag_p99_ms } = row;
+  const gaps =
+    gaps_open === null
+      ? format.DASH
+      : gaps_open > 0
+        ? html`<span class="down">${gaps_open} open</span>`
+        : gapless === false
+          ? "not numbered"
+          : "none";
+  const more = `${missing ?? 0} trades missing now, ${gaps_filled ?? 0} gaps filled since the start`;
+  return [
+    fact("Gaps", gaps, gapless === false ? "The exchange does not number its trades" : more),
+    fact(
+      "Lag",
+      lag_p50_ms === null ? format.DASH : format.milliseconds(lag_p50_ms),
+      `From the trade at the exchange to here: half within ${format.milliseconds(lag_p50_ms)}, 99 of 100 within ${format.milliseconds(lag_p99_ms)}`,
+    ),
+  ];
+}
