@@ -151,7 +151,7 @@ class _Launch:
             f"data and logs in {self._settings.data_dir}"
         )
         supervisord = subprocess.Popen(
-            [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(self._path)],
+            [sys.executable, "-m", "procs.supervisord", "-n", "-c", str(self._path)],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

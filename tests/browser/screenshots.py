@@ -21,7 +21,7 @@ from tests.eventually import eventually
 OUT = ROOT / "docs" / "screenshots"
 PAGES = {
     "dashboard": ("/", ".card .price .value"),
-    "markets": ("/markets", "h1"),
+    "markets": ("/markets", ".market-body .market-row"),
     "symbol": ("/s/coinbase:BTC-USD", "canvas"),
     "status": ("/status", '[aria-labelledby="quality"] tbody tr'),
 }

@@ -20,7 +20,12 @@ pytestmark = [pytest.mark.browser, pytest.mark.e2e]
 
 WITHIN_MS = 30_000
 FED = "/s/coinbase:BTC-USD"
-PAGES = {"/": ".card .price", "/markets": "h1", FED: "h1", "/status": ".process"}
+PAGES = {
+    "/": ".card .price",
+    "/markets": ".market-body .market-row",
+    FED: "canvas",
+    "/status": ".process",
+}
 """Each page and something that is there when it is complete."""
 NOWHERE = "/nowhere"
 AXE = ROOT / "tests" / "js" / "node_modules" / "axe-core" / "axe.min.js"
@@ -240,7 +245,7 @@ def test_a_tab_that_was_hidden_for_an_hour_asks_anew_instead_of_replaying(
     page.clock.install()
     sent: list[str] = []
     page.on("websocket", lambda socket: socket.on("framesent", lambda text: sent.append(str(text))))
-    open_page(page, demo)
+    open_page(page, demo, FED)
     page.evaluate(HIDE, "hidden")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
