@@ -11,10 +11,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 import web.api
@@ -22,7 +23,7 @@ import web.streams
 from bus.log import Log
 from web import documents
 from web.answers import failure
-from web.assets import Assets
+from web.assets import Assets, takes_gzip
 from web.cors import Shared
 from web.envelope import Caught, Marked, request_id_of
 from web.pages import Pages
@@ -30,6 +31,8 @@ from web.schema import Endpoint
 from web.services import Services
 from web.stream import Stream
 
+COMPRESSED_FROM, COMPRESSION = 1400, 4
+"""Bytes: what fits a packet is sent as it is. And zlib's level."""
 STATIC = Path(__file__).resolve().parent / "static"
 
 
@@ -55,7 +58,7 @@ def build(services: Services, log: Log) -> ASGIApp:
     """Return the application."""
     assets = Assets(STATIC)
 
-    pages = Pages(assets, services.directory)
+    pages = Pages(assets, services.directory, simulated=services.settings.simulated)
 
     async def static(request: Request) -> Response:
         return assets.file(request)
@@ -70,10 +73,22 @@ def build(services: Services, log: Log) -> ASGIApp:
     ]
     router = Router(routes, redirect_slashes=False)
     router.default = pages.instead(router.default)
-    app: ASGIApp = Caught(router, log)
+    app: ASGIApp = _compressed(Caught(router, log))
     if services.settings.cors_origin:
         app = Shared(app, services.settings.cors_origin)
     return Marked(app, services.health)
+
+
+def _compressed(app: ASGIApp) -> ASGIApp:
+    """Return an application whose longer answers are compressed for who takes that."""
+    smaller = GZipMiddleware(app, minimum_size=COMPRESSED_FROM, compresslevel=COMPRESSION)
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        # Programs that ask for much and take nothing compressed are spared looking at the answer.
+        wanted = scope["type"] == "http" and takes_gzip(Request(scope))
+        await (smaller if wanted else app)(scope, receive, send)
+
+    return answer
 
 
 async def _nothing_here(websocket: WebSocket) -> None:

@@ -64,7 +64,7 @@ class Asset:
         if status == 200 and is_known(request, self.etag):
             return Response(status_code=304, headers=headers)
         body = self.body
-        if self.compressed is not None and _takes_gzip(request):
+        if self.compressed is not None and takes_gzip(request):
             body = self.compressed
             headers["content-encoding"] = "gzip"
         return Response(body, status, headers=headers, media_type=self.content_type)
@@ -88,6 +88,10 @@ class Assets:
     def read(self, name: str) -> bytes:
         """Return what is in a file; nothing where there is none."""
         return self._files[name].body if name in self._files else b""
+
+    def add(self, name: str, asset: Asset) -> None:
+        """Answer a file that was made, at a path below the folder."""
+        self._files[name] = asset
 
     def _answer(self, request: Request, name: str) -> Response:
         asset = self._files.get(name)
@@ -143,7 +147,8 @@ def _hash(text: bytes) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text).digest()).decode()}'"
 
 
-def _takes_gzip(request: Request) -> bool:
+def takes_gzip(request: Request) -> bool:
+    """Return whether an answer to a request may be compressed by gzip."""
     for part in request.headers.get("accept-encoding", "").lower().split(","):
         coding, _, weight = part.partition(";")
         if coding.strip() == "gzip" and weight.replace(" ", "") not in ("q=0", "q=0.0"):

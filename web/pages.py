@@ -1,15 +1,14 @@
 """The pages of the dashboard: one document, whose script shows what the address is of.
 
-In come the files and the configured symbols; out go the routes of all pages. Each page's document
-names the modules that it will need, found by following their imports, so that a browser asks for
-all of them at once. A symbol in any spelling is redirected to its own address. Who asks for HTML
-where nothing is gets a page that says so, with 404.
+In come the files and the configured symbols; out go the routes of all pages. Our modules and style
+sheets are put together (``web.bundle``), and each page's document names the files that it will
+need, so that a browser asks for all of them at once. A symbol in any spelling is redirected to its
+own address. Who asks for HTML where nothing is gets a page that says so, with 404.
 """
 
 import html
-import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from urllib.parse import quote
 
 import msgspec
@@ -21,13 +20,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bus.errors import UnknownSymbol
 from market.symbols import Directory
 from web.assets import Asset, Assets
+from web.bundle import FOLDER, MAIN, Bundles, style
+from web.documents import BANNER, BANNER_PLACE
 
 PLACE = "<!-- modules -->"
-"""Where the document wants the modules to be named."""
+"""Where the document wants the scripts that it needs to be named."""
 TITLE = "<title>tickwire</title>"
 DESCRIPTION = 'name="description" content="Live crypto prices, hourly averages and candles"'
 """What the document says of itself, and each page says in its own words."""
-MAIN, DOCUMENT, MISSING = "main.js", "index.html", "missing"
+DOCUMENT, MISSING = "index.html", "missing"
 PATHS = {"/": "dashboard", "/dashboard": "dashboard", "/markets": "markets", "/status": "status"}
 SYMBOL = "symbol"
 WORDS = {
@@ -44,11 +45,15 @@ WORDS = {
     MISSING: ("Nothing here", "There is nothing at this address"),
 }
 """Of each page: what stands before the site's name in its title, and what it is."""
+SHEET = "style.css"
+SHEETS_PLACE = "<!-- style sheets -->"
+"""Where the document wants the style sheets to be, which it names for us."""
 _PREFIX = "/static/"
+_SHEET_LINK = f'<link rel="stylesheet" href="{_PREFIX}{FOLDER}/{SHEET}">'
 _importmap = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
-_imports = re.compile(
-    r'(?:^|;)(?:import|export)\b[^"]*?\bfrom\s*"([^"]+)"|(?:^|;)import\s*"([^"]+)"', re.M
-)
+_sheet = re.compile(rf'\n *<link rel="stylesheet" href="{_PREFIX}((?!{FOLDER}/)[^"]+)">')
+_imports = re.compile(r'(?:^|[;}])import\b[^"]*?"([^"]+)"', re.MULTILINE)
+"""Of a vendored module, which may be one long line."""
 
 
 class Pages:
@@ -57,12 +62,15 @@ class Pages:
     Args:
         assets: the files.
         directory: the configured symbols.
+        simulated: the exchanges are, which the pages say before any script runs.
     """
 
-    def __init__(self, assets: Assets, directory: Directory) -> None:
+    def __init__(self, assets: Assets, directory: Directory, *, simulated: bool) -> None:
         self._directory = directory
         self._policy = assets.policy
-        texts = {name: _document(assets, name) for name in WORDS}
+        bundles = _bundled(assets)
+        banner = BANNER if simulated else ""
+        texts = {name: _document(assets, bundles, name, banner) for name in WORDS}
         self._documents = {name: _worded(text, *WORDS[name]) for name, text in texts.items()}
         self._symbol_text = texts[SYMBOL]
         self._symbols: dict[str, Asset] = {}
@@ -122,33 +130,43 @@ def _worded(text: str, title: str, description: str) -> Asset:
     return Asset.of(worded.encode(), "text/html")
 
 
-def _document(assets: Assets, page: str) -> str:
-    """Return the document, with the modules of a page named."""
+def _document(assets: Assets, bundles: Bundles, page: str, banner: str) -> str:
+    """Return the document of a page, with the files named that it needs."""
     text = assets.read(DOCUMENT).decode()
     found = _importmap.search(text)
     named = msgspec.json.decode(found[1])["imports"] if found else {}
-    modules: dict[str, None] = {}
-    for first in (MAIN, f"pages/{page}.js"):
-        _follow(assets, named, first, modules)
-    lines = [f'<link rel="modulepreload" href="{_PREFIX}{each}">' for each in modules]
-    return text.replace(PLACE, "\n    ".join(lines))
+    needed = {f"{_PREFIX}{FOLDER}/{MAIN}": None}
+    own = f"pages/{page}.js"
+    vendored: dict[str, None] = {}
+    for name in (MAIN, own):
+        for each in bundles.vendored(name):
+            _follow(assets, named, each, vendored)
+    needed |= {f"{_PREFIX}{FOLDER}/{own}": None, **vendored}
+    lines = [f'<link rel="modulepreload" href="{each}">' for each in needed]
+    text = _sheet.sub("", text.replace(SHEETS_PLACE, _SHEET_LINK))
+    text = text.replace(BANNER_PLACE, banner).replace(PLACE, "\n    ".join(lines))
+    return text.replace(f'src="{_PREFIX}{MAIN}"', f'src="{_PREFIX}{FOLDER}/{MAIN}"')
 
 
-def _follow(assets: Assets, named: Mapping[str, str], module: str, found: dict[str, None]) -> None:
-    """Add a module and all that it imports, each once."""
-    if module not in found:
-        found[module] = None
-        for each in _imported(assets.read(module).decode(), named, module):
+def _follow(assets: Assets, named: Mapping[str, str], name: str, found: dict[str, None]) -> None:
+    """Add the address of a vendored module, and those of all that it imports."""
+    path = named[name]
+    if path not in found:
+        found[path] = None
+        for each in _imports.findall(assets.read(path.removeprefix(_PREFIX)).decode()):
             _follow(assets, named, each, found)
 
 
-def _imported(text: str, named: Mapping[str, str], module: str) -> Iterator[str]:
-    for groups in _imports.findall(text):
-        name = groups[0] or groups[1]
-        if name in named:
-            yield named[name].removeprefix(_PREFIX)
-        else:
-            yield posixpath.normpath(posixpath.join(posixpath.dirname(module), name))
+def _bundled(assets: Assets) -> Bundles:
+    """Put our modules together, and our style sheets; return the bundles."""
+    bundles = Bundles(lambda name: assets.read(name).decode())
+    for name in bundles.names:
+        script = Asset.of(bundles.text(name).encode(), "text/javascript")
+        assets.add(f"{FOLDER}/{name}", script)
+    sheets = _sheet.findall(assets.read(DOCUMENT).decode())
+    text = style(assets.read(each).decode() for each in sheets)
+    assets.add(f"{FOLDER}/{SHEET}", Asset.of(text.encode(), "text/css"))
+    return bundles
 
 
 def _wants_html(request: Request) -> bool:

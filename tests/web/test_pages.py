@@ -17,6 +17,7 @@ from web.pages import DESCRIPTION, MISSING, PLACE, SYMBOL, TITLE, WORDS
 HTML = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 OWN_BYTES_MAX = 60_000
 """What our own modules may weigh together, each compressed, as they are sent."""
+MAIN_SCRIPT = "/static/bundles/main.js"
 PLACES = {
     "/": "dashboard",
     "/markets": "markets",
@@ -37,20 +38,18 @@ def preloaded(text: str) -> list[str]:
     return re.findall(r'<link rel="modulepreload" href="([^"]+)">', text)
 
 
-def reached(first: str, found: dict[str, None], named: dict[str, str]) -> dict[str, None]:
-    """Return all modules that one imports, but for those that it loads when they are needed."""
+def reached(stack: Stack, first: str, found: dict[str, None], named: dict[str, str]) -> None:
+    """Find all scripts that one imports, but for those that it loads when they are needed."""
     if first in found:
-        return found
+        return
     found[first] = None
-    text = (STATIC / first.removeprefix("/static/")).read_text()
-    code = re.sub(r"/\*.*?\*/|^\s*//.*?$", "", text, flags=re.DOTALL | re.MULTILINE)
-    for name in re.findall(r'\b(?:from|import)\s*"([^"]+)"', code):
-        reached(named.get(name) or posixpath.normpath(urljoin(first, name)), found, named)
-    return found
+    code = stack.get(first)[2].decode()
+    for name in re.findall(r'(?:^|[;}])import\b[^"]*?"([^"]+)"', code, flags=re.MULTILINE):
+        reached(stack, named.get(name) or posixpath.normpath(urljoin(first, name)), found, named)
 
 
 @pytest.mark.parametrize(("path", "module"), PLACES.items())
-def test_a_page_names_exactly_the_modules_that_it_needs(
+def test_a_page_names_exactly_the_scripts_that_it_needs(
     stack: Stack, path: str, module: str
 ) -> None:
     text = document(stack, path)
@@ -58,8 +57,8 @@ def test_a_page_names_exactly_the_modules_that_it_needs(
     assert found is not None
     named = json.loads(found[1])["imports"]
     needed: dict[str, None] = {}
-    for first in ("/static/main.js", f"/static/pages/{module}.js"):
-        reached(first, needed, named)
+    for first in (MAIN_SCRIPT, f"/static/bundles/pages/{module}.js"):
+        reached(stack, first, needed, named)
     named_here = preloaded(text)
     assert len(named_here) == len(set(named_here))
     assert set(named_here) == set(needed)
@@ -74,8 +73,8 @@ def test_our_own_modules_stay_within_their_budget(stack: Stack) -> None:
         for name in named
         if "/vendor/" not in name
     }
-    on_disk = {f"/static/{path.relative_to(STATIC)}" for path in STATIC.rglob("*.js")}
-    assert {name for name in on_disk if "/pages/" in name} <= set(own)
+    pages = {f"/static/bundles/pages/{path.name}" for path in (STATIC / "pages").iterdir()}
+    assert set(own) == pages | {MAIN_SCRIPT}
     assert 10_000 < sum(own.values()) <= OWN_BYTES_MAX
 
 
@@ -126,7 +125,7 @@ def test_the_dashboard_has_two_addresses(stack: Stack) -> None:
 @pytest.mark.parametrize("path", ["/nowhere", "/s/coinbase:NONE-USD", "/s/a/b", "/markets/none"])
 def test_people_get_a_page_where_nothing_is(stack: Stack, path: str) -> None:
     text = document(stack, path, 404)
-    assert '<script type="module" src="/static/main.js">' in text
+    assert f'<script type="module" src="{MAIN_SCRIPT}">' in text
     status, headers, body = stack.get(path, "HEAD", HTML)
     assert (status, body) == (404, b"")
     # It is not kept instead of what may be there one day.

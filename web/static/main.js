@@ -14,7 +14,7 @@ import { connect } from "./socket.js";
 import { clock, connectionChanged, dispatch, use } from "./state.js";
 import { title } from "./title.js";
 
-const connection = connect()
+const connection = connect("/")
   .subscribe({ channel: "status", symbols: "*" })
   .on("connect", () => {
     dispatch({ type: "opened" });
@@ -39,6 +39,8 @@ effect(() => {
   document.title = title.value;
 });
 
-const root = document.getElementById("app");
-await loadFirst();
-if (root !== null) render(html`<${App} retry=${() => connection.retry()} />`, root);
+void loadFirst().then(() => {
+  const root = document.getElementById("app");
+  root?.replaceChildren();
+  if (root !== null) render(html`<${App} retry=${() => connection.retry()} />`, root);
+});

@@ -1,0 +1,146 @@
+"""Modules put together: one file for what every page needs, one for each page's own."""
+
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests import needed
+from web.app import STATIC
+from web.bundle import MAIN, Bundles, NoBundle, read, style
+
+MODULES = {
+    "main.js": """
+/** Loads pages. */
+import { count, next as step } from "./state.js";
+import * as words from "./words.js";
+import "./side.js";
+
+export const pages = { one: () => import("./pages/one.js"), two: () => import("./pages/two.js") };
+step();
+globalThis.said = [...globalThis.said, words.hello(count())];
+""",
+    "side.js": 'globalThis.said = ["first"];\n',
+    "state.js": """
+// how often
+const at = { count: 0 };
+export function next() {
+  at.count += 1; // here
+}
+/** @returns {number} */
+export const count = () => at.count;
+""",
+    "words.js": """
+export async function later() {}
+export const hello = (n) => `hello ${n} "//"`;
+""",
+    "pages/one.js": """
+import { next } from "../state.js";
+import { both } from "../both.js";
+/** @type {import("../state.js").Nothing} */
+export class Page {
+  constructor() {
+    next();
+    both.push("one");
+  }
+}
+""",
+    "pages/two.js": """
+import { both } from "../both.js";
+import { own } from "./own.js";
+export function Page() {
+  return [own, ...both];
+}
+""",
+    "pages/own.js": """
+import { both } from "../both.js";
+export const own = `own ${both.length}`;
+""",
+    "both.js": "export const both = [];\n",
+}
+
+
+def bundled(modules: Mapping[str, str]) -> Bundles:
+    """Return them put together."""
+    return Bundles(lambda name: modules[name])
+
+
+def test_what_several_pages_need_is_loaded_once_and_with_the_first() -> None:
+    bundles = bundled(MODULES)
+    assert bundles.names == [MAIN, "pages/one.js", "pages/two.js"]
+    assert bundles.modules(MAIN) == ["state.js", "words.js", "side.js", "both.js", MAIN]
+    assert bundles.modules("pages/one.js") == ["pages/one.js"]
+    assert bundles.modules("pages/two.js") == ["pages/own.js", "pages/two.js"]
+
+
+def test_it_does_what_the_modules_do(tmp_path: Path) -> None:
+    node = needed.program("node", "bundles were")
+    bundles = bundled(MODULES)
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    for name in bundles.names:
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(bundles.text(name).replace("/static/bundles/", f"{tmp_path.as_uri()}/"))
+    (tmp_path / "run.js").write_text(
+        'import { m_state_js } from "./main.js";\n'
+        'const one = await import("./pages/one.js");\n'
+        'const two = await import("./pages/two.js");\n'
+        "new one.Page();\n"
+        "console.log(JSON.stringify([globalThis.said, two.Page(), m_state_js.count()]));\n"
+    )
+    done = subprocess.run(
+        [node, tmp_path / "run.js"], check=True, capture_output=True, text=True, timeout=60
+    )
+    assert json.loads(done.stdout) == [["first", 'hello 1 "//"'], ["own 0", "one"], 2]
+
+
+def test_a_vendored_module_stays_a_file_of_its_own() -> None:
+    bundles = bundled({"main.js": 'import { h as make } from "preact";\nmake();\n'})
+    assert bundles.vendored(MAIN) == ["preact"]
+    assert 'import * as m_preact from "preact";' in bundles.text(MAIN)
+    assert "const { h: make } = m_preact;" in bundles.text(MAIN)
+
+
+def test_the_pages_own_modules_are_all_understood() -> None:
+    bundles = Bundles(lambda name: (STATIC / name).read_text())
+    assert len(bundles.modules(MAIN)) > 10
+    for name in bundles.names:
+        assert "/**" not in bundles.text(name)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'import one from "./one.js";\n',
+        "export default 1;\n",
+        "export let changes = 1;\n",
+        'export { one } from "./one.js";\n',
+        'export * from "./one.js";\n',
+    ],
+)
+def test_what_is_not_understood_is_an_error(text: str) -> None:
+    with pytest.raises(NoBundle):
+        read("main.js", text)
+
+
+def test_modules_that_import_each_other_are_an_error() -> None:
+    modules = {
+        "main.js": 'import { one } from "./one.js";\n',
+        "one.js": 'import { two } from "./two.js";\nexport const one = 1;\n',
+        "two.js": 'import { one } from "./one.js";\nexport const two = 2;\n',
+    }
+    with pytest.raises(NoBundle, match=r"one\.js, two\.js, one\.js"):
+        bundled(modules)
+
+
+def test_style_sheets_are_one_in_their_order() -> None:
+    assert style(["/* one */\na {\n}\n", "b { /* two */ }\n"]).split() == [
+        "a",
+        "{",
+        "}",
+        "b",
+        "{",
+        "}",
+    ]

@@ -1,0 +1,174 @@
+"""The page's modules put together, so that a phone asks for a handful of files and not for forty.
+
+In come the modules as they are written, each a file; out go texts: ``main.js`` with everything that
+every page needs, and one for each page with the rest of what it needs. Each module becomes a
+function that is called once, in the order of the imports, and gives what the module exports;
+vendored modules stay files of their own, and ``import.meta.url`` is that of the bundle. Only what
+our modules are made of is understood (named imports and exports, no cycles), and anything else is
+an error at start. Nothing is renamed or rewritten besides; comments of their own lines are left
+out, and what lines are indented by, which in a template of HTML means nothing. Pure.
+"""
+
+import posixpath
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+MAIN = "main.js"
+FOLDER = "bundles"
+_comment = re.compile(r"/\*\*.*?\*/|^[ \t]*//[^\n]*\n", re.DOTALL | re.MULTILINE)
+_import = re.compile(
+    r'^import\s+(?:(?P<what>\{[^}]*\}|\*\s+as\s+\w+)\s+from\s+)?"(?P<of>[^"]+)";[ \t]*$',
+    re.MULTILINE,
+)
+_export = re.compile(
+    r"^export\s+(?P<kind>(?:async\s+)?function\*?|const|class)\s+(?P<name>\w+)", re.M
+)
+_lazy = re.compile(r'\bimport\("([^"]+)"\)')
+_left = re.compile(r"^(?:import|export)\b.*$", re.MULTILINE)
+_no_word = re.compile(r"\W")
+_blank = re.compile(r"\n\s+")
+
+
+class NoBundle(ValueError):
+    """A module is made of something that is not understood."""
+
+
+@dataclass(frozen=True)
+class Module:
+    """One module of ours."""
+
+    name: str
+    """Its path below ``static``."""
+    body: str
+    """Without imports and the word ``export``."""
+    imports: Sequence[tuple[str, str]]
+    """(what, of which module): a path, or the bare name of a vendored one."""
+    exports: Sequence[str]
+    lazy: Sequence[str]
+    """The modules that are loaded when they are needed."""
+
+
+def read(name: str, text: str) -> Module:
+    """Return a module of ours.
+
+    Raises:
+        NoBundle: it has an import or export of another kind.
+    """
+    text = _comment.sub("", text)
+    folder = posixpath.dirname(name)
+    imports = [
+        (found["what"] or "", _path(folder, found["of"])) for found in _import.finditer(text)
+    ]
+    exports = [found["name"] for found in _export.finditer(text)]
+    lazy = [_path(folder, of) for of in _lazy.findall(text)]
+    body = _export.sub(r"\g<kind> \g<name>", _import.sub("", text))
+    body = _lazy.sub(lambda found: f'import("/static/{FOLDER}/{_path(folder, found[1])}")', body)
+    if left := _left.search(body):
+        raise NoBundle(f"{name}: {left[0]}")
+    return Module(name, _blank.sub("\n", body).strip(), imports, exports, lazy)
+
+
+def _path(folder: str, of: str) -> str:
+    return posixpath.normpath(posixpath.join(folder, of)) if of.startswith(".") else of
+
+
+class Bundles:
+    """All modules that ``main.js`` reaches, by what is loaded together.
+
+    Args:
+        text_of: the text of a module by its path.
+
+    Raises:
+        NoBundle: see ``read``; or modules import each other.
+    """
+
+    def __init__(self, text_of: Callable[[str], str]) -> None:
+        self._text_of = text_of
+        self._modules: dict[str, Module] = {}
+        main = self._reached(MAIN)
+        pages = {page: self._reached(page) for name in main for page in self._modules[name].lazy}
+        users = Counter(name for reached in pages.values() for name in reached)
+        shared = [name for name in users if users[name] > 1 and name not in main]
+        order = [*main[:-1], *shared, MAIN]
+        self._members = {MAIN: order}
+        for page, reached in pages.items():
+            self._members[page] = [name for name in reached if name not in order]
+
+    @property
+    def names(self) -> list[str]:
+        """The modules that a bundle is named after: ``main.js`` and each page's."""
+        return list(self._members)
+
+    def modules(self, name: str) -> list[str]:
+        """Return the modules that a bundle is made of, in order."""
+        return self._members[name]
+
+    def vendored(self, name: str) -> list[str]:
+        """Return the bare names of the vendored modules that a bundle imports."""
+        found = (of for each in self._members[name] for _, of in self._modules[each].imports)
+        return list(dict.fromkeys(of for of in found if of not in self._modules))
+
+    def text(self, name: str) -> str:
+        """Return a bundle."""
+        members = [self._modules[each] for each in self._members[name]]
+        ours = {each.name for each in members}
+        named = {of: _variable(of) for of in self.vendored(name)}
+        lines = [f'import * as {variable} from "{of}";' for of, variable in named.items()]
+        reached = (of for each in members for _, of in each.imports)
+        others = {of: None for of in reached if of not in ours and of in self._modules}
+        if others:
+            variables = ", ".join(map(_variable, others))
+            lines.append(f'import {{ {variables} }} from "/static/{FOLDER}/{MAIN}";')
+        lines += [_called(each) for each in members]
+        if name == MAIN:
+            told = [_variable(each) for each in self._members[name] if each != MAIN]
+            lines.append(f"export {{ {', '.join(told)} }};")
+        else:
+            page = self._modules[name]
+            lines.append(f"export const {{ {', '.join(page.exports)} }} = {_variable(name)};")
+        return "\n".join(lines) + "\n"
+
+    def _reached(self, first: str) -> list[str]:
+        """Return a module and all of ours that it imports, each after those that it imports."""
+        found: dict[str, bool] = {}
+        self._reach(first, found)
+        return list(found)
+
+    def _reach(self, name: str, found: dict[str, bool], way: Sequence[str] = ()) -> None:
+        if name in way:
+            raise NoBundle(f"modules import each other: {', '.join([*way, name])}")
+        if name in found:
+            return
+        if name not in self._modules:
+            self._modules[name] = read(name, self._text_of(name))
+        for _, of in self._modules[name].imports:
+            if of.endswith(".js"):
+                self._reach(of, found, [*way, name])
+        found[name] = True
+
+
+def _variable(name: str) -> str:
+    return f"m_{_no_word.sub('_', name)}"
+
+
+def _called(module: Module) -> str:
+    """Return a module as the value of a function that is called once."""
+    lines = [_taken(what, _variable(of)) for what, of in module.imports if what]
+    given = f"return {{ {', '.join(module.exports)} }};"
+    whole = "\n".join([*lines, module.body, given])
+    return f"const {_variable(module.name)} = (() => {{\n{whole}\n}})();"
+
+
+def _taken(what: str, of: str) -> str:
+    if what.startswith("*"):
+        return f"const {what.split()[-1]} = {of};"
+    names = [each.split() for each in what.strip("{} \n").split(",") if each.strip()]
+    return f"const {{ {', '.join(': '.join([each[0], *each[2:]]) for each in names)} }} = {of};"
+
+
+def style(texts: Iterable[str]) -> str:
+    """Return style sheets as one, in order, without their comments."""
+    joined = "\n".join(texts)
+    return _blank.sub("\n", re.sub(r"/\*.*?\*/", "", joined, flags=re.DOTALL))
