@@ -1,9 +1,8 @@
 """Files that are answered from memory: read, or made, once at start.
 
 In comes the folder; out go the files at ``/static/…``, each with an ETag and compressed
-beforehand, as is all else that never changes while the process runs. Our scripts go out without
-their comments, a third of them; every line keeps its number. No path of a request ever reaches the
-file system. A page's security policy allows our own files; the
+beforehand, as is all else that never changes while the process runs. No path of a
+request ever reaches the file system. A page's security policy allows our own files; the
 dashboard's its import map and the one style that lightweight-charts makes besides, each by its
 hash; and nothing else.
 """
@@ -25,9 +24,6 @@ from web.answers import Refused, is_known
 
 _importmaps = re.compile(rb'<script type="?importmap"?>(.*?)</script>', re.DOTALL).findall
 _styles_made = re.compile(rb'\.innerText="(a#tv-attr-logo\{[^"\\]*\})"').findall
-_comments = re.compile(rb"^[ \t]*(?:/\*\*.*?\*/|//[^\n]*)", re.DOTALL | re.MULTILINE)
-"""Those that have their lines to themselves."""
-_OURS, _VENDORED = ".js", "vendor"
 _TYPES = {
     ".mjs": "text/javascript",
     ".js": "text/javascript",
@@ -75,10 +71,7 @@ class Assets:
 
     def __init__(self, folder: Path) -> None:
         paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-        self._files = {
-            (relative := path.relative_to(folder)).as_posix(): _read(path, relative.parts[0])
-            for path in paths
-        }
+        self._files = {path.relative_to(folder).as_posix(): _read(path) for path in paths}
         self.policy = _policy(self._files)
 
     def file(self, request: Request) -> Response:
@@ -100,21 +93,11 @@ class Assets:
         return asset.answer(request)
 
 
-def _read(path: Path, top: str) -> Asset:
+def _read(path: Path) -> Asset:
     body = path.read_bytes()
-    if path.suffix == _OURS and top != _VENDORED:
-        body = without_comments(body)
     kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0]
     kind = kind or "application/octet-stream"
     return Asset.of(body, kind)
-
-
-def without_comments(script: bytes) -> bytes:
-    """Return a script of ours without the comments that have lines to themselves.
-
-    What follows them stays in its line, so that an error is found where it says it is.
-    """
-    return _comments.sub(lambda found: b"\n" * found[0].count(b"\n"), script)
 
 
 def _policy(files: dict[str, Asset]) -> str:

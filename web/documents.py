@@ -28,7 +28,10 @@ from web.type_text import text_of
 PLACE = "<!-- streams -->"
 """Where the page's file wants the streams."""
 BANNER_PLACE = "<!-- simulated -->"
-BANNER = '<p class="simulated"><strong>SIMULATED</strong> exchange data</p>'
+BANNER = (
+    '<aside class="simulated" aria-label="What is shown">'
+    "<strong>SIMULATED</strong> exchange data</aside>"
+)
 """What every page of an installation with simulated exchanges says, and where this one does."""
 _EVERYWHERE = ("0.0.0.0", "::", "")
 _in_backticks = re.compile(r"`([^`]+)`").sub

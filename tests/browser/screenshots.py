@@ -9,11 +9,12 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import Literal
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from bus.settings import ROOT
-from tests.browser.chromium import ARGUMENTS, NAMES
+from tests.browser.chromium import ARGUMENTS, NAMES, evaluated
 from tests.e2e.stack import Stack
 from tests.eventually import eventually
 
@@ -26,9 +27,9 @@ PAGES = {
 }
 """Of each page: its address, and what is there once it is complete."""
 SIZES = ((320, 720), (768, 1024), (1440, 900))
-THEMES = ("dark", "light")
-SETTLED_MS = 4_000
-"""A page moves for so long before it is photographed: prices flash, charts have been drawn."""
+THEMES: tuple[Literal["dark", "light"], ...] = ("dark", "light")
+SETTLED = "performance.now() > 5000"
+"""A page lives for so long before it is photographed: prices have moved, charts are drawn."""
 HISTORY = "SELECT count(*) >= 2000 FROM candle_history WHERE interval_s = 60"
 TIMEOUT_MS = 60_000
 
@@ -38,7 +39,7 @@ def photograph(browser: Browser, stack: Stack, page_name: str, folder: Path) -> 
     path, complete = PAGES[page_name]
     for theme in THEMES:
         for width, height in SIZES:
-            size = {"width": width, "height": height}
+            size = ViewportSize(width=width, height=height)
             page = browser.new_page(
                 viewport=size, color_scheme=theme, locale="en-GB", timezone_id="Europe/Berlin"
             )
@@ -53,7 +54,7 @@ def shown(page: Page, url: str, complete: str) -> None:
     page.locator(complete).first.wait_for(state="attached", timeout=TIMEOUT_MS)
     page.locator('.connection[data-market="live"]').wait_for(timeout=TIMEOUT_MS)
     page.locator('.processes[data-level="good"]').wait_for(timeout=TIMEOUT_MS)
-    page.wait_for_timeout(SETTLED_MS)
+    eventually(evaluated(page, SETTLED))
 
 
 def main() -> int:

@@ -1,5 +1,6 @@
 """Every state that the pages can be in: what is said when something is away, and that it passes."""
 
+import os
 import re
 import signal
 from typing import Any
@@ -23,7 +24,8 @@ PAGES = {"/": ".card .price", "/markets": "h1", FED: "h1", "/status": ".process"
 """Each page and something that is there when it is complete."""
 NOWHERE = "/nowhere"
 AXE = ROOT / "tests" / "js" / "node_modules" / "axe-core" / "axe.min.js"
-SCHEMES = ("dark", "light")
+GROUNDS = {"dark": "rgb(11, 14, 20)", "light": "rgb(246, 247, 249)"}
+WIDTHS = (1440, 768, 320)
 
 
 def open_page(page: Page, demo: Stack, path: str = "/") -> Page:
@@ -119,9 +121,9 @@ def test_the_page_recovers_by_itself_when_the_whole_backend_is_killed(
 ) -> None:
     page = open_page(pages(), demo)
     page.evaluate("window.sameDocument = true; window.statesSeen.length = 0")
-    for program in demo.pids():
-        if program != "postgres" and program != "simulator" and demo.pids()[program]:
-            demo.kill(program)
+    for program, pid in demo.pids().items():
+        if pid > 0 and program not in ("postgres", "simulator"):
+            os.kill(pid, signal.SIGKILL)
     eventually(evaluated(page, "window.statesSeen.includes('reconnecting')"), within=10)
     live(page)
     before = page.locator(".card .price .value").first.inner_text()
@@ -149,6 +151,7 @@ def test_a_backend_that_is_away_is_said_with_the_next_try_and_retry_stays_in_the
     page.clock.run_for(2_000)
     said = re.compile(r"^Backend unreachable, showing values of \d\d:\d\d:\d\d\. Trying again")
     expect(alert).to_have_text(said, timeout=WITHIN_MS)
+    expect(page.locator(".card.old .price .value").first).to_be_visible()
     expect(page.locator(".card:not(.old)")).to_have_count(0)
 
     def tries() -> int:
@@ -162,6 +165,7 @@ def test_a_backend_that_is_away_is_said_with_the_next_try_and_retry_stays_in_the
     retry.click()
     live(page)
     expect(alert).to_have_text("")
+    expect(page.locator(".card.old")).to_have_count(0, timeout=WITHIN_MS)
 
 
 def test_a_device_without_a_network_is_said_to_be_offline(demo: Stack, pages: Pages) -> None:
@@ -213,7 +217,7 @@ def test_a_recording_that_is_played_is_said_to_be_one(demo: Stack, pages: Pages)
         status: dict[str, Any] = response.json()
         route.fulfill(response=response, json=status | {"replay": True})
 
-    open_page(page, demo)
+    open_page(page, demo, "/status")
     expect(page.locator(".simulated")).to_have_text("SIMULATED exchange data")
     page.route("**/api/status", answer)
     expect(page.locator(".simulated")).to_have_text(
@@ -236,7 +240,7 @@ def test_a_tab_that_was_hidden_for_an_hour_asks_anew_instead_of_replaying(
     page.clock.install()
     sent: list[str] = []
     page.on("websocket", lambda socket: socket.on("framesent", lambda text: sent.append(str(text))))
-    open_page(page, demo, FED)
+    open_page(page, demo)
     page.evaluate(HIDE, "hidden")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -252,38 +256,32 @@ def test_a_tab_that_was_hidden_for_an_hour_asks_anew_instead_of_replaying(
 # ---- what holds on every page
 
 
-@pytest.mark.parametrize("path", [*PAGES, NOWHERE])
-def test_a_page_asks_no_other_host_and_breaks_no_rule(demo: Stack, pages: Pages, path: str) -> None:
-    page = pages()
+@pytest.mark.parametrize("scheme", GROUNDS)
+def test_every_page_is_accessible_fits_asks_no_other_host_and_breaks_no_rule(
+    demo: Stack, pages: Pages, scheme: str
+) -> None:
+    if not AXE.is_file():
+        needed.lacking("no axe-core (make check installs it): accessibility was NOT tried")
+    page = pages(color_scheme=scheme)
     errors = errors_of(page)
     hosts: set[str] = set()
     page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
     page.on("websocket", lambda socket: hosts.add(urlsplit(socket.url).netloc))
     page.add_init_script(RECORD_VIOLATIONS)
-    open_page(page, demo, path)
-    assert hosts - {""} == {urlsplit(demo.url).netloc}
-    assert page.evaluate("window.violations") == []
-    missing = "Failed to load resource: the server responded with a status of 404 (Not Found)"
-    assert [error for error in errors if path != NOWHERE or error != missing] == []
-
-
-@pytest.mark.parametrize("path", [*PAGES, NOWHERE])
-def test_nothing_scrolls_sideways_on_a_phone(demo: Stack, pages: Pages, path: str) -> None:
-    page = open_page(pages(viewport={"width": 320, "height": 640}), demo, path)
-    eventually(evaluated(page, "document.documentElement.scrollWidth <= 320"), within=5)
-
-
-@pytest.mark.parametrize("scheme", SCHEMES)
-def test_axe_finds_nothing_on_any_page(demo: Stack, pages: Pages, scheme: str) -> None:
-    if not AXE.is_file():
-        needed.lacking("no axe-core (make check installs it): accessibility was NOT tried")
-    page = pages(color_scheme=scheme)
     for path in (*PAGES, NOWHERE):
         open_page(page, demo, path)
-        assert violations(page) == [], path
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == GROUNDS[scheme]
+        assert broken(page) == [], path
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        assert page.evaluate("window.violations") == [], path
+    assert hosts - {""} == {urlsplit(demo.url).netloc}
+    missing = "Failed to load resource: the server responded with a status of 404 (Not Found)"
+    assert errors == [missing], "what is complained about is that nothing is at NOWHERE"
 
 
-def violations(page: Page) -> list[str]:
+def broken(page: Page) -> list[str]:
     """Return what axe-core objects to on a page: each rule, and where it is broken."""
     page.evaluate(AXE.read_text())
     found: list[str] = page.evaluate(
@@ -299,7 +297,7 @@ def test_axe_would_find_what_is_wrong(demo: Stack, pages: Pages) -> None:
         needed.lacking("no axe-core (make check installs it): accessibility was NOT tried")
     page = open_page(pages(), demo, "/status")
     page.evaluate("document.querySelector('.main').append(document.createElement('button'))")
-    assert [each.partition(":")[0] for each in violations(page)] == ["button-name"]
+    assert [each.partition(":")[0] for each in broken(page)] == ["button-name"]
 
 
 # ---- keys, focus, theme

@@ -16,7 +16,7 @@ from bus.heartbeat import Health
 from bus.log import Log
 from tests.web.asgi import Answer, ask
 from web.app import STATIC
-from web.assets import Assets, without_comments
+from web.assets import Assets
 from web.envelope import Caught, Marked
 
 MAP = '{"imports":{"a":"/static/a.mjs"}}'
@@ -92,33 +92,3 @@ def test_no_path_leads_out_of_the_folder(folder: Path, path: str) -> None:
 def test_without_a_folder_there_is_nothing(tmp_path: Path) -> None:
     assert served(tmp_path / "none", "/static/index.html").status == 404
     assert Assets(tmp_path / "none").read("index.html") == b""
-
-
-def test_scripts_of_ours_go_out_without_comments_and_with_the_same_lines() -> None:
-    script = (
-        b"/**\n * What it is.\n *\n * @module\n */\n\n"
-        b'import { a } from "./a.js"; // why\n'
-        b"\n  // A sentence.\n  const url = `https://x/*`;\n"
-        b"/** @type {string} */\nconst b = /** @type {any} */ (a);\n"
-    )
-    bare = without_comments(script)
-    assert (
-        bare.split()
-        == (
-            b'import { a } from "./a.js"; // why const url = `https://x/*`;'
-            b" const b = /** @type {any} */ (a);"
-        ).split()
-    )
-    assert bare.count(b"\n") == script.count(b"\n")
-    for text in (b"a.js", b"const url", b"const b"):
-        assert bare[: bare.index(text)].count(b"\n") == script[: script.index(text)].count(b"\n")
-
-
-def test_files_of_others_go_out_as_they_are(tmp_path: Path) -> None:
-    text = b"/** licence */\nx()\n"
-    (tmp_path / "vendor").mkdir()
-    for name in ("own.js", "vendor/other.js", "module.mjs"):
-        (tmp_path / name).write_bytes(text)
-    assets = Assets(tmp_path)
-    assert assets.read("own.js") == b"\nx()\n"
-    assert assets.read("vendor/other.js") == assets.read("module.mjs") == text

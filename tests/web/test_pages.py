@@ -16,8 +16,7 @@ from web.pages import DESCRIPTION, MISSING, PLACE, SYMBOL, TITLE, WORDS
 
 HTML = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 OWN_BYTES_MAX = 60_000
-"""What our own modules may weigh together, each compressed, as they are sent."""
-MAIN_SCRIPT = "/static/bundles/main.js"
+"""What our own modules may weigh together, compressed, as they are sent."""
 PLACES = {
     "/": "dashboard",
     "/markets": "markets",
@@ -38,18 +37,20 @@ def preloaded(text: str) -> list[str]:
     return re.findall(r'<link rel="modulepreload" href="([^"]+)">', text)
 
 
-def reached(stack: Stack, first: str, found: dict[str, None], named: dict[str, str]) -> None:
-    """Find all scripts that one imports, but for those that it loads when they are needed."""
+def reached(first: str, found: dict[str, None], named: dict[str, str]) -> dict[str, None]:
+    """Return all modules that one imports, but for those that it loads when they are needed."""
     if first in found:
-        return
+        return found
     found[first] = None
-    code = stack.get(first)[2].decode()
-    for name in re.findall(r'(?:^|[;}])import\b[^"]*?"([^"]+)"', code, flags=re.MULTILINE):
-        reached(stack, named.get(name) or posixpath.normpath(urljoin(first, name)), found, named)
+    text = (STATIC / first.removeprefix("/static/")).read_text()
+    code = re.sub(r"/\*.*?\*/|^\s*//.*?$", "", text, flags=re.DOTALL | re.MULTILINE)
+    for name in re.findall(r'\b(?:from|import)\s*"([^"]+)"', code):
+        reached(named.get(name) or posixpath.normpath(urljoin(first, name)), found, named)
+    return found
 
 
 @pytest.mark.parametrize(("path", "module"), PLACES.items())
-def test_a_page_names_exactly_the_scripts_that_it_needs(
+def test_a_page_names_exactly_the_modules_that_it_needs(
     stack: Stack, path: str, module: str
 ) -> None:
     text = document(stack, path)
@@ -57,11 +58,17 @@ def test_a_page_names_exactly_the_scripts_that_it_needs(
     assert found is not None
     named = json.loads(found[1])["imports"]
     needed: dict[str, None] = {}
-    for first in (MAIN_SCRIPT, f"/static/bundles/pages/{module}.js"):
-        reached(stack, first, needed, named)
+    for first in ("/static/main.js", f"/static/pages/{module}.js"):
+        reached(first, needed, named)
     named_here = preloaded(text)
     assert len(named_here) == len(set(named_here))
-    assert set(named_here) == set(needed)
+    bundles = [f"/static/bundles/{name}" for name in ("main.js", f"pages/{module}.js")]
+    vendored = {name for name in needed if "/vendor/" in name}
+    assert set(named_here) == {*bundles, *vendored}
+    inside = "".join(stack.get(name)[2].decode() for name in bundles)
+    for name in needed.keys() - vendored:
+        variable = "m_" + re.sub(r"\W", "_", name.removeprefix("/static/"))
+        assert inside.count(f"const {variable} = (() =>") == 1, name
     assert PLACE not in text
 
 
@@ -73,8 +80,8 @@ def test_our_own_modules_stay_within_their_budget(stack: Stack) -> None:
         for name in named
         if "/vendor/" not in name
     }
-    pages = {f"/static/bundles/pages/{path.name}" for path in (STATIC / "pages").iterdir()}
-    assert set(own) == pages | {MAIN_SCRIPT}
+    pages = {f"/static/bundles/pages/{path.name}" for path in (STATIC / "pages").glob("*.js")}
+    assert set(own) == {"/static/bundles/main.js", *pages}
     assert 10_000 < sum(own.values()) <= OWN_BYTES_MAX
 
 
@@ -125,7 +132,7 @@ def test_the_dashboard_has_two_addresses(stack: Stack) -> None:
 @pytest.mark.parametrize("path", ["/nowhere", "/s/coinbase:NONE-USD", "/s/a/b", "/markets/none"])
 def test_people_get_a_page_where_nothing_is(stack: Stack, path: str) -> None:
     text = document(stack, path, 404)
-    assert f'<script type="module" src="{MAIN_SCRIPT}">' in text
+    assert '<script type="module" src="/static/bundles/main.js">' in text
     status, headers, body = stack.get(path, "HEAD", HTML)
     assert (status, body) == (404, b"")
     # It is not kept instead of what may be there one day.

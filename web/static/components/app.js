@@ -52,10 +52,10 @@ export function App({ retry }) {
     <${Header} retry=${retry} />
     ${
       simulated.value === true &&
-      html`<p class="simulated">
+      html`<aside class="simulated" aria-label="What is shown">
         <strong>${replay.value ? "REPLAY" : "SIMULATED"}</strong>${" "}
         ${replay.value ? "of recorded exchange data" : "exchange data"}
-      </p>`
+      </aside>`
     }
     <div class="frame">
       <${Navigation} />

@@ -93,6 +93,10 @@ function Search() {
     } else if (event.key === "Enter") {
       event.preventDefault();
       choose(found.value[at.value]);
+    } else if (event.key === "Escape") {
+      // Of a search field it would only delete the text.
+      event.preventDefault();
+      open.value = "";
     }
   };
   const onInput = (/** @type {Event} */ event) => {

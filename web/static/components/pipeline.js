@@ -15,6 +15,8 @@ import { clock } from "../state.js";
 /** What a process's rate counts, by kind. */
 const UNITS = /** @type {Record<string, string>} */ ({ web: "messages", simulator: "frames" });
 const THIN = "\u202f";
+/** Within so many px of its end a line bends. */
+const BEND = 40;
 
 /** @param {{pipeline: import("../pipeline.js").Pipeline}} props */
 export function Diagram({ pipeline }) {
@@ -22,7 +24,7 @@ export function Diagram({ pipeline }) {
   const drawn = useSignal(/** @type {string[]} */ ([]));
   const { stages, lines, beside, unused } = pipeline;
   const draw = () => {
-    const paths = place.current === null ? [] : lines.map((line) => pathOf(place.current, line));
+    const paths = pathsOf(/** @type {HTMLElement} */ (place.current), lines);
     if (paths.join() !== drawn.peek().join()) drawn.value = paths;
   };
   const latest = useRef(draw);
@@ -45,7 +47,9 @@ export function Diagram({ pipeline }) {
         ({ title, boxes }) =>
           html`<section class="stage" key=${title} aria-label=${title}>
             <h3 class="label">${title}</h3>
-            ${boxes.map((box) => html`<${Process} key=${box.id} box=${box} />`)}
+            <div class="boxes">
+              ${boxes.map((box) => html`<${Process} key=${box.id} box=${box} />`)}
+            </div>
           </section>`,
       )}
     </div>
@@ -65,8 +69,7 @@ function Process({ box }) {
   const from = since !== null && level !== "good" ? ` since ${format.time(since, clock.value)}` : "";
   return html`<article class="process" data-id=${id} data-level=${level} aria-label=${name}>
     <h4 class="process-head" data-level=${level}>
-      <span class="dot" aria-hidden="true"></span>
-      <span class="process-name">${name}</span>
+      <span class="process-name"><span class="dot" aria-hidden="true"></span>${name}</span>
       <span class="process-word">${word}${from}</span>
     </h4>
     ${process !== null && html`<p class="figures">${figuresOf(process).map(figure)}</p>`}
@@ -100,27 +103,44 @@ function figuresOf({ name, rate, lag_ms, queue, rss_bytes, restarts, uptime_s, c
 }
 
 /**
- * Return the path of a line between two boxes where they stand now: from side to side where they
- * stand side by side, else from bottom to top. A short way, with its bends in the middle.
+ * Return the paths of the lines between boxes where they stand now: from side to side where the
+ * stages stand side by side, else from bottom to top.
  *
- * @param {HTMLElement | null} place
- * @param {import("../pipeline.js").Line} line
- * @returns {string}
+ * @param {HTMLElement} place
+ * @param {readonly import("../pipeline.js").Line[]} lines
+ * @returns {string[]} "" where a box is missing
  */
-function pathOf(place, { from, to }) {
-  const find = (/** @type {string} */ id) =>
-    place?.querySelector(`[data-id="${CSS.escape(id)}"]`)?.getBoundingClientRect();
-  const [origin, source, target] = [place?.getBoundingClientRect(), find(from), find(to)];
-  if (origin === undefined || source === undefined || target === undefined) return "";
-  const round = (/** @type {number[]} */ ...all) => all.map(Math.round).join(" ");
-  if (target.left >= source.right) {
-    const [x, y] = [source.right - origin.left, (source.top + source.bottom) / 2 - origin.top];
-    const [u, v] = [target.left - origin.left, (target.top + target.bottom) / 2 - origin.top];
-    const bend = u - Math.min(40, u - x) / 2;
-    return `M${round(x, y)} C${round(bend, y, bend, v, u, v)}`;
+function pathsOf(place, lines) {
+  const { left: x, top: y } = place.getBoundingClientRect();
+  const stacked = !getComputedStyle(place).gridTemplateColumns.includes(" ");
+  /** @type {Map<string, DOMRect>} */
+  const boxes = new Map();
+  for (const box of place.querySelectorAll(".process")) {
+    const { left, top, width, height } = box.getBoundingClientRect();
+    boxes.set(box.getAttribute("data-id") ?? "", new DOMRect(left - x, top - y, width, height));
   }
-  const [x, y] = [(source.left + source.right) / 2 - origin.left, source.bottom - origin.top];
-  const [u, v] = [(target.left + target.right) / 2 - origin.left, target.top - origin.top];
-  const bend = v - Math.min(40, v - y) / 2;
-  return `M${round(x, y)} C${round(x, bend, u, bend, u, v)}`;
+  return lines.map(({ from, to }) => {
+    const [source, target] = [boxes.get(from), boxes.get(to)];
+    if (source === undefined || target === undefined) return "";
+    return stacked
+      ? curve(middle(source.left, source.right), source.bottom, middle(target.left, target.right), target.top, true)
+      : curve(source.right, middle(source.top, source.bottom), target.left, middle(target.top, target.bottom), false);
+  });
+}
+
+/** @param {number} one @param {number} other */
+const middle = (one, other) => (one + other) / 2;
+
+/**
+ * Return a line that goes straight until shortly before its end, and bends there.
+ *
+ * @param {number} x @param {number} y its begin
+ * @param {number} u @param {number} v its end
+ * @param {boolean} down whether it goes down, else to the right
+ */
+function curve(x, y, u, v, down) {
+  const back = Math.max(0, Math.min(BEND, down ? v - y : u - x));
+  const half = back / 2;
+  const bend = down ? [x, v - half, u, v - half, u, v] : [u - half, y, u - half, v, u, v];
+  return `M${Math.round(x)} ${Math.round(y)} ${down ? "V" : "H"}${Math.round((down ? v : u) - back)} C${bend.map(Math.round).join(" ")}`;
 }

@@ -34,8 +34,8 @@ export function Qualities({ rows, at }) {
           <th scope="col">Symbol</th>
           <th scope="col">State</th>
           <th scope="col" class="number">Last trade</th>
-          <th scope="col" class="number" title="From the exchange to here: median and 99th percentile">
-            Lag <span class="wide">p50 · p99</span>
+          <th scope="col" class="number third" title="From the exchange to here: median and 99th percentile">
+            Lag p50 · p99
           </th>
           <th scope="col" class="number" title="Gaps open now, and how many trades they lack">Gaps</th>
           <th scope="col" class="number third" title="Gaps filled since the feed started">Filled</th>
@@ -68,8 +68,8 @@ function Row({ row, elapsed }) {
     </th>
     <td data-level=${level}><span class="dot" aria-hidden="true"></span> ${word}</td>
     <td class="number">${age_ms === null ? "never" : format.age(age_ms + elapsed)}</td>
-    <td class="number">
-      ${format.milliseconds(row.lag_p50_ms)}<span class="wide"> · ${format.milliseconds(row.lag_p99_ms)}</span>
+    <td class="number third">
+      ${format.milliseconds(row.lag_p50_ms)} · ${format.milliseconds(row.lag_p99_ms)}
     </td>
     <td class="number" title=${gapless === false ? "Its trades have no ids: none is known to be missing" : ""}>
       ${gapless === false ? format.DASH : count(gaps_open)}
