@@ -22,17 +22,19 @@ const DAY = "24\u202fh";
  */
 export function Strip({ name, quality, consolidated }) {
   const card = cardOf(name);
-  const { symbol, exchange } = card.peek();
+  const { symbol, exchange, quote } = card.peek();
+  const base = symbol.slice(0, symbol.indexOf("-"));
   const old = useComputed(() => card.value.stale || unreachable.value);
   const chip = useComputed(() => chipOf(card.value));
   const row = quality.value?.find((one) => one.symbol === symbol && one.exchange === exchange);
-  return html`<header class=${`strip card${old.value ? " old" : ""}`}>
+  return html`<header class=${`strip${old.value ? " old" : ""}`}>
     <div class="strip-head">
       <h1 class="symbol">${symbol}</h1>
       <span class="exchange">${exchange}</span>
     </div>
     <div class="strip-price"><${Price} name=${name} /><${Change} name=${name} unit=${DAY} /></div>
     <dl class="facts">
+      <${Day} name=${name} quote=${quote} base=${base} />
       <${Hour} name=${name} />
       ${consolidated && fact("All exchanges", median(consolidated), sourcesOf(consolidated))}
       <${Age} name=${name} />
@@ -53,6 +55,17 @@ function fact(label, value, title = "") {
 /** @param {string} value @param {string} unit */
 function united(value, unit) {
   return value === format.DASH ? value : html`${value} <span class="quote">${unit}</span>`;
+}
+
+/** @param {{name: string, quote: string, base: string}} props */
+function Day({ name, quote, base }) {
+  const { high, low, volume, decimals } = cardOf(name).value;
+  const traded = volume === null ? format.DASH : format.volume(volume);
+  return [
+    fact(`High ${DAY}`, united(format.price(high, decimals), quote)),
+    fact(`Low ${DAY}`, united(format.price(low, decimals), quote)),
+    fact(`Volume ${DAY}`, united(traded, base)),
+  ];
 }
 
 /** @param {{name: string}} props */
