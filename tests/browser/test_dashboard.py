@@ -209,7 +209,7 @@ def test_a_legend_fits_its_card_and_tells_whose_hours_are_drawn(
             row |= {"origin": "exchange", "n": 0}
         route.fulfill(response=response, json=rows)
 
-    page.route("**/api/candles*", publish)
+    page.route("**/api/candles?symbol=coinbase%3ABTC-USD*", publish)
     shown(page, demo.url)
     card = page.locator("article.card").first
     expect(card.locator("path.line-published")).to_have_attribute("d", re.compile(r"^M\d"))
@@ -218,3 +218,4 @@ def test_a_legend_fits_its_card_and_tells_whose_hours_are_drawn(
     legend = card.locator(".spark-legend")
     assert legend.evaluate("one => one.scrollWidth <= one.clientWidth")
     assert card.locator(".since").evaluate("one => one.scrollWidth <= one.clientWidth")
+    page.unroute_all(behavior="wait")
