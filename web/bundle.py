@@ -5,8 +5,8 @@ every page needs, and one for each page with the rest of what it needs. Each mod
 function that is called once, in the order of the imports, and gives what the module exports;
 vendored modules stay files of their own, and ``import.meta.url`` is that of the bundle. Only what
 our modules are made of is understood (named imports and exports, no cycles), and anything else is
-an error at start. Nothing is renamed or rewritten besides; comments of their own lines are left
-out, and what lines are indented by, which in a template of HTML means nothing. Pure.
+an error at start. Nothing is renamed or rewritten besides, and comments of their own lines are left
+out, as is what lines begin with to be read by people (htm does not count it either). Pure.
 """
 
 import posixpath
@@ -28,7 +28,8 @@ _export = re.compile(
 _lazy = re.compile(r'\bimport\("([^"]+)"\)')
 _left = re.compile(r"^(?:import|export)\b.*$", re.MULTILINE)
 _no_word = re.compile(r"\W")
-_blank = re.compile(r"\n\s+")
+_empty_lines = re.compile(r"\n\s*\n")
+_indents = re.compile(r"^[ \t]+", re.MULTILINE)
 
 
 class NoBundle(ValueError):
@@ -67,7 +68,8 @@ def read(name: str, text: str) -> Module:
     body = _lazy.sub(lambda found: f'import("/static/{FOLDER}/{_path(folder, found[1])}")', body)
     if left := _left.search(body):
         raise NoBundle(f"{name}: {left[0]}")
-    return Module(name, _blank.sub("\n", body).strip(), imports, exports, lazy)
+    body = _indents.sub("", _empty_lines.sub("\n", body)).strip()
+    return Module(name, body, imports, exports, lazy)
 
 
 def _path(folder: str, of: str) -> str:
@@ -171,4 +173,4 @@ def _taken(what: str, of: str) -> str:
 def style(texts: Iterable[str]) -> str:
     """Return style sheets as one, in order, without their comments."""
     joined = "\n".join(texts)
-    return _blank.sub("\n", re.sub(r"/\*.*?\*/", "", joined, flags=re.DOTALL))
+    return _empty_lines.sub("\n", re.sub(r"/\*.*?\*/", "", joined, flags=re.DOTALL))

@@ -148,10 +148,9 @@ def pointed_until(page: Page, text: str) -> str:
     """Move the pointer from right to left until the legend has that text; return the legend."""
     box = page.locator(".study-canvas").bounding_box()
     assert box
-    for step in range(10, int(box["width"] / 4)):
-        page.mouse.move(box["x"] + box["width"] - 4 * step, box["y"] + box["height"] / 3)
-        page.evaluate("new Promise(requestAnimationFrame)")
-        legend = str(page.evaluate(LEGEND))
+    for step in range(12, int(box["width"] / 5)):
+        page.mouse.move(box["x"] + box["width"] - 5 * step, box["y"] + box["height"] / 3)
+        legend = str(page.evaluate(f"new Promise(requestAnimationFrame).then(() => {LEGEND})"))
         if text in legend:
             return legend
     raise AssertionError(f"no candle says {text}")

@@ -17,9 +17,13 @@ import { demand, listen, missed } from "./state.js";
 
 /** Candles of a page. */
 const PAGE = 1_000;
-/** Candles of the exchange's own come a moment after the first prices of a fresh installation. */
+/**
+ * Candles of the exchange's own come some moments after the first prices of a fresh installation: a
+ * short past is asked for again, so often.
+ */
 const SHORT = 120;
-const AGAIN_MS = 15_000;
+const AGAIN_MS = 10_000;
+const AGAIN_MAX = 3;
 
 /** @typedef {import("./series.js").Series} Series */
 /** @typedef {{state: "loading" | "ready" | "failed", error: string | null}} Load */
@@ -149,8 +153,11 @@ export function openCandles(key, interval) {
     void missed.value;
     refresh();
   });
-  const again = setTimeout(() => {
-    if (series.peek().candles.length < SHORT) refresh();
+  let left = AGAIN_MAX;
+  const again = setInterval(() => {
+    left -= 1;
+    if (left <= 0 || series.peek().candles.length >= SHORT) clearInterval(again);
+    else refresh();
   }, AGAIN_MS);
   return {
     series,
@@ -170,7 +177,7 @@ export function openCandles(key, interval) {
     close() {
       stop();
       deaf();
-      clearTimeout(again);
+      clearInterval(again);
       for (const job of [newest, parts, older, late]) job.end();
     },
   };

@@ -223,7 +223,7 @@ function Legend({ view, pointed }) {
     <p>
       ${lines.map((line) => {
         const at = line.values[index] ?? null;
-        if (line.study === "volume" || at === null) return null;
+        if (line.study === "volume") return null;
         const digits = line.pane === "rsi" ? 1 : decimals;
         return html`<span key=${line.name} class=${`study-line ${line.colour}`}>
           ${line.name} <b>${format.price(at, digits)}</b>

@@ -32,7 +32,7 @@ export function Page({ name }) {
   useEffect(() => {
     if (!known && key !== undefined) go(symbolPath(key), { replace: true });
   }, [known, key]);
-  if (known) return html`<${Symbol} name=${name} />`;
+  if (known) return html`<${Known} name=${name} />`;
   // The list of symbols comes with the status, which brings the version.
   if (key !== undefined || version.value === null)
     return html`<div class="skeleton" aria-busy="true" aria-label="Loading"></div>`;
@@ -59,7 +59,7 @@ function Unknown({ name }) {
 const baseOf = (key) => key.slice(key.indexOf(":") + 1).replace(/-.*/, "");
 
 /** @param {{name: string}} props the symbol's key */
-function Symbol({ name }) {
+function Known({ name }) {
   const base = baseOf(name);
   const keys = order.value;
   const others = useMemo(
