@@ -37,13 +37,13 @@ IN_VIEW = """
             const {top, bottom} = row.getBoundingClientRect();
             return bottom > 0 && top < innerHeight;
         })
-        .map((row) => row.querySelector("a").ariaLabel.split(" on ").reverse().join(":"))
+        .map((row) => row.querySelector("a").ariaLabel.split(" ").reverse().join(":"))
 """
 FIRST_ROWS = """
     [...document.querySelectorAll(".market-body .market-row")]
         .toSorted((one, other) => one.dataset.at - other.dataset.at)
         .slice(0, 3)
-        .map((row) => row.querySelector("a").ariaLabel.split(" on ")[0])
+        .map((row) => row.querySelector("a").ariaLabel.split(" ")[0])
 """
 
 
@@ -170,7 +170,7 @@ def test_a_filter_by_text_and_exchange_says_how_many_are_left_or_what_to_do(
     page.get_by_role("searchbox").fill("s99")
     expect(said).to_have_text("8 of 1,000 markets")
     page.get_by_role("searchbox").fill("bitcoin")
-    expect(page.locator(".row-link")).to_have_text(["BTC-USDcoinbase"])
+    expect(page.locator(".row-link")).to_have_text(["BTC-USD coinbase"])
     page.get_by_role("combobox", name="Exchange").select_option("binance")
     expect(page.locator(".empty")).to_contain_text(
         "No symbol on binance has “bitcoin” in its name."
@@ -198,7 +198,7 @@ def test_the_keyboard_goes_through_rows_that_were_not_there_yet(board: Board, pa
     eventually(evaluated(page, f"{focused} === '{COUNT - 1}'"), within=5)
     name = page.evaluate("document.activeElement.ariaLabel")
     page.keyboard.press("Enter")
-    symbol, _, exchange = name.partition(" on ")
+    symbol, _, exchange = name.partition(" ")
     expect(page).to_have_url(f"{board.url}/s/{exchange}:{symbol}")
 
 

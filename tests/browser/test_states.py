@@ -279,7 +279,9 @@ def test_every_page_is_accessible_fits_asks_no_other_host_and_breaks_no_rule(
         assert broken(page) == [], path
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 800})
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+            eventually(
+                evaluated(page, f"document.documentElement.scrollWidth <= {width}"), within=5
+            )
         assert page.evaluate("window.violations") == [], path
     assert hosts - {""} == {urlsplit(demo.url).netloc}
     missing = "Failed to load resource: the server responded with a status of 404 (Not Found)"

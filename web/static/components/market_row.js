@@ -25,8 +25,8 @@ export function MarketRow({ name, at }) {
     ref=${(/** @type {HTMLElement | null} */ row) => row?.style.setProperty("--at", String(at))}
   >
     <div class="cell cell-symbol" role="rowheader">
-      <a class="row-link" href=${symbolPath(name)} aria-label=${`${symbol} on ${exchange}`}>
-        ${symbol}<span class="exchange below">${exchange}</span>
+      <a class="row-link" href=${symbolPath(name)} aria-label=${`${symbol} ${exchange}`}>
+        ${symbol}${" "}<span class="exchange below">${exchange}</span>
       </a>
     </div>
     <div class="cell cell-exchange" role="cell">${exchange}</div>
