@@ -162,7 +162,7 @@ def test_a_filter_by_text_and_exchange_says_how_many_are_left_or_what_to_do(
 ) -> None:
     page = pages(locale="en-US")
     markets(page, board)
-    said = page.locator(".toolbar").get_by_role("status")
+    said = page.locator(".markets-bar").get_by_role("status")
     page.get_by_role("searchbox").fill("s99")
     expect(said).to_have_text("8 of 1,000 markets")
     page.get_by_role("searchbox").fill("bitcoin")

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -203,13 +203,13 @@ def test_a_legend_fits_its_card_and_tells_whose_hours_are_drawn(
     page = pages(viewport={"width": width, "height": 900})
 
     def publish(route: Route) -> None:
-        response = route.fetch()
-        rows = response.json()
-        for row in rows[:-1]:
-            row |= {"origin": "exchange", "n": 0}
-        route.fulfill(response=response, json=rows)
+        row = {"o": 1, "h": 2, "l": 1, "c": 2, "v": 1, "vwap": None, "closed": True}
+        now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+        hours = [(now - timedelta(hours=ago)).isoformat() for ago in range(23, -1, -1)]
+        theirs = [{**row, "t": t, "n": 0, "revision": 0, "origin": "exchange"} for t in hours[:20]]
+        route.fulfill(json=[*theirs, *({**row, "t": t, "n": 3, "revision": 3} for t in hours[20:])])
 
-    page.route("**/api/candles*", publish)
+    page.route("**/api/candles?symbol=coinbase%3ABTC-USD*", publish)
     shown(page, demo.url)
     card = page.locator("article.card").first
     expect(card.locator("path.line-published")).to_have_attribute("d", re.compile(r"^M\d"))

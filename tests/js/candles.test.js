@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   CANDLES_MAX,
-  changesToDraw,
   epochMs,
   follow,
   hasLooseEnd,
@@ -167,19 +166,6 @@ test("only a candle with successors is a loose end while it is open", () => {
   assert.equal(hasLooseEnd([candle(60, 1, true), candle(120, 1)]), false);
   assert.equal(hasLooseEnd([candle(60, 1), candle(120, 1)]), true);
   assert.equal(hasLooseEnd([]), false);
-});
-
-test("a chart is given what changed, oldest first, and drawn anew when that cannot be", () => {
-  const candles = [candle(60, 1), candle(180, 1)];
-  const drawn = new Map(candles.map((each) => [each.time, each]));
-  assert.deepEqual(changesToDraw(drawn, candles), []);
-  const grown = merge(merge(candles, candle(60, 2)), candle(240, 1));
-  assert.deepEqual(shape(changesToDraw(drawn, grown) ?? []), [
-    [60, 2],
-    [240, 1],
-  ]);
-  assert.equal(changesToDraw(drawn, merge(candles, candle(120, 1))), null);
-  assert.equal(changesToDraw(new Map(), candles), null);
 });
 
 test("a candle of trades wins over the exchange's own, unless some trades are missing", () => {

@@ -143,11 +143,11 @@ test("the next try is said with its number", () => {
 test("a backend that is away is said with the time of what is shown, and whose fault it is", () => {
   assert.equal(
     backendTrouble(true, AT, NOW, PLACE),
-    "Backend unreachable, showing values of 12:03:11. Trying again until it answers.",
+    "Backend unreachable, showing values of 12:03:11.",
   );
   assert.equal(
     backendTrouble(false, null, NOW, PLACE),
-    "This device is offline. The page goes on by itself once there is a network.",
+    "This device is offline. It goes on by itself once there is a network.",
   );
 });
 

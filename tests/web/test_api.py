@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from bus.actor import instant
 from bus.messages import Heartbeat, ProgramState, ProgramTable
 from tests.web.fix_api import Api, wall
 from tests.web.messages import status, ticker
+from tests.web.stack import NO_DATABASE
 
 
 def test_without_a_database_only_history_is_away(without_database: Api) -> None:
@@ -115,6 +117,18 @@ def test_a_state_is_told_with_the_moment_at_which_it_began(without_database: Api
     # Started again, it waits from its start.
     started = now + 4 * second
     assert told("waiting: database", started, started + second) == started // 1000
+
+
+def test_what_a_process_did_last_is_not_what_it_does_while_it_is_late(tmp_path: Path) -> None:
+    api = Api(tmp_path, NO_DATABASE)
+    now = wall()
+    long_ago = instant()._replace(mono=instant().mono - 10_000_000)
+    for ts, trades in ((now - 1_000_000, 100), (now, 350)):
+        api.hub.message(beat("feed-binance", 11, ts, trades=trades), long_ago)
+    (found,) = api.get("/api/status").json["processes"]
+    assert (found["state"], found["since"]) == ("late", now // 1000)
+    assert (found["rate"], found["lag_ms"], found["queue"]) == (None, None, None)
+    assert found["rss_bytes"] == 1000
 
 
 def test_what_the_persister_stores_is_its_rate(without_database: Api) -> None:

@@ -27,7 +27,10 @@ class ConfiguredSymbol(msgspec.Struct):
 
 
 class ProcessStatus(msgspec.Struct):
-    """One process. ``rate`` is units of work a second; what is not known is null."""
+    """One process. ``rate`` is units of work a second; what is not known is null.
+
+    What it does is not known of one that gives no sign of life.
+    """
 
     name: str
     pid: int | None
@@ -87,6 +90,8 @@ def _process(life: Life, now: Instant) -> ProcessStatus:
     started = program.since if program is not None else beat.heartbeat.started if beat else None
     error = program.error or None if program is not None else None
     heartbeat = beat.heartbeat if beat is not None else None
+    now_doing = beat if life.up else None
+    lag_us = now_doing.heartbeat.lag_us if now_doing is not None else None
     return ProcessStatus(
         life.name,
         heartbeat.pid if heartbeat else (program.pid or None) if program else None,
@@ -94,9 +99,9 @@ def _process(life: Life, now: Instant) -> ProcessStatus:
         since // 1000 if (since := _since(life)) else None,
         round((now.wall - started) / 1e6, 1) if started and life.running else None,
         program.restarts if program is not None else None,
-        beat.rate if beat is not None else None,
-        heartbeat.lag_us / 1000 if heartbeat and heartbeat.lag_us is not None else None,
-        heartbeat.queue if heartbeat else None,
+        now_doing.rate if now_doing is not None else None,
+        lag_us / 1000 if lag_us is not None else None,
+        now_doing.heartbeat.queue if now_doing is not None else None,
         heartbeat.rss_bytes if heartbeat else None,
         (heartbeat.last_error if heartbeat else None) or error,
         {n: v for n, v in heartbeat.counters.items() if "{" not in n} if heartbeat else {},

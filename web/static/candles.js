@@ -153,21 +153,3 @@ export function follow(candles, { price, ts, epoch, seq }, seconds = 60) {
 export function hasLooseEnd(candles) {
   return candles.slice(0, -1).some((candle) => !candle.closed);
 }
-
-/**
- * Return what must be drawn to get from what is drawn to `candles`: the candles to update, oldest
- * first, or null when only drawing everything anew will do (a chart refuses to be given a candle
- * that lies between those it has).
- *
- * @param {ReadonlyMap<number, Candle>} drawn by time
- * @param {readonly Candle[]} candles
- * @returns {Candle[] | null}
- */
-export function changesToDraw(drawn, candles) {
-  if (drawn.size === 0 || drawn.size > 2 * CANDLES_MAX) return null;
-  const changed = candles.filter((candle) => drawn.get(candle.time) !== candle);
-  if (changed.length === 0) return changed;
-  const lastDrawn = Math.max(...drawn.keys());
-  const drawable = changed.every((candle) => candle.time > lastDrawn || drawn.has(candle.time));
-  return drawable ? changed : null;
-}

@@ -64,7 +64,7 @@ export function connectionOf({ state, way }, feeds) {
 }
 
 /**
- * Return when the next try is, in words: `Next try in 4 s (3rd try).`
+ * Return when the next try is, in words: `in 4 s (3rd try)`.
  *
  * @param {Pick<import("./session.js").Session, "nextTryAt" | "attempt">} session
  * @param {number} now ms
@@ -87,9 +87,8 @@ export function nextTry({ nextTryAt, attempt }, now) {
  */
 export function backendTrouble(online, heardAt, now, place) {
   const values = heardAt === null ? "" : `, showing values of ${time(heardAt, now, place)}`;
-  return online
-    ? `Backend unreachable${values}. Trying again until it answers.`
-    : `This device is offline${values}. The page goes on by itself once there is a network.`;
+  const next = online ? "" : " It goes on by itself once there is a network.";
+  return `${online ? "Backend unreachable" : "This device is offline"}${values}.${next}`;
 }
 
 /**

@@ -248,6 +248,8 @@
 /**
  * One process. `rate` is units of work a second; what is not known is null.
  *
+ * What it does is not known of one that gives no sign of life.
+ *
  * @typedef {object} ProcessStatus
  * @property {string} name
  * @property {number | null} pid

@@ -77,7 +77,10 @@ export function pipelineOf(processes, feeds, database) {
   const unused = all.filter(({ level }) => level === "unused");
   const used = all.filter(({ level }) => level !== "unused");
   if (!used.some(({ id }) => id === "postgres")) used.push(postgresOf(database));
-  const exchanges = feeds.filter(({ state }) => state !== "idle").map(exchangeOf);
+  const exchanges = feeds
+    .filter(({ state }) => state !== "idle")
+    .map(exchangeOf)
+    .sort((one, other) => (one.name < other.name ? -1 : 1));
   const stages = STAGES.map(([title, kinds]) => ({
     title,
     boxes: kinds.flatMap((kind) => used.filter(({ id }) => kindOf(id) === kind)),
@@ -142,7 +145,7 @@ function exchangeOf({ exchange, state, since, reason, silent }) {
     name: exchange,
     level: silent ? "warn" : LEVELS[state],
     word: silent ? "unknown" : state,
-    since,
+    since: silent ? null : since,
     note: silent ? "Its feed gives no sign of life." : (reason ?? ""),
     process: null,
   };

@@ -27,7 +27,7 @@ export function Alert({ retry }) {
   const waits = away && (link.nextTryAt !== null || link.attempt >= RETRY_STAYS_AFTER);
   return html`<div class=${`alert-region${worst === null ? "" : away || exchanges ? " alert" : " alert mild"}`}>
     <p role="alert">${worst}</p>
-    ${away && html`<span class="detail">${nextTry(link, now)}</span>`}
+    ${away && html`<span class="detail">Next try ${nextTry(link, now)}</span>`}
     ${waits && html`<button type="button" class="quiet-button" onClick=${retry}>Retry now</button>`}
     ${more && html`<a href="/status">1 more</a>`}
   </div>`;

@@ -13,6 +13,7 @@ import { PLACES } from "../routes.js";
 import { replay, simulated, version } from "../state.js";
 import { Alert } from "./alert.js";
 import { Header } from "./header.js";
+import { Icon } from "./icon.js";
 import { Keyboard } from "./keyboard.js";
 
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -80,7 +81,7 @@ function Navigation() {
     ${PLACES.map(
       ({ page, path, title }) =>
         html`<a key=${page} class="place" href=${path} aria-current=${here === page ? "page" : undefined}>
-          <span class=${`icon icon-${page}`} aria-hidden="true"></span>${title}
+          <${Icon} of=${page} />${title}
         </a>`,
     )}
   </nav>`;

@@ -7,6 +7,7 @@
 import { html } from "htm/preact";
 import { theme, toggle } from "../theme.js";
 import { ConnectionChip } from "./connection.js";
+import { Icon } from "./icon.js";
 import { search } from "./keyboard.js";
 import { ProcessesChip } from "./processes.js";
 
@@ -15,8 +16,14 @@ export function Header({ retry }) {
   const other = theme.value === "dark" ? "light" : "dark";
   return html`<header class="header">
     <a class="name" href="/">tickwire</a>
-    <button type="button" class="search-button" onClick=${search} aria-keyshortcuts="/">
-      <kbd>/</kbd><span>Search symbols</span>
+    <button
+      type="button"
+      class="search-button"
+      onClick=${search}
+      aria-label="Search symbols"
+      aria-keyshortcuts="/"
+    >
+      <${Icon} of="search" /><span>Search symbols</span><kbd>/</kbd>
     </button>
     <${ConnectionChip} retry=${retry} />
     <${ProcessesChip} />

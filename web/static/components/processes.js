@@ -5,6 +5,7 @@
  */
 
 import { html } from "htm/preact";
+import { DASH } from "../format.js";
 import { countOf } from "../processes.js";
 import { processes, unreachable } from "../state.js";
 
@@ -12,12 +13,13 @@ import { processes, unreachable } from "../state.js";
 export function ProcessesChip() {
   const { all, well, worst } = countOf(processes.value);
   if (all === 0) return null;
-  const level = unreachable.value ? "unknown" : (worst?.level ?? "good");
-  const why = level === "unknown" ? "unknown" : worst && `${worst.name} ${worst.word}`;
+  const known = !unreachable.value;
+  const level = known ? (worst?.level ?? "good") : "unknown";
+  const why = known && worst !== null ? `${worst.name} ${worst.word}` : "";
   return html`<a class="processes" href="/status" data-level=${level}>
     <span class="dot" aria-hidden="true"></span>
-    <span>${well}/${all}<span class="wide"> processes</span></span>
-    ${why && html`<span class="wide why">${why}</span>`}
-    <span class="unseen"> well${why && `: ${why}`}</span>
+    <span>${known ? well : DASH}/${all}<span class="wide"> processes</span></span>
+    ${why !== "" && html`<span class="wide why">${why}</span>`}
+    <span class="unseen"> ${known ? `well ${why}` : "unknown"}</span>
   </a>`;
 }

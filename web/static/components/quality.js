@@ -9,7 +9,7 @@ import { useAsked } from "../asked.js";
 import { epochMs } from "../candles.js";
 import * as format from "../format.js";
 import { symbolPath } from "../routes.js";
-import { clock } from "../state.js";
+import { clock, feeds } from "../state.js";
 
 const RECENT = "/api/gaps?limit=20";
 const EVERY_MS = 10_000;
@@ -58,7 +58,8 @@ export function Qualities({ rows, at }) {
 /** @param {{row: import("../messages.js").Quality, elapsed: number}} props */
 function Row({ row, elapsed }) {
   const { exchange, symbol, stale, age_ms, gaps_open, missing, gapless, listed } = row;
-  const state = stale && row.state !== "standby" ? "stale" : row.state;
+  const silent = feeds.value[exchange]?.silent === true;
+  const state = silent ? null : stale && row.state !== "standby" ? "stale" : row.state;
   const level = listed === false ? "bad" : (LEVELS[state ?? ""] ?? "warn");
   const word = listed === false ? "not listed" : (state ?? "unknown");
   const some = gaps_open !== null && gaps_open > 0;

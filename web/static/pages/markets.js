@@ -69,7 +69,7 @@ export function Page() {
 function Toolbar({ shown, all }) {
   const exchanges = [...new Set(order.value.map((key) => key.split(":")[0]))].sort();
   const many = `${count(all)} ${all === 1 ? "market" : "markets"}`;
-  return html`<div class="toolbar">
+  return html`<div class="markets-bar">
     <h1 class="page-title">Markets</h1>
     <input
       class="filter-input"

@@ -13,7 +13,16 @@ import { useAsked } from "../asked.js";
 import { bytes, time } from "../format.js";
 import { loadStatus, loadStatusOften } from "../loader.js";
 import { pipelineOf } from "../pipeline.js";
-import { clock, database, disk, feeds, processes, statusError, unreachable } from "../state.js";
+import {
+  clock,
+  database,
+  disk,
+  feeds,
+  heardAt,
+  processes,
+  statusError,
+  unreachable,
+} from "../state.js";
 import { troublesOf } from "../troubles.js";
 
 const EVERY_MS = 3_000;
@@ -68,8 +77,15 @@ export function Page() {
 /** @param {{troubles: import("../troubles.js").Trouble[]}} props */
 function Verdict({ troubles }) {
   const error = statusError.value;
+  const at = heardAt.value;
   if (processes.value.length === 0) return null;
-  if (error !== null && !unreachable.value)
+  if (unreachable.value)
+    return html`<p class="verdict" data-level="unknown">
+      <span class="dot" aria-hidden="true"></span>
+      <strong>How it is now is not known.</strong>
+      ${at !== null && `The backend is not reached; below is how it was at ${time(at, clock.value)}.`}
+    </p>`;
+  if (error !== null)
     return html`<p class="verdict" data-level="warn">
       <span class="dot" aria-hidden="true"></span>
       The status could not be read: ${error}${" "}
