@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 from playwright.sync_api import Page, WebSocket, sync_playwright
@@ -97,16 +98,37 @@ class Listening:
         self.most = max(self.most, len(self.named))
 
 
-def frames(page: Page, seconds: float, *, px: int = 0) -> tuple[float, float]:
-    """Return animation frames a second, and the longest time between two in ms.
+class Frames(NamedTuple):
+    """Animation frames."""
+
+    rate: float
+    """A second."""
+    longest_ms: float
+    """Between two of them."""
+    cpu_ms: float
+    """CPU time of the page's thread for each, which other processes do not change."""
+
+
+def frames(page: Page, seconds: float, *, px: int = 0) -> Frames:
+    """Return what the animation frames of so many seconds are like.
 
     Args:
         page: what is looked at.
         seconds: for so long.
         px: scrolled in each frame, up and down again.
     """
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def cpu_s() -> float:
+        found = session.send("Performance.getMetrics")["metrics"]
+        return float(next(each["value"] for each in found if each["name"] == "TaskDuration"))
+
+    before = cpu_s()
     rate, longest = page.evaluate(FRAMES, [seconds, px])
-    return float(rate), float(longest)
+    cpu_ms = (cpu_s() - before) * 1000 / max(1.0, rate * seconds)
+    session.detach()
+    return Frames(float(rate), float(longest), cpu_ms)
 
 
 class Heap:
@@ -197,9 +219,10 @@ def main() -> None:
         with changing(web.publish, listening, names, chosen.rate):
             page.wait_for_timeout(WARM_UP_S * 1000)
             for way, px in (("at rest", 0), ("scrolling", chosen.px)):
-                rate, longest = frames(page, chosen.seconds, px=px)
-                figure("page", "tickwire", f"frames, {way}", rate, "1/s", **told)
-                figure("page", "tickwire", f"longest frame, {way}", longest, "ms", **told)
+                found = frames(page, chosen.seconds, px=px)
+                figure("page", "tickwire", f"frames, {way}", found.rate, "1/s", **told)
+                figure("page", "tickwire", f"longest frame, {way}", found.longest_ms, "ms", **told)
+                figure("page", "tickwire", f"CPU a frame, {way}", found.cpu_ms, "ms", **told)
             figure("page", "tickwire", "symbols listened to at most", listening.most, "", **told)
             first, last = growth(page, chosen.minutes * 60)
             figure("page", "tickwire", "heap", last / 2**20, "MiB", **told)

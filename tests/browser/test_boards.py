@@ -24,9 +24,13 @@ SYMBOLS = {"coinbase": FIRST, "binance": NAMES}
 """The higher the number, the lower the price, the greater the volume; S500 has risen most."""
 LISTENED_MAX = 50
 RATE = 10
-FRAMES_MIN = 40
-"""A second, on a machine that does other things too; ``bench.bench_page`` looks closer."""
+CPU_MS_MAX = 16.0
+"""Of the page's thread in a frame. How many frames come in a second is a matter of what else the
+machine does: ``bench.bench_page`` looks at that."""
 GROWTH_MAX = 1.1
+BUSY = """
+    window.busy = setInterval(() => { for (let at = 0, sum = 0; at < 4e7; at += 1) sum += at % 7; })
+"""
 IN_VIEW = """
     [...document.querySelectorAll(".market-body .market-row")]
         .filter((row) => {
@@ -271,20 +275,20 @@ def test_a_whole_card_is_a_link(board: Board, pages: Pages) -> None:
     expect(page).to_have_url(f"{board.url}/s/coinbase:BTC-USD")
 
 
-def test_a_thousand_rows_scroll_without_dropped_frames_and_the_page_does_not_grow(
+def test_a_thousand_rows_scroll_in_little_time_and_the_page_does_not_grow(
     board: Board, pages: Pages
 ) -> None:
     page = pages(viewport={"width": 1440, "height": 900})
     listening = markets(page, board)
     with changing(board.publish, listening, NAMES, RATE):
-        rate, _ = frames(page, 5, px=24)
-        assert rate >= FRAMES_MIN
-        first, last = growth(page, 20, looks=6)
+        cost = frames(page, 4, px=24)
+        assert cost.rate > 1
+        assert cost.cpu_ms < CPU_MS_MAX
+        first, last = growth(page, 20, looks=4)
         assert last <= first * GROWTH_MAX
     # What would be noticed: a page that is busy, and one that keeps what it hears.
-    page.evaluate(
-        "setInterval(() => { const t = performance.now() + 45; while (performance.now() < t); })"
-    )
-    assert frames(page, 1)[0] < FRAMES_MIN
-    page.evaluate("window.kept = Array.from({length: 2e6}, (_, at) => at + 0.5)")
+    page.evaluate("window.kept = Array.from({length: 2e5}, (_, at) => at + 0.5)")
     assert Heap(page).used() > last * GROWTH_MAX
+    page.evaluate(BUSY)
+    assert frames(page, 1).cpu_ms > CPU_MS_MAX
+    page.evaluate("clearInterval(window.busy)")

@@ -115,7 +115,7 @@ function Updated({ name }) {
   });
   if (at.value === null) return html`<span class="updated">never received</span>`;
   return html`<span class="updated" title=${hover}>
-    <span class="at">${at}</span> · <span class="age">${age}</span>
+    <span class="at">${at} · </span><span class="age">${age}</span>
   </span>`;
 }
 
@@ -127,7 +127,8 @@ function HourAverage({ name }) {
     return format.price(hourAverage, decimals);
   });
   const trades = useComputed(() => {
-    const { hourCount } = card.value;
+    const { hourStart, hourCount } = card.value;
+    if (hourStart === null) return "";
     return `${format.count(hourCount)} ${hourCount === 1 ? "trade" : "trades"}`;
   });
   const hour = useComputed(() => {

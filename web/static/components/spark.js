@@ -70,9 +70,8 @@ function Range({ name }) {
   const low = useComputed(() => format.price(card.value.low, card.value.decimals));
   const high = useComputed(() => format.price(card.value.high, card.value.decimals));
   return html`<p class="spark-range">
-    <span><span class="label">Low</span> ${low}</span>
-    <span class="label">24${"\u202f"}h, ${card.peek().quote}</span>
-    <span><span class="label">High</span> ${high}</span>
+    <span class="label">24${"\u202f"}h range</span>
+    <span>${low} – ${high} <span class="quote">${card.peek().quote}</span></span>
   </p>`;
 }
 
