@@ -172,6 +172,30 @@ def test_a_late_candle_is_drawn_anew_however_old(demo: Demo, pages: Pages) -> No
     eventually(lambda: "12,345.67" in pointed_until(page, at), within=10)
 
 
+def test_a_gap_is_drawn_as_one_and_says_why(demo: Demo, pages: Pages) -> None:
+    page = pages(timezone_id="Asia/Kolkata", locale="en-GB")
+    last = int(datetime.now(UTC).timestamp()) // 60 * 60
+    gone = range(last - 40 * 60, last - 20 * 60, 60)
+    noticed = datetime.fromtimestamp(gone.stop + 5, UTC).isoformat()
+    gap = {"state": "open", "ids": 7, "reason": "ids jumped", "opened_at": noticed}
+
+    def answer(route: Route) -> None:
+        if queried(route.request.url)["symbol"] != SYMBOL:
+            route.continue_()
+            return
+        seconds = range(last - 200 * 60, last, 60)
+        route.fulfill(json=[made(each) for each in seconds if each not in gone])
+
+    page.route("**/api/candles?*", answer)
+    page.route("**/api/gaps?*", lambda route: route.fulfill(json=[gap]))
+    shown(page, demo)
+    inside = datetime.fromtimestamp(gone[10] + 19_800, UTC).strftime("%H:%M")
+    said = "7 trades missing (ids jumped), being asked for"
+    eventually(lambda: pointed_until(page, inside) == f"{inside} {said}", within=10)
+    before = datetime.fromtimestamp(gone.start - 60 + 19_800, UTC).strftime("%H:%M")
+    assert said not in pointed_until(page, before)
+
+
 def forwarded(socket: Any) -> Callable[[str], None]:
     """Let a WebSocket reach the server; return what adds a frame to those that come."""
     socket.connect_to_server()

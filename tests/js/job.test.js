@@ -50,3 +50,31 @@ test("a failure is said and tried again, until it is ended", async () => {
     mock.timers.reset();
   }
 });
+
+test("what nobody wants any more is not tried again", async () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  try {
+    let tries = 0;
+    let wanted = true;
+    const fetch = () => {
+      tries += 1;
+      return Promise.reject(new Error("no"));
+    };
+    const job = new Job(
+      fetch,
+      () => assert.fail(),
+      () => {},
+      () => wanted,
+    );
+    await job.run();
+    mock.timers.tick(60_000);
+    await new Promise(setImmediate);
+    assert.equal(tries, 2);
+    wanted = false;
+    mock.timers.tick(60_000);
+    await new Promise(setImmediate);
+    assert.equal(tries, 2);
+  } finally {
+    mock.timers.reset();
+  }
+});

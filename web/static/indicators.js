@@ -8,21 +8,17 @@
 
 /** @typedef {(number | null)[]} Line */
 
-/** @param {readonly number[]} values */
-function mean(values) {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
 /**
- * Return what `of` makes of each `n` values in a row.
+ * Return the mean of `n` values up to one of them, that one included.
  *
  * @param {readonly number[]} values
  * @param {number} n
- * @param {(window: readonly number[]) => number} of
- * @returns {Line}
+ * @param {number} end
  */
-function windows(values, n, of) {
-  return values.map((_, end) => (end + 1 < n ? null : of(values.slice(end + 1 - n, end + 1))));
+function mean(values, n, end) {
+  let sum = 0;
+  for (let index = end + 1 - n; index <= end; index += 1) sum += Number(values[index]);
+  return sum / n;
 }
 
 /**
@@ -33,7 +29,7 @@ function windows(values, n, of) {
  * @returns {Line}
  */
 export function sma(values, n) {
-  return windows(values, n, mean);
+  return values.map((_, end) => (end + 1 < n ? null : mean(values, n, end)));
 }
 
 /**
@@ -59,7 +55,7 @@ function smoothed(values, n, alpha) {
   let last = null;
   return values.map((value, index) => {
     if (index + 1 < n) return null;
-    last = last === null ? mean(values.slice(0, n)) : last + alpha * (value - last);
+    last = last === null ? mean(values, n, index) : last + alpha * (value - last);
     return last;
   });
 }
@@ -75,9 +71,13 @@ function smoothed(values, n, alpha) {
  */
 export function bollinger(values, n = 20, k = 2) {
   const middle = sma(values, n);
-  const spread = windows(values, n, (window) => {
-    const centre = mean(window);
-    return k * Math.sqrt(mean(window.map((value) => (value - centre) ** 2)));
+  const spread = middle.map((centre, end) => {
+    if (centre === null) return 0;
+    let squares = 0;
+    for (let index = end + 1 - n; index <= end; index += 1) {
+      squares += (Number(values[index]) - centre) ** 2;
+    }
+    return k * Math.sqrt(squares / n);
   });
   const apart = (/** @type {1 | -1} */ sign) =>
     middle.map((value, index) => (value === null ? null : value + sign * Number(spread[index])));

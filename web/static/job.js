@@ -15,6 +15,7 @@ export class Job {
   #fetch;
   #take;
   #fail;
+  #goesOn;
   #running = false;
   #again = false;
   #ended = false;
@@ -27,11 +28,13 @@ export class Job {
    * @param {() => Promise<T>} fetch
    * @param {(answer: T) => void} take
    * @param {(error: string) => void} [fail]
+   * @param {() => boolean} [goesOn] asked before what has failed is tried again
    */
-  constructor(fetch, take, fail = () => {}) {
+  constructor(fetch, take, fail = () => {}, goesOn = () => true) {
     this.#fetch = fetch;
     this.#take = take;
     this.#fail = fail;
+    this.#goesOn = goesOn;
   }
 
   /** Ask, now; what is being answered counts no more. */
@@ -51,7 +54,9 @@ export class Job {
       this.#attempt += 1;
       if (!this.#ended) {
         this.#fail(error instanceof Error ? error.message : String(error));
-        this.#timer = setTimeout(() => void this.run(), wait);
+        this.#timer = setTimeout(() => {
+          if (this.#goesOn()) void this.run();
+        }, wait);
       }
     } finally {
       this.#running = false;

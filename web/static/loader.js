@@ -11,13 +11,11 @@
 
 import { effect } from "@preact/signals";
 import { fetchCandles, fetchMarkets, fetchStatus } from "./api.js";
-import { fullJitter } from "./backoff.js";
 import { hasLooseEnd } from "./candles.js";
+import { Job } from "./job.js";
 import { cardOf, chartOf, connected, dispatch, order } from "./state.js";
 import { HOURS } from "./store.js";
 
-/** A failed request is not repeated sooner than this. */
-const RETRY_MS_MIN = 2_000;
 /** How often the status is asked for, and charts are looked over for candles that never closed. */
 const LOOK_MS = 10_000;
 /** Charts that are asked for at once: the others wait, so that what is gone to next does not. */
@@ -27,15 +25,7 @@ const MARKETS_MS = 30_000;
 /** How often the status is asked for where it is what is looked at. */
 const OFTEN_MS = 3_000;
 
-/**
- * @typedef {object} Job
- * @property {boolean} running
- * @property {boolean} again asked for while it was running
- * @property {number} attempt failures in a row
- * @property {number | undefined} timer
- */
-
-/** @type {Map<string, Job>} */
+/** @type {Map<string, Job<any>>} */
 const jobs = new Map();
 /** The candle that was loose at the last look, by key. @type {Map<string, number>} */
 const loose = new Map();
@@ -56,34 +46,11 @@ const table = { wanted: 0, askedAt: 0 };
  * @param {(error: string) => void} fail
  * @param {() => boolean} isWanted
  */
-async function run(name, fetch, take, fail, isWanted = () => true) {
-  const job = jobs.get(name) ?? { running: false, again: false, attempt: 0, timer: undefined };
+function run(name, fetch, take, fail, isWanted = () => true) {
+  const goesOn = () => isWanted() || !jobs.delete(name);
+  const job = jobs.get(name) ?? new Job(fetch, take, fail, goesOn);
   jobs.set(name, job);
-  clearTimeout(job.timer);
-  if (job.running) {
-    job.again = true;
-    return;
-  }
-  job.running = true;
-  try {
-    const answer = await fetch();
-    job.attempt = 0;
-    if (!job.again) take(answer);
-  } catch (error) {
-    const wait = RETRY_MS_MIN + fullJitter(job.attempt, Math.random);
-    job.attempt += 1;
-    fail(error instanceof Error ? error.message : String(error));
-    job.timer = setTimeout(() => {
-      if (isWanted()) void run(name, fetch, take, fail, isWanted);
-      else jobs.delete(name);
-    }, wait);
-  } finally {
-    job.running = false;
-  }
-  if (job.again) {
-    job.again = false;
-    void run(name, fetch, take, fail, isWanted);
-  }
+  void job.run();
 }
 
 let asked = 0;
@@ -114,7 +81,7 @@ async function fetchInTurn(key) {
  */
 export function loadCandles(key) {
   dispatch({ type: "candles_loading", key });
-  void run(
+  run(
     key,
     () => fetchInTurn(key),
     (candles) => dispatch({ type: "candles_loaded", key, candles }),
@@ -125,7 +92,7 @@ export function loadCandles(key) {
 
 /** Fetch the status: which symbols there are, if they are simulated, how the database is. */
 export function loadStatus() {
-  void run(
+  run(
     "status",
     fetchStatus,
     (status) => dispatch({ type: "status", status, at: Date.now() }),
@@ -163,7 +130,7 @@ export function wantCandles(key) {
 /** Fetch the table of all symbols, now. */
 export function loadMarkets() {
   table.askedAt = Date.now();
-  void run(
+  run(
     "markets",
     fetchMarkets,
     (rows) => dispatch({ type: "markets_loaded", rows, at: Date.now() }),

@@ -13,6 +13,7 @@ import {
   HistogramSeries,
   LineSeries,
   LineStyle,
+  LineType,
   PriceScaleMode,
   createChart,
 } from "lightweight-charts";
@@ -41,8 +42,12 @@ import { Times } from "./times.js";
  * @property {number} to s, the last one
  * @property {number} before candles that are drawn left of what is seen
  *
+ * @typedef {object} Pointed
+ * @property {number} time s, of the step
+ * @property {number | null} index place of its candle; null where it has none
+ *
  * @typedef {object} Handlers
- * @property {(index: number | null) => void} onPoint the candle under the pointer, by its place
+ * @property {(pointed: Pointed | null) => void} onPoint what is under the pointer
  * @property {(seen: Seen) => void} onSeen
  */
 
@@ -52,6 +57,9 @@ const OFFSET = 6;
 const HEIGHTS = { price: 6, volume: 1.3, rsi: 1.6, macd: 1.8 };
 /** A colour per bar of a histogram is faint: it is not what is looked at first. */
 const BAR_ALPHA = 0.55;
+
+/** A line does not lead over steps without a candle. */
+const UNSEEN = { color: "transparent" };
 
 /** @typedef {import("lightweight-charts").ISeriesApi<any>} Drawn */
 
@@ -80,7 +88,9 @@ export class Canvas {
     this.#chart = createChart(container, this.#options(container));
     this.#hatching = new Hatching(this.#chart);
     this.#chart.subscribeCrosshairMove(({ time }) => {
-      this.#handlers.onPoint(time === undefined ? null : (this.#places.get(Number(time)) ?? null));
+      const index = this.#places.get(Number(time)) ?? null;
+      const found = time === undefined ? null : { time: this.#times.moment(time), index };
+      this.#handlers.onPoint(found);
     });
     this.#chart.timeScale().subscribeVisibleLogicalRangeChange(() => this.#tellSeen());
   }
@@ -205,7 +215,7 @@ export class Canvas {
   }
 
   /** @param {Line} line @param {View} view @returns {Drawn} */
-  #makeLine({ kind, colour, pane, dashed }, view) {
+  #makeLine({ kind, colour, pane, dashed, study }, view) {
     const quiet = { priceLineVisible: false, lastValueVisible: false };
     const index = panesOf(view).indexOf(pane);
     const format =
@@ -223,6 +233,7 @@ export class Canvas {
         color: this.#colours[colour || "accent"],
         lineWidth: 1,
         lineStyle: dashed ? LineStyle.Dashed : LineStyle.Solid,
+        lineType: study === "average" ? LineType.WithSteps : LineType.Simple,
         crosshairMarkerVisible: false,
       },
       index,
@@ -230,7 +241,7 @@ export class Canvas {
   }
 
   /** @param {View} view */
-  #drawAll({ candles, seconds, lines }) {
+  #drawAll({ candles, seconds, lines, type }) {
     const times = this.#times;
     const places = new Map(candles.map(({ time }, index) => [time, index]));
     const steps = stepsOf(candles, seconds);
@@ -238,7 +249,10 @@ export class Canvas {
     this.#price?.setData(
       steps.map((time) => {
         const candle = candles[places.get(time) ?? -1];
-        return candle === undefined ? { time: times.stamp(time) } : this.#bar(candle);
+        if (candle === undefined) return { time: times.stamp(time) };
+        const next = candles[(places.get(time) ?? 0) + 1];
+        const torn = next !== undefined && next.time > time + seconds;
+        return { ...this.#bar(candle), ...(type === "line" && torn && UNSEEN) };
       }),
     );
     for (const line of lines) {

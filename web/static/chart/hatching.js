@@ -15,6 +15,8 @@
 /** Between two lines of the hatching, px. */
 const APART = 7;
 const INSET = 6;
+/** Between two lines of text, px. */
+const LINE = 14;
 
 /** @implements {Primitive} */
 export class Hatching {
@@ -85,9 +87,29 @@ export class Hatching {
     context.globalAlpha = 1;
     context.fillStyle = this.#colour;
     context.font = "11px system-ui, sans-serif";
-    if (context.measureText(reason).width + 2 * INSET < width) {
-      context.fillText(reason, left + INSET, height - INSET);
+    const lines = wrapped(reason, (text) => context.measureText(text).width < width - 2 * INSET);
+    for (const [index, line] of lines.entries()) {
+      context.fillText(line, left + INSET, height - INSET - LINE * (lines.length - 1 - index));
     }
     context.restore();
   }
+}
+
+/**
+ * Return a text in lines of whole words; none where a word alone does not fit.
+ *
+ * @param {string} text
+ * @param {(line: string) => boolean} fits
+ * @returns {string[]}
+ */
+function wrapped(text, fits) {
+  /** @type {string[]} */
+  const lines = [];
+  for (const word of text.split(" ")) {
+    if (!fits(word)) return [];
+    const longer = `${lines.at(-1)} ${word}`;
+    if (lines.length > 0 && fits(longer)) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines;
 }

@@ -30,6 +30,7 @@ import { Toolbar } from "./toolbar.js";
 const AHEAD = 150;
 
 /** @typedef {import("../chart/canvas.js").View} View */
+/** @typedef {import("../chart/canvas.js").Pointed} Pointed */
 /** @typedef {ReturnType<typeof openCandles>} Past */
 /** @typedef {import("@preact/signals").Signal<readonly import("../timeline.js").Gap[]>} Gaps */
 
@@ -42,7 +43,7 @@ export function CandleChart({ name, gaps }) {
   const { interval } = settings.value;
   const past = useSignal(/** @type {Past | null} */ (null));
   const view = useSignal(/** @type {View | null} */ (null));
-  const pointed = useSignal(/** @type {number | null} */ (null));
+  const pointed = useSignal(/** @type {Pointed | null} */ (null));
   const container = useRef(/** @type {HTMLDivElement | null} */ (null));
   const drawing = useRef(/** @type {ReturnType<typeof keepDrawn> | null} */ (null));
 
@@ -86,7 +87,7 @@ export function CandleChart({ name, gaps }) {
  * @param {object} signals
  * @param {import("@preact/signals").Signal<Past | null>} signals.past
  * @param {import("@preact/signals").Signal<View | null>} signals.view
- * @param {import("@preact/signals").Signal<number | null>} signals.pointed
+ * @param {import("@preact/signals").Signal<Pointed | null>} signals.pointed
  * @param {Gaps} signals.gaps
  */
 function keepDrawn(name, element, { past, view, pointed, gaps }) {
@@ -96,8 +97,8 @@ function keepDrawn(name, element, { past, view, pointed, gaps }) {
   /** What is shown was asked for: a range of an interval. */
   let shown = "";
   const canvas = new Canvas(element, {
-    onPoint: (index) => {
-      pointed.value = index;
+    onPoint: (found) => {
+      pointed.value = found;
     },
     onSeen: (next) => {
       seen = next;
@@ -196,37 +197,44 @@ function describe({ time, open, high, low, close, volume }, { decimals, seconds 
  *
  * @param {object} props
  * @param {import("@preact/signals").Signal<View | null>} props.view
- * @param {import("@preact/signals").Signal<number | null>} props.pointed
+ * @param {import("@preact/signals").Signal<Pointed | null>} props.pointed
  */
 function Legend({ view, pointed }) {
   const now = view.value;
   if (now === null) return null;
   const { candles, decimals, seconds, lines, bands } = now;
-  const index = pointed.value ?? candles.length - 1;
+  const at = pointed.value ?? { time: candles.at(-1)?.time ?? 0, index: candles.length - 1 };
+  const band = bands.find(({ from, to }) => at.time >= from && at.time <= to);
+  const gap = band !== undefined && html`<span class="study-gap">${band.reason}</span>`;
+  const index = at.index ?? -1;
   const candle = candles[index];
-  if (candle === undefined) return null;
+  if (candle === undefined) {
+    if (pointed.value === null) return null;
+    return html`<div class="study-legend">
+      <p><span class="study-at">${new Times(seconds).label(at.time)}</span> ${gap || "no trades"}</p>
+    </div>`;
+  }
   const direction = candle.close >= candle.open ? "up" : "down";
   const percent = (100 * (candle.close - candle.open)) / candle.open;
-  const band = bands.find(({ from, to }) => candle.time >= from && candle.time <= to);
-  const value = (/** @type {string} */ of, /** @type {number} */ price) =>
+  const priced = (/** @type {string} */ of, /** @type {number} */ price) =>
     html`<span>${of} <b class=${direction}>${format.price(price, decimals)}</b></span>`;
   return html`<div class="study-legend">
     <p>
       <span class="study-at">${new Times(seconds).label(candle.time)}</span>
-      ${value("O", candle.open)}${value("H", candle.high)}${value("L", candle.low)}
-      ${value("C", candle.close)}
+      ${priced("O", candle.open)}${priced("H", candle.high)}${priced("L", candle.low)}
+      ${priced("C", candle.close)}
       <span>V <b>${format.volume(candle.volume)}</b></span>
       <span class=${direction}>${format.change(percent)}</span>
       ${candle.published && html`<span class="study-published">exchange’s own</span>`}
-      ${band !== undefined && html`<span class="study-gap">${band.reason}</span>`}
+      ${gap}
     </p>
     <p>
       ${lines.map((line) => {
-        const at = line.values[index] ?? null;
+        const value = line.values[index] ?? null;
         if (line.study === "volume") return null;
         const digits = line.pane === "rsi" ? 1 : decimals;
         return html`<span key=${line.name} class=${`study-line ${line.colour}`}>
-          ${line.name} <b>${format.price(at, digits)}</b>
+          ${line.name} <b>${format.price(value, digits)}</b>
         </span>`;
       })}
     </p>

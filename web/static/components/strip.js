@@ -98,7 +98,7 @@ function median({ price, sources }) {
   const counted = sources.filter((/** @type {any} */ one) => one.excluded === null).length;
   if (counted === 0) return format.DASH;
   const digits = Math.min(6, format.mostDecimals(2, [price]));
-  const of = `${counted} of ${sources.length}`;
+  const of = `median of ${counted}`;
   return html`${united(format.price(price, digits), "USD")} <span class="label">${of}</span>`;
 }
 
