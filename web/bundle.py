@@ -125,7 +125,9 @@ class Bundles:
             lines.append(f'import {{ {variables} }} from "/static/{FOLDER}/{MAIN}";')
         lines += [_called(each) for each in members]
         if name == MAIN:
-            told = [_variable(each) for each in self._members[name] if each != MAIN]
+            pages = [each for page, own in self._members.items() if page != MAIN for each in own]
+            used = {of for each in pages for _, of in self._modules[each].imports}
+            told = [_variable(each) for each in self._members[name] if each in used]
             lines.append(f"export {{ {', '.join(told)} }};")
         else:
             page = self._modules[name]

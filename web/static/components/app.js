@@ -26,6 +26,8 @@ const LOADERS = {
   status: () => import("../pages/status.js"),
   missing: () => import("../pages/missing.js"),
 };
+/** The document says it before any answer does; so that nothing moves when one has come. */
+const SAID = document.querySelector(".simulated") !== null;
 /** The pages that are here, by name; an Error where one could not be loaded. */
 const loaded = signal(/** @type {Record<string, any>} */ ({}));
 
@@ -52,7 +54,7 @@ export function App({ retry }) {
     <a class="skip" href="#main">Skip to the content</a>
     <${Header} retry=${retry} />
     ${
-      simulated.value === true &&
+      (simulated.value ?? SAID) &&
       html`<aside class="simulated" aria-label="What is shown">
         <strong>${replay.value ? "REPLAY" : "SIMULATED"}</strong>${" "}
         ${replay.value ? "of recorded exchange data" : "exchange data"}

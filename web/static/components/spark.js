@@ -34,7 +34,7 @@ export function Spark({ name }) {
   const { symbol, exchange } = card.peek();
   const pale = published ? "; the pale part is the exchange's own history" : "";
   return html`<div class="spark">
-    <p class=${published ? "spark-legend two" : "spark-legend"}>
+    <p class="spark-legend">
       <span class="since" title=${`Closes and ranges of hours${pale}`}>${since}</span>
       ${
         published &&

@@ -36,9 +36,9 @@ export function Strip({ name, quality, consolidated }) {
     <dl class="facts">
       <${Day} name=${name} quote=${quote} base=${base} />
       <${Hour} name=${name} />
-      ${consolidated && fact("All exchanges", median(consolidated), sourcesOf(consolidated))}
+      ${median(consolidated)}
       <${Age} name=${name} />
-      ${row !== undefined && html`<${Quality} row=${row} />`}
+      <${Quality} row=${row} />
     </dl>
     ${chip.value !== null && html`<p class="strip-chip">${chip.value}</p>`}
   </header>`;
@@ -93,24 +93,24 @@ function Age({ name }) {
   return fact("Last trade", html`<span class="age">${said}</span>`, at.value);
 }
 
-/** @param {any} consolidated */
-function median({ price, sources }) {
-  const counted = sources.filter((/** @type {any} */ one) => one.excluded === null).length;
-  if (counted === 0) return format.DASH;
-  const digits = Math.min(6, format.mostDecimals(2, [price]));
-  const of = `median of ${counted}`;
-  return html`${united(format.price(price, digits), "USD")} <span class="label">${of}</span>`;
+/** @param {any} of null before it is known, and for what has no price in dollars */
+function median(of) {
+  const sources = of?.sources ?? [];
+  const { length } = sources.filter((/** @type {any} */ one) => one.excluded === null);
+  const said = sources.map(
+    (/** @type {any} */ one) => `${one.exchange} ${one.symbol} ${one.excluded ?? "counts"}`,
+  );
+  const price = length && united(format.price(of.price, Math.min(6, format.mostDecimals(2, [of.price]))), "USD");
+  return fact(
+    length ? `Median of ${length}` : "Median",
+    price || format.DASH,
+    `Of what can be believed now: ${said.join(", ")}`,
+  );
 }
 
-/** @param {any} consolidated */
-function sourcesOf({ sources }) {
-  return `Median of what can be believed now: ${sources
-    .map((/** @type {any} */ one) => `${one.exchange} ${one.symbol} ${one.excluded ?? "counts"}`)
-    .join(", ")}`;
-}
-
-/** @param {{row: import("../messages.js").Quality}} props */
+/** @param {{row: import("../messages.js").Quality | undefined}} props */
 function Quality({ row }) {
+  if (row === undefined) return [fact("Gaps", format.DASH), fact("Lag", format.DASH)];
   const { gaps_open, gaps_filled, missing, gapless, lag_p50_ms, lag_p99_ms } = row;
   const gaps =
     gaps_open === null
