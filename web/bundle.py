@@ -98,6 +98,14 @@ class Bundles:
         for page, reached in pages.items():
             self._members[page] = [name for name in reached if name not in order]
 
+        self._taken: dict[str, set[str]] = {name: set() for name in self._modules}
+        """What others take of each module; ``*`` where that is all of it."""
+        for module in self._modules.values():
+            for what, of in module.imports:
+                self._taken.setdefault(of, set()).update(name for name, _ in _names(what))
+        for page in pages:
+            self._taken[page].add("*")
+
     @property
     def names(self) -> list[str]:
         """The modules that a bundle is named after: ``main.js`` and each page's."""
@@ -123,7 +131,7 @@ class Bundles:
         if others:
             variables = ", ".join(map(_variable, others))
             lines.append(f'import {{ {variables} }} from "/static/{FOLDER}/{MAIN}";')
-        lines += [_called(each) for each in members]
+        lines += [_called(each, self._taken[each.name]) for each in members]
         if name == MAIN:
             pages = [each for page, own in self._members.items() if page != MAIN for each in own]
             used = {of for each in pages for _, of in self._modules[each].imports}
@@ -157,19 +165,25 @@ def _variable(name: str) -> str:
     return f"m_{_no_word.sub('_', name)}"
 
 
-def _called(module: Module) -> str:
+def _called(module: Module, taken: set[str]) -> str:
     """Return a module as the value of a function that is called once."""
-    lines = [_taken(what, _variable(of)) for what, of in module.imports if what]
-    given = f"return {{ {', '.join(module.exports)} }};"
-    whole = "\n".join([*lines, module.body, given])
+    lines = [_given(what, _variable(of)) for what, of in module.imports if what]
+    given = [name for name in module.exports if name in taken or "*" in taken]
+    whole = "\n".join([*lines, module.body, f"return {{ {', '.join(given)} }};"])
     return f"const {_variable(module.name)} = (() => {{\n{whole}\n}})();"
 
 
-def _taken(what: str, of: str) -> str:
+def _given(what: str, of: str) -> str:
     if what.startswith("*"):
         return f"const {what.split()[-1]} = {of};"
-    names = [each.split() for each in what.strip("{} \n").split(",") if each.strip()]
-    return f"const {{ {', '.join(': '.join([each[0], *each[2:]]) for each in names)} }} = {of};"
+    pairs = [name if name == here else f"{name}: {here}" for name, here in _names(what)]
+    return f"const {{ {', '.join(pairs)} }} = {of};"
+
+
+def _names(what: str) -> list[tuple[str, str]]:
+    """Return what an import takes: (the name there, the name here); ("*", …) for all."""
+    words = [each.split() for each in what.strip("{} \n").split(",") if each.strip()]
+    return [(each[0], each[-1]) for each in words]
 
 
 def style(texts: Iterable[str]) -> str:

@@ -42,17 +42,21 @@ function Values({ name }) {
   const card = cardOf(name);
   const price = (/** @type {"high" | "low" | "hourAverage"} */ which) =>
     useComputed(() => format.price(card.value[which], card.value.decimals));
-  const volume = useComputed(() => format.compact(card.value.volume));
+  // Rows are compared by it: what was traded at the present price.
+  const volume = useComputed(() => {
+    const { volume: traded, price: now } = card.value;
+    return format.compact(traded && now && traded * now);
+  });
+  const [base, quote] = card.peek().symbol.split("-");
   const whole = useComputed(() => {
     const value = card.value.volume;
-    return value === null ? "Not known yet" : format.volume(value);
+    return value === null ? "Not known yet" : `${format.volume(value)} ${base}`;
   });
-  const [base] = card.peek().symbol.split("-");
   return html`
     <div class="cell cell-high" role="cell">${price("high")}</div>
     <div class="cell cell-low" role="cell">${price("low")}</div>
     <div class="cell cell-volume" role="cell" title=${whole}>
-      ${volume}${" "}<span class="quote">${base}</span>
+      ${volume}${" "}<span class="quote">${quote}</span>
     </div>
     <div class="cell cell-average" role="cell">${price("hourAverage")}</div>
   `;
