@@ -277,6 +277,7 @@ def test_every_page_is_accessible_fits_asks_no_other_host_and_breaks_no_rule(
         open_page(page, demo, path)
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == GROUNDS[scheme]
         assert broken(page) == [], path
+        assert page.locator(".footer", has_text="TradingView").is_visible(), path
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 800})
             eventually(
