@@ -152,6 +152,8 @@ def raw(stack: Stack, message: bytes) -> socket.socket:
     )
     assert b" 101 " in made.recv(4096)
     made.sendall(bytes([0x81, 0x80 | len(message)]) + bytes(4) + message)
+    answer = b'"subscribed"' if b'"subscribe"' in message else b'"pong"'
+    eventually(lambda: answer in made.recv(4096, socket.MSG_PEEK))  # it stays unread
     return made
 
 
