@@ -162,7 +162,7 @@ class Bundles:
 
 
 def _variable(name: str) -> str:
-    return f"m_{_no_word.sub('_', name)}"
+    return f"m_{_no_word.sub('_', name.removesuffix('.js'))}"
 
 
 def _called(module: Module, taken: set[str]) -> str:

@@ -84,11 +84,11 @@ def test_it_does_what_the_modules_do(tmp_path: Path) -> None:
         path.parent.mkdir(exist_ok=True)
         path.write_text(bundles.text(name).replace("/static/bundles/", f"{tmp_path.as_uri()}/"))
     (tmp_path / "run.js").write_text(
-        'import { m_state_js } from "./main.js";\n'
+        'import { m_state } from "./main.js";\n'
         'const one = await import("./pages/one.js");\n'
         'const two = await import("./pages/two.js");\n'
         "new one.Page();\n"
-        "console.log(JSON.stringify([globalThis.said, two.Page(), m_state_js.count()]));\n"
+        "console.log(JSON.stringify([globalThis.said, two.Page(), m_state.count()]));\n"
     )
     done = subprocess.run(
         [node, tmp_path / "run.js"], check=True, capture_output=True, text=True, timeout=60

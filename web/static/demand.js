@@ -20,10 +20,10 @@
  * @property {(wish: import("./wishes.js").Wish) => void} unsubscribe
  */
 
-/** Between two changes of what is subscribed to, at least, */
+/** Between two changes of what is subscribed to, and between two messages in the long run. */
 const PAUSE_MS = 1_000;
-/** and for each message of the one before: a connection may say 100 in a minute, pings included. */
-const PAUSE_PER_MESSAGE_MS = 700;
+/** So many messages go without: a connection may say 100 in a minute, pings included. */
+const AT_ONCE = 30;
 /** At most so often, by channel. */
 const RATE_MS = { ticker: 100, candle: 250, average: 250, trade: undefined, status: undefined };
 
@@ -31,20 +31,26 @@ const RATE_MS = { ticker: 100, candle: 250, average: 250, trade: undefined, stat
 export class Demands {
   #connection;
   #later;
+  #now;
   /** @type {Set<Demand>} */
   #held = new Set();
   /** What is subscribed to: keys by channel and interval. @type {Map<string, Set<string>>} */
   #asked = new Map();
   #waits = false;
   #resting = false;
+  /** The ms that what was said takes in the long run, at `#at`. */
+  #owed = 0;
+  #at = 0;
 
   /**
    * @param {Asking} connection
    * @param {(action: () => void, ms: number) => void} later
+   * @param {() => number} [now] ms
    */
-  constructor(connection, later) {
+  constructor(connection, later, now = () => performance.now()) {
     this.#connection = connection;
     this.#later = later;
+    this.#now = now;
   }
 
   /**
@@ -70,14 +76,16 @@ export class Demands {
 
   #settle() {
     this.#waits = false;
-    const messages = this.#ask();
+    const now = this.#now();
+    this.#owed = Math.max(0, this.#owed + this.#at - now) + this.#ask() * PAUSE_MS;
+    this.#at = now;
     this.#resting = true;
     this.#later(
       () => {
         this.#resting = false;
         if (this.#waits) this.#settle();
       },
-      Math.max(PAUSE_MS, messages * PAUSE_PER_MESSAGE_MS),
+      Math.max(PAUSE_MS, this.#owed - AT_ONCE * PAUSE_MS),
     );
   }
 
