@@ -275,6 +275,7 @@ def test_a_whole_card_is_a_link(board: Board, pages: Pages) -> None:
     expect(page).to_have_url(f"{board.url}/s/coinbase:BTC-USD")
 
 
+@pytest.mark.alone
 def test_a_thousand_rows_scroll_in_little_time_and_the_page_does_not_grow(
     board: Board, pages: Pages
 ) -> None:

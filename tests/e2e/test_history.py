@@ -43,7 +43,8 @@ def test_within_a_minute_it_has_a_day_a_month_and_a_year_of_each_symbol(demo: St
             assert [row["t"] for row in rows] == sorted({row["t"] for row in rows})
             assert all((row["n"] == 0) == (row["origin"] == "exchange") for row in rows)
     assert_exact(demo, since)
-    assert demo.get("/api/gaps")[1] == []
+    # A connection that was replaced on a busy machine leaves a gap, which is filled.
+    eventually(lambda: {gap["state"] for gap in demo.get("/api/gaps")[1]} <= {"filled"})
 
 
 def test_what_it_has_of_the_past_is_what_the_exchange_says(demo: Stack) -> None:

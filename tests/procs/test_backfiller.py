@@ -339,6 +339,7 @@ def test_a_call_that_is_stuck_is_given_up_and_its_answer_never_taken(asked: Aske
     asked.tick()
     stuck = asked.asking._call
     assert stuck is not None
+    eventually(lambda: not asked.instead)  # it is this call that is never answered
     asked.tick(STUCK_US + 1)
     assert asked.health.last_error == "coinbase: there was no answer"
     asked.until(asked.at_rest)

@@ -192,7 +192,7 @@ def test_it_beats_and_listens_on_loopback_only(start: Start) -> None:
         context.term()
         assert isinstance(beat, Heartbeat)
         assert (beat.program, beat.state) == ("simulator", "ready")
-        assert beat.counters == {"frames": 0, "clients": 0}
+        assert beat.counters == {"frames": 0, "clients": 0, "played": 0}
         assert program.truth("AAPL-USD")
         with socket.socket() as probe:
             probe.settimeout(2)
