@@ -48,7 +48,7 @@ export function Page() {
   return html`<div class=${`status${old ? " old" : ""}`}>
     <h1 class="unseen">Status</h1>
     <${Verdict} troubles=${troubles} />
-    <section aria-labelledby="pipeline">
+    <section id="pipeline-section" aria-labelledby="pipeline">
       <div class="section-head">
         <h2 id="pipeline">Pipeline</h2>
         <${Disk} />
@@ -78,7 +78,8 @@ export function Page() {
 function Verdict({ troubles }) {
   const error = statusError.value;
   const at = heardAt.value;
-  if (processes.value.length === 0) return null;
+  if (processes.value.length === 0)
+    return html`<p class="verdict"><span class="dot" aria-hidden="true"></span>Not known yet.</p>`;
   if (unreachable.value)
     return html`<p class="verdict" data-level="unknown">
       <span class="dot" aria-hidden="true"></span>
