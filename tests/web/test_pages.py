@@ -67,7 +67,7 @@ def test_a_page_names_exactly_the_modules_that_it_needs(
     assert set(named_here) == {*bundles, *vendored}
     inside = "".join(stack.get(name)[2].decode() for name in bundles)
     for name in needed.keys() - vendored:
-        variable = "m_" + re.sub(r"\W", "_", name.removeprefix("/static/"))
+        variable = "m_" + re.sub(r"\W", "_", name.removeprefix("/static/").removesuffix(".js"))
         assert inside.count(f"const {variable} = (() =>") == 1, name
     assert PLACE not in text
 
