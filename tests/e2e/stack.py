@@ -78,6 +78,7 @@ class Stack:
         self.complete = True
         """False where missing trades cannot be fetched: it rests although some are missing."""
         self.launcher: subprocess.Popen[bytes] | None = None
+        self._asked: subprocess.Popen[bytes] | None = None
         self._supervisor = Supervisor(render.socket_path(self.settings))
         self._out = folder / "launch.out"
         self._err = folder / "launch.err"
@@ -148,8 +149,9 @@ class Stack:
         eventually(lambda: held_locks(self.settings.data_dir) == [], within=RELEASED_WITHIN_S)
 
     def ask_to_stop(self) -> None:
-        """Press Ctrl-C."""
-        if self.launcher is not None:
+        """Press Ctrl-C, once: a second one might meet an interpreter that is about to end."""
+        if self.launcher is not None and self._asked is not self.launcher:
+            self._asked = self.launcher
             self.launcher.send_signal(signal.SIGINT)
 
     def stop(self) -> None:

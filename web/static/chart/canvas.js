@@ -76,6 +76,7 @@ export class Canvas {
   #view = null;
   #times = new Times(60);
   #colours = palette();
+  #bars = barColours(this.#colours);
   /** The place of a candle by its stamp. @type {Map<number, number>} */
   #places = new Map();
 
@@ -168,6 +169,7 @@ export class Canvas {
 
   #paint() {
     this.#colours = palette();
+    this.#bars = barColours(this.#colours);
     this.#chart.applyOptions(frameOptions(this.#colours));
   }
 
@@ -243,16 +245,18 @@ export class Canvas {
   /** @param {View} view */
   #drawAll({ candles, seconds, lines, type }) {
     const times = this.#times;
-    const places = new Map(candles.map(({ time }, index) => [time, index]));
     const steps = stepsOf(candles, seconds);
+    let place = 0;
     this.#places = new Map(candles.map(({ time }, index) => [times.stamp(time), index]));
     this.#price?.setData(
       steps.map((time) => {
-        const candle = candles[places.get(time) ?? -1];
-        if (candle === undefined) return { time: times.stamp(time) };
-        const next = candles[(places.get(time) ?? 0) + 1];
+        const candle = candles[place];
+        if (candle?.time !== time) return { time: times.stamp(time) };
+        place += 1;
+        const bar = this.#bar(candle);
+        const next = candles[place];
         const torn = next !== undefined && next.time > time + seconds;
-        return { ...this.#bar(candle), ...(type === "line" && torn && UNSEEN) };
+        return type === "line" && torn ? { ...bar, ...UNSEEN } : bar;
       }),
     );
     for (const line of lines) {
@@ -304,8 +308,8 @@ export class Canvas {
     if (value === null) return { time };
     if (kind === "line") return { time, value };
     const rises = pane === "volume" ? candle.close >= candle.open : value >= 0;
-    const alpha = candle.published && pane === "volume" ? BAR_ALPHA / 2 : BAR_ALPHA;
-    return { time, value, color: faint(this.#colours[rises ? "up" : "down"], alpha) };
+    const pale = candle.published && pane === "volume";
+    return { time, value, color: this.#bars[Number(rises)]?.[Number(pale)] };
   }
 
   #tellSeen() {
@@ -318,6 +322,11 @@ export class Canvas {
       before: found.barsBefore,
     });
   }
+}
+
+/** Of bars that fall and that rise, of trades and pale. @param {ReturnType<typeof palette>} of */
+function barColours({ down, up }) {
+  return [down, up].map((colour) => [faint(colour, BAR_ALPHA), faint(colour, BAR_ALPHA / 2)]);
 }
 
 const NUMBER = {
