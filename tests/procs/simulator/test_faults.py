@@ -182,7 +182,7 @@ def test_rest_fails_in_every_way_as_the_seed_says_and_no_longer_than_asked(
         retry_after = "1" if status in (418, 429) else None
         assert asked(simulation) == (status or 200, retry_after)
         if status == faults.SILENCE:
-            assert time.monotonic() - begun >= 0.03
+            assert time.monotonic() - begun > 0.028  # uvloop's timers are whole milliseconds
     simulation.post("/faults?rest_fail=0")
     assert [asked(simulation) for _ in range(20)] == [(200, None)] * 20
 
