@@ -214,7 +214,7 @@ def test_an_accept_that_fails_is_tried_again_after_a_while_and_not_at_once(
         began = time.monotonic()
         side = begin(1, 1, exhausted)
         eventually(lambda: held(side) == [1])
-        assert time.monotonic() - began >= 2 * REST_S
+        assert time.monotonic() - began > 2 * REST_S - 0.01  # a loop's time is whole milliseconds
         assert side.counters["accept_failed"] == 2
         assert exhausted.tries <= 2 + 2
         side.call(side.acceptor.close)
