@@ -271,12 +271,16 @@ def test_quality_is_paged_in_the_order_of_the_configuration(without_database: Ap
     assert found == ALL
     rows = without_database.get("/api/quality", {"exchange": "Binance"}).json
     assert [row["symbol"] for row in rows] == list(FEEDS["binance"])
+    for query in ({"symbol": "binance:eth-usdt"}, {"symbol": "ETHUSDT", "exchange": "binance"}):
+        (row,) = without_database.get("/api/quality", query).json
+        assert (row["exchange"], row["symbol"]) == ("binance", "ETH-USDT")
 
 
 @pytest.mark.parametrize(
     ("query", "status", "field"),
     [
         ({"exchange": "nowhere"}, 404, "exchange"),
+        ({"symbol": "ETH-USDD"}, 404, "symbol"),
         ({"limit": "0"}, 400, "limit"),
         ({"cursor": "kf8"}, 400, "cursor"),
     ],

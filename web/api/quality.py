@@ -1,12 +1,13 @@
 """``GET /api/quality``: how good each symbol's data is, from memory: no database is asked."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, NamedTuple
 
 import msgspec
 from msgspec import Meta
 
 from bus.actor import Instant, instant
-from bus.messages import FeedStatus
+from bus.messages import FeedStatus, SymbolStatus
 from web import cursors
 from web.answers import Page
 from web.configured import symbols_of
@@ -24,6 +25,17 @@ class QualityQuery(Paging, kw_only=True):
 
     exchange: (
         Annotated[str, Meta(description="Only symbols of this exchange", examples=["binance"])]
+        | None
+    ) = None
+    symbol: (
+        Annotated[
+            str,
+            Meta(
+                description="Only this symbol, in any spelling; where several exchanges have it "
+                "and none is named, of the first",
+                examples=["ETH-USDT"],
+            ),
+        ]
         | None
     ) = None
 
@@ -88,21 +100,36 @@ def quality(services: Services, query: QualityQuery) -> Page:
 
     In the order of the configuration; as the feeds say them, once a second.
     """
-    keys = symbols_of(services, query.exchange)
+    if query.symbol is None:
+        keys = symbols_of(services, query.exchange)
+    else:
+        keys = [services.directory.resolve(query.symbol, query.exchange)]
     page, cursor = cursors.part(keys, query.limit, query.cursor)
     now = instant()
-    return Page([_quality(services, *key, now) for key in page], cursor)
+    feeds = {exchange: _feed(services, exchange) for exchange, _ in page}
+    return Page([_quality(services, *key, feeds[key[0]], now) for key in page], cursor)
 
 
-def _quality(services: Services, exchange: str, symbol: str, now: Instant) -> Quality:
+class _Feed(NamedTuple):
+    """What the feed of an exchange last told."""
+
+    gapless: bool | None
+    symbols: Mapping[str, SymbolStatus]
+
+
+def _feed(services: Services, exchange: str) -> _Feed:
+    told = services.hub.latest.feeds.get(exchange)
+    if told is None:
+        return _Feed(None, {})
+    assert isinstance(told.message, FeedStatus)
+    return _Feed(told.message.gapless, {each.symbol: each for each in told.message.symbols})
+
+
+def _quality(services: Services, exchange: str, symbol: str, feed: _Feed, now: Instant) -> Quality:
     latest = services.hub.latest
     ticker = ticker_of(services, exchange, symbol)
     stale = ticker is not None and latest.stale(ticker, now)
-    feed = latest.feeds.get(exchange)
-    if feed is None:
-        return Quality(exchange, symbol, None, None, stale, *_NOTHING)
-    assert isinstance(feed.message, FeedStatus)
-    told = next((each for each in feed.message.symbols if each.symbol == symbol), None)
+    told = feed.symbols.get(symbol)
     if told is None:
         return Quality(exchange, symbol, None, None, stale, *_NOTHING)
     return Quality(
@@ -120,7 +147,7 @@ def _quality(services: Services, exchange: str, symbol: str, now: Instant) -> Qu
         quarantined=told.quarantined,
         lag_p50_ms=_ms(told.lag_p50_us),
         lag_p99_ms=_ms(told.lag_p99_us),
-        gapless=feed.message.gapless,
+        gapless=feed.gapless,
         listed=told.listed,
         nearest=told.nearest,
         stands_in_for=told.stands_in_for,

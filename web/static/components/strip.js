@@ -26,7 +26,6 @@ export function Strip({ name, quality, consolidated }) {
   const base = symbol.slice(0, symbol.indexOf("-"));
   const old = useComputed(() => card.value.stale || unreachable.value);
   const chip = useComputed(() => chipOf(card.value));
-  const row = quality.value?.find((one) => one.symbol === symbol && one.exchange === exchange);
   return html`<header class=${`strip${old.value ? " old" : ""}`}>
     <div class="strip-head">
       <h1 class="symbol">${symbol}</h1>
@@ -38,7 +37,7 @@ export function Strip({ name, quality, consolidated }) {
       <${Hour} name=${name} />
       ${median(consolidated)}
       <${Age} name=${name} />
-      <${Quality} row=${row} />
+      <${Quality} row=${quality.value?.[0]} />
     </dl>
     ${chip.value !== null && html`<p class="strip-chip">${chip.value}</p>`}
   </header>`;

@@ -67,8 +67,7 @@ function Known({ name }) {
     [keys, name],
   );
   useEffect(() => demand({ channel: "ticker", symbols: [name, ...others] }), [name, others]);
-  const [exchange = ""] = name.split(":");
-  const quality = useAsked(address("/api/quality", { exchange, limit: 1000 }), EVERY_MS);
+  const quality = useAsked(address("/api/quality", { symbol: name }), EVERY_MS);
   const missing = useAsked(address("/api/gaps", { symbol: name, limit: GAPS }), EVERY_MS);
   const price = useAsked(`/api/market/price/${encodeURIComponent(base)}`, EVERY_MS);
   const gaps = useSignal(/** @type {readonly import("../timeline.js").Gap[]} */ ([]));
