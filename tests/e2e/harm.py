@@ -19,7 +19,7 @@ from procs import launch
 from procs.supervisor_rpc import Unanswered
 from tests.e2e.nemesis import DISKS, WHOLE, Fault
 from tests.e2e.proxy import Proxy
-from tests.e2e.remains import processes_of
+from tests.e2e.remains import signal_all
 from tests.e2e.small_disk import SmallDisk
 from tests.e2e.stack import Stack
 from tests.eventually import eventually
@@ -159,15 +159,11 @@ class Harm:
         began = time.monotonic()
         folder = self._stack.settings.data_dir
         if kind == "kill -9 of all":
-            for pid, _ in processes_of(folder):
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            signal_all(folder, signal.SIGKILL)
         else:
             self._mend({"supervisord stopped"})  # it is asked for its number
             self._stack.kill("supervisord" if kind.endswith("supervisord") else "launcher")
-        for pid, _ in processes_of(folder):  # one that stands still cannot end
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
+        signal_all(folder, signal.SIGCONT)  # one that stands still cannot end
         self._stack.wait_ended()
         self._stack.wait_gone()
         self._mend(DISKS)  # nobody starts it on a full disk, and it would refuse

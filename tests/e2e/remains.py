@@ -1,6 +1,8 @@
 """What is left of an installation: its processes (as far as ``/proc`` shows them) and its locks."""
 
 import os
+import signal
+from contextlib import suppress
 from pathlib import Path
 
 from bus import process
@@ -27,6 +29,13 @@ def processes_of(data_dir: Path) -> list[tuple[int, str]]:
         if own in variables or data_dir in (works_in, *works_in.parents):
             found.append((int(folder.name), command))
     return found
+
+
+def signal_all(data_dir: Path, signum: signal.Signals) -> None:
+    """Send a signal to every process that belongs to this DATA_DIR."""
+    for pid, _ in processes_of(data_dir):
+        with suppress(ProcessLookupError):  # it has ended since: Postgres's workers come and go
+            os.kill(pid, signum)
 
 
 def held_locks(data_dir: Path) -> list[str]:

@@ -25,7 +25,7 @@ from bus.journal_reader import JournalReader
 from bus.messages import JournalRecord, decode_record
 from procs import launch, render
 from procs.supervisor_rpc import Seen, Supervisor, Unanswered
-from tests.e2e.remains import RELEASED_WITHIN_S, held_locks, processes_of
+from tests.e2e.remains import RELEASED_WITHIN_S, held_locks, processes_of, signal_all
 from tests.eventually import eventually
 from tests.heartbeats import Heartbeats
 from tests.surroundings import ANSWER_S, ask, bare_environment, free_ports, with_us
@@ -173,8 +173,7 @@ class Stack:
                 self.wait_ended()
             except subprocess.TimeoutExpired:
                 self.launcher.kill()
-        for pid, _ in processes_of(self.settings.data_dir):
-            os.kill(pid, signal.SIGKILL)
+        signal_all(self.settings.data_dir, signal.SIGKILL)
         shutil.rmtree(self.settings.run_dir, ignore_errors=True)
 
     # ---- its processes

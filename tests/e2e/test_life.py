@@ -1,6 +1,5 @@
 """The life of a whole installation: stopped, killed at the root, started again, started twice."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -10,7 +9,7 @@ import pytest
 from bus import process, settings
 from tests.e2e.exactness import assert_exact
 from tests.e2e.fix_stack import Stacks
-from tests.e2e.remains import held_locks, processes_of
+from tests.e2e.remains import held_locks, processes_of, signal_all
 from tests.e2e.stack import Stack
 from tests.faults import times
 
@@ -40,14 +39,13 @@ def running(stack: Stack) -> Stack:
     ids=["supervisord killed", "launcher killed", "all killed at once"],
 )
 def test_f6_however_it_ends_nothing_is_left_and_the_next_start_has_everything(
-    own: Stack, whom: str, signum: int, code: int
+    own: Stack, whom: str, signum: signal.Signals, code: int
 ) -> None:
     since = running(own).mark()
     for _ in range(times(1, 20)):
         stored = own.stored()
         if whom == "all":
-            for pid, _ in processes_of(own.settings.data_dir):
-                os.kill(pid, signum)
+            signal_all(own.settings.data_dir, signum)
         else:
             own.kill(whom, signum)
         assert own.wait_ended() == code
