@@ -3,8 +3,8 @@
 In comes the folder; out go the files at ``/static/…``, each with an ETag and compressed
 beforehand, as is all else that never changes while the process runs. No path of a
 request ever reaches the file system. A page's security policy allows our own files; the
-dashboard's its import map and the one style that lightweight-charts makes besides, each by its
-hash; and nothing else.
+dashboard's its import map, its style sheet and the one style that lightweight-charts makes besides,
+each by its hash; and nothing else.
 """
 
 import base64
@@ -23,6 +23,7 @@ from starlette.responses import Response
 from web.answers import Refused, is_known
 
 _importmaps = re.compile(rb'<script type="?importmap"?>(.*?)</script>', re.DOTALL).findall
+_sheets = re.compile(rb"<style>(.*?)</style>", re.DOTALL).findall
 _styles_made = re.compile(rb'\.innerText="(a#tv-attr-logo\{[^"\\]*\})"').findall
 _TYPES = {
     ".mjs": "text/javascript",
@@ -31,7 +32,6 @@ _TYPES = {
     ".webmanifest": "application/manifest+json",
 }
 _COMPRESSED = ("text/", "image/svg", "application/json", "application/manifest")
-_PAGE = "index.html"
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,6 @@ class Assets:
     def __init__(self, folder: Path) -> None:
         paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
         self._files = {path.relative_to(folder).as_posix(): _read(path) for path in paths}
-        self.policy = _policy(self._files)
 
     def file(self, request: Request) -> Response:
         """Answer one file by its path below the folder."""
@@ -81,6 +80,13 @@ class Assets:
     def read(self, name: str) -> bytes:
         """Return what is in a file; nothing where there is none."""
         return self._files[name].body if name in self._files else b""
+
+    def policy(self, page: bytes) -> str:
+        """Return the policy of a page that uses these files."""
+        vendored = [file.body for name, file in self._files.items() if name.startswith("vendor/")]
+        made = [text for body in vendored for text in _styles_made(body)]
+        styles = [*_sheets(page), *made]
+        return policy([_hash(text) for text in _importmaps(page)], [_hash(text) for text in styles])
 
     def add(self, name: str, asset: Asset) -> None:
         """Answer a file that was made, at a path below the folder."""
@@ -98,14 +104,6 @@ def _read(path: Path) -> Asset:
     kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0]
     kind = kind or "application/octet-stream"
     return Asset.of(body, kind)
-
-
-def _policy(files: dict[str, Asset]) -> str:
-    page = files[_PAGE].body if _PAGE in files else b""
-    scripts = [_hash(text) for text in _importmaps(page)]
-    vendored = [asset.body for name, asset in files.items() if name.startswith("vendor/")]
-    styles = [_hash(text) for body in vendored for text in _styles_made(body)]
-    return policy(scripts, styles)
 
 
 def policy(scripts: Sequence[str] = (), styles: Sequence[str] = ()) -> str:

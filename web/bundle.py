@@ -1,18 +1,19 @@
 """The page's modules put together, so that a phone asks for a handful of files and not for forty.
 
 In come the modules as they are written, each a file; out go texts: ``main.js`` with everything that
-every page needs, and one for each page with the rest of what it needs. Each module becomes a
-function that is called once, in the order of the imports, and gives what the module exports;
-vendored modules stay files of their own, and ``import.meta.url`` is that of the bundle. Only what
-our modules are made of is understood (named imports and exports, no cycles), and anything else is
-an error at start. Nothing is renamed or rewritten besides, and comments of their own lines are left
-out, as is what lines begin with to be read by people (htm does not count it either). Pure.
+every page needs, vendored modules too, and one for each page with the rest of what it needs. Each
+module becomes a function that is called once, in the order of the imports, and gives what the
+module exports; a vendored module that only some pages need stays a file of its own, and
+``import.meta.url`` is that of the bundle. Only what the modules are made of is understood (imports
+and exports of one form or the other, no cycles), and anything else is an error at start. Nothing is
+renamed or rewritten besides; of ours, comments of their own lines are left out, as is what lines
+begin with to be read by people (htm does not count it either). Pure.
 """
 
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 MAIN = "main.js"
@@ -25,8 +26,17 @@ _import = re.compile(
 _export = re.compile(
     r"^export\s+(?P<kind>(?:async\s+)?function\*?|const|class)\s+(?P<name>\w+)", re.M
 )
+_vendored_import = re.compile(
+    r'(?<![\w$.])import\s*(?P<what>\{[^}]*\}|[\w$]+)\s*from\s*"(?P<of>[^"]+)";?'
+)
+_vendored_export = re.compile(
+    r'(?<![\w$.])export\s*\{(?P<what>[^}]*)\}(?:\s*from\s*"(?P<of>[^"]+)")?;?'
+)
+_vendored_default = re.compile(r"(?<![\w$.])export\s+default\b")
+_vendored_left = re.compile(r"(?<![\w$.])(?:import|export)\b.{,60}")
 _lazy = re.compile(r'\bimport\("([^"]+)"\)')
 _left = re.compile(r"^(?:import|export)\b.*$", re.MULTILINE)
+_whole = re.compile(r"[\w$]+")
 _no_word = re.compile(r"\W")
 _empty_lines = re.compile(r"\n\s*\n")
 _indents = re.compile(r"^[ \t]+", re.MULTILINE)
@@ -41,13 +51,14 @@ class Module:
     """One module of ours."""
 
     name: str
-    """Its path below ``static``."""
+    """Its path below ``static``, or the bare name of a vendored one."""
     body: str
     """Without imports and the word ``export``."""
     imports: Sequence[tuple[str, str]]
-    """(what, of which module): a path, or the bare name of a vendored one."""
-    exports: Sequence[str]
-    lazy: Sequence[str]
+    """(what, of which module): as it is written, and by its name."""
+    exports: Mapping[str, str]
+    """What each is inside of the module."""
+    lazy: Sequence[str] = ()
     """The modules that are loaded when they are needed."""
 
 
@@ -62,7 +73,7 @@ def read(name: str, text: str) -> Module:
     imports = [
         (found["what"] or "", _path(folder, found["of"])) for found in _import.finditer(text)
     ]
-    exports = [found["name"] for found in _export.finditer(text)]
+    exports = {found["name"]: found["name"] for found in _export.finditer(text)}
     lazy = [_path(folder, of) for of in _lazy.findall(text)]
     body = _export.sub(r"\g<kind> \g<name>", _import.sub("", text))
     body = _lazy.sub(lambda found: f'import("/static/{FOLDER}/{_path(folder, found[1])}")', body)
@@ -70,6 +81,28 @@ def read(name: str, text: str) -> Module:
         raise NoBundle(f"{name}: {left[0]}")
     body = _indents.sub("", _empty_lines.sub("\n", body)).strip()
     return Module(name, body, imports, exports, lazy)
+
+
+def read_vendored(name: str, text: str) -> Module:
+    """Return a published module, which may be one long line.
+
+    Raises:
+        NoBundle: it has an import or export of another kind.
+    """
+    imports = [(found["what"], found["of"]) for found in _vendored_import.finditer(text)]
+    exports: dict[str, str] = {}
+    for found in _vendored_export.finditer(text):
+        names = _names(found["what"])
+        exports |= {there: there if found["of"] else here for here, there in names}
+        if found["of"]:  # taken from there and handed on
+            imports.append((f"{{{found['what']}}}", found["of"]))
+    if _vendored_default.search(text):
+        exports["default"] = "whole"
+    body = _vendored_export.sub("", _vendored_import.sub("", text))
+    body = _vendored_default.sub("const whole =", body).strip()
+    if left := _vendored_left.search(body):
+        raise NoBundle(f"{name}: {left[0]}")
+    return Module(name, body, imports, exports)
 
 
 def _path(folder: str, of: str) -> str:
@@ -81,15 +114,19 @@ class Bundles:
 
     Args:
         text_of: the text of a module by its path.
+        vendored: the path of each vendored module by its bare name.
 
     Raises:
-        NoBundle: see ``read``; or modules import each other.
+        NoBundle: see ``read`` and ``read_vendored``; or modules import each other.
     """
 
-    def __init__(self, text_of: Callable[[str], str]) -> None:
+    def __init__(self, text_of: Callable[[str], str], vendored: Mapping[str, str]) -> None:
         self._text_of = text_of
         self._modules: dict[str, Module] = {}
+        self._inside = vendored
+        """The vendored modules that are put together with ours: those that every page needs."""
         main = self._reached(MAIN)
+        self._inside = {name: path for name, path in vendored.items() if name in main}
         pages = {page: self._reached(page) for name in main for page in self._modules[name].lazy}
         users = Counter(name for reached in pages.values() for name in reached)
         shared = [name for name in users if users[name] > 1 and name not in main]
@@ -97,6 +134,9 @@ class Bundles:
         self._members = {MAIN: order}
         for page, reached in pages.items():
             self._members[page] = [name for name in reached if name not in order]
+            for name in self.vendored(page):
+                if _vendored_import.search(text_of(vendored[name])):
+                    raise NoBundle(f"{name} is a file of its own and imports another")
 
         self._taken: dict[str, set[str]] = {name: set() for name in self._modules}
         """What others take of each module; ``*`` where that is all of it."""
@@ -116,7 +156,7 @@ class Bundles:
         return self._members[name]
 
     def vendored(self, name: str) -> list[str]:
-        """Return the bare names of the vendored modules that a bundle imports."""
+        """Return the bare names of the vendored modules that a bundle imports from their files."""
         found = (of for each in self._members[name] for _, of in self._modules[each].imports)
         return list(dict.fromkeys(of for of in found if of not in self._modules))
 
@@ -154,9 +194,11 @@ class Bundles:
         if name in found:
             return
         if name not in self._modules:
-            self._modules[name] = read(name, self._text_of(name))
+            path = self._inside.get(name)
+            text = self._text_of(path or name)
+            self._modules[name] = read(name, text) if path is None else read_vendored(name, text)
         for _, of in self._modules[name].imports:
-            if of.endswith(".js"):
+            if of.endswith(".js") or of in self._inside:
                 self._reach(of, found, [*way, name])
         found[name] = True
 
@@ -168,7 +210,11 @@ def _variable(name: str) -> str:
 def _called(module: Module, taken: set[str]) -> str:
     """Return a module as the value of a function that is called once."""
     lines = [_given(what, _variable(of)) for what, of in module.imports if what]
-    given = [name for name in module.exports if name in taken or "*" in taken]
+    given = [
+        name if name == inside else f"{name}: {inside}"
+        for name, inside in module.exports.items()
+        if name in taken or "*" in taken
+    ]
     whole = "\n".join([*lines, module.body, f"return {{ {', '.join(given)} }};"])
     return f"const {_variable(module.name)} = (() => {{\n{whole}\n}})();"
 
@@ -182,6 +228,8 @@ def _given(what: str, of: str) -> str:
 
 def _names(what: str) -> list[tuple[str, str]]:
     """Return what an import takes: (the name there, the name here); ("*", …) for all."""
+    if _whole.fullmatch(what):
+        return [("default", what)]
     words = [each.split() for each in what.strip("{} \n").split(",") if each.strip()]
     return [(each[0], each[-1]) for each in words]
 

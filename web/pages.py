@@ -1,9 +1,10 @@
 """The pages of the dashboard: one document, whose script shows what the address is of.
 
 In come the files and the configured symbols; out go the routes of all pages. Our modules and style
-sheets are put together (``web.bundle``), and each page's document names the files that it will
-need, so that a browser asks for all of them at once. A symbol in any spelling is redirected to its
-own address. Who asks for HTML where nothing is gets a page that says so, with 404.
+sheets are put together (``web.bundle``). Each page's document has the sheets in it, and names the
+modules that it will need: a browser paints it as it comes, and asks for all the rest at once. The
+theme that somebody has chosen comes in a cookie. A symbol in any spelling is redirected to its own
+address. Who asks for HTML where nothing is gets a page that says so, with 404.
 """
 
 import html
@@ -45,15 +46,18 @@ WORDS = {
     MISSING: ("Nothing here", "There is nothing at this address"),
 }
 """Of each page: what stands before the site's name in its title, and what it is."""
-SHEET = "style.css"
 SHEETS_PLACE = "<!-- style sheets -->"
 """Where the document wants the style sheets to be, which it names for us."""
+THEME = "theme"
+"""The cookie of who has chosen one of ``THEMES``."""
+THEMES = ("dark", "light")
+ROOT = '<html lang="en">'
 _PREFIX = "/static/"
-_SHEET_LINK = f'<link rel="stylesheet" href="{_PREFIX}{FOLDER}/{SHEET}">'
 _importmap = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
-_sheet = re.compile(rf'\n *<link rel="stylesheet" href="{_PREFIX}((?!{FOLDER}/)[^"]+)">')
-_imports = re.compile(r'(?:^|[;}])import\b[^"]*?"([^"]+)"', re.MULTILINE)
-"""Of a vendored module, which may be one long line."""
+_sheet = re.compile(rf'\n *<link rel="stylesheet" href="{_PREFIX}([^"]+)">')
+
+Themed = Mapping[str, Asset]
+"""A document by the theme that was chosen; "" where none was."""
 
 
 class Pages:
@@ -67,13 +71,13 @@ class Pages:
 
     def __init__(self, assets: Assets, directory: Directory, *, simulated: bool) -> None:
         self._directory = directory
-        self._policy = assets.policy
         bundles = _bundled(assets)
         banner = BANNER if simulated else ""
         texts = {name: _document(assets, bundles, name, banner) for name in WORDS}
+        self._policy = assets.policy(texts[SYMBOL].encode())
         self._documents = {name: _worded(text, *WORDS[name]) for name, text in texts.items()}
         self._symbol_text = texts[SYMBOL]
-        self._symbols: dict[str, Asset] = {}
+        self._symbols: dict[str, Themed] = {}
         """Made when they are first asked for."""
 
     def routes(self) -> list[Route]:
@@ -116,56 +120,58 @@ class Pages:
             self._symbols[key] = document
         return self._answer(request, self._symbols[key])
 
-    def _answer(self, request: Request, document: Asset, status: int = 200) -> Response:
-        response = document.answer(request, status)
+    def _answer(self, request: Request, document: Themed, status: int = 200) -> Response:
+        chosen = request.cookies.get(THEME, "")
+        response = document.get(chosen, document[""]).answer(request, status)
+        response.headers["vary"] += ", cookie"
         response.headers["content-security-policy"] = self._policy
         return response
 
 
-def _worded(text: str, title: str, description: str) -> Asset:
+def _worded(text: str, title: str, description: str) -> Themed:
     """Return a document with its own title and description."""
     named = f"{html.escape(title)} · tickwire" if title else "tickwire"
     said = f'name="description" content="{html.escape(description)}"'
     worded = text.replace(TITLE, f"<title>{named}</title>").replace(DESCRIPTION, said)
-    return Asset.of(worded.encode(), "text/html")
+    roots = {"": ROOT, **{theme: f'{ROOT[:-1]} data-theme="{theme}">' for theme in THEMES}}
+    return {
+        theme: Asset.of(worded.replace(ROOT, root, 1).encode(), "text/html")
+        for theme, root in roots.items()
+    }
 
 
 def _document(assets: Assets, bundles: Bundles, page: str, banner: str) -> str:
     """Return the document of a page, with the files named that it needs."""
     text = assets.read(DOCUMENT).decode()
-    found = _importmap.search(text)
-    named = msgspec.json.decode(found[1])["imports"] if found else {}
-    needed = {f"{_PREFIX}{FOLDER}/{MAIN}": None}
+    named = _named(text)
     own = f"pages/{page}.js"
-    vendored: dict[str, None] = {}
-    for name in (MAIN, own):
-        for each in bundles.vendored(name):
-            _follow(assets, named, each, vendored)
-    needed |= {f"{_PREFIX}{FOLDER}/{own}": None, **vendored}
+    needed = [f"{_PREFIX}{FOLDER}/{MAIN}", f"{_PREFIX}{FOLDER}/{own}"]
+    needed += [named[each] for each in bundles.vendored(own)]
     lines = [f'<link rel="modulepreload" href="{each}">' for each in needed]
-    text = _sheet.sub("", text.replace(SHEETS_PLACE, _SHEET_LINK))
+    sheets = style(assets.read(each).decode() for each in _sheet.findall(text))
+    text = _sheet.sub("", text).replace(SHEETS_PLACE, f"<style>{sheets}</style>")
     text = text.replace(BANNER_PLACE, banner).replace(PLACE, "\n    ".join(lines))
     return text.replace(f'src="{_PREFIX}{MAIN}"', f'src="{_PREFIX}{FOLDER}/{MAIN}"')
 
 
-def _follow(assets: Assets, named: Mapping[str, str], name: str, found: dict[str, None]) -> None:
-    """Add the address of a vendored module, and those of all that it imports."""
-    path = named[name]
-    if path not in found:
-        found[path] = None
-        for each in _imports.findall(assets.read(path.removeprefix(_PREFIX)).decode()):
-            _follow(assets, named, each, found)
+def _named(text: str) -> dict[str, str]:
+    """Return the addresses of the vendored modules by their bare names."""
+    found = _importmap.search(text)
+    return msgspec.json.decode(found[1], type=_ImportMap).imports if found else {}
+
+
+class _ImportMap(msgspec.Struct):
+    imports: dict[str, str]
 
 
 def _bundled(assets: Assets) -> Bundles:
-    """Put our modules together, and our style sheets; return the bundles."""
-    bundles = Bundles(lambda name: assets.read(name).decode())
+    """Put our modules together; return the bundles."""
+    named = _named(assets.read(DOCUMENT).decode())
+    vendored = {name: path.removeprefix(_PREFIX) for name, path in named.items()}
+    bundles = Bundles(lambda path: assets.read(path).decode(), vendored)
     for name in bundles.names:
         script = Asset.of(bundles.text(name).encode(), "text/javascript")
         assets.add(f"{FOLDER}/{name}", script)
-    sheets = _sheet.findall(assets.read(DOCUMENT).decode())
-    text = style(assets.read(each).decode() for each in sheets)
-    assets.add(f"{FOLDER}/{SHEET}", Asset.of(text.encode(), "text/css"))
     return bundles
 
 

@@ -351,6 +351,9 @@ def test_a_chosen_theme_is_there_before_anything_is_painted(keyed: Page) -> None
     assert keyed.evaluate(GROUND) == "light dark"
     keyed.get_by_role("button", name="Switch to the light theme").click()
     eventually(evaluated(keyed, f"{GROUND} === 'light'"), within=5)
+    bars = keyed.locator("meta[name=theme-color]")
+    colours = bars.evaluate_all("all => all.map((one) => one.content)")
+    assert colours == ["rgb(246, 247, 249)"] * 2
     keyed.add_init_script(
         """new MutationObserver((_, observer) => {
             if (document.body === null) return;

@@ -49,8 +49,11 @@ def sha256(text: bytes) -> str:
 
 
 def test_the_page_may_run_its_import_map_and_nothing_else_inline(folder: Path) -> None:
-    policy = Assets(folder).policy
-    assert f"script-src 'self' '{sha256(MAP.encode())}';" in policy
+    policy = Assets(folder).policy(PAGE.encode())
+    assert f"script-src 'self' '{sha256(MAP.encode())}'; style-src 'self';" in policy
+    sheet = "p { color: red; }"
+    policy = Assets(folder).policy(f"{PAGE}<style>{sheet}</style>".encode())
+    assert f"style-src 'self' '{sha256(sheet.encode())}';" in policy
     assert "unsafe" not in policy
 
 
@@ -58,7 +61,7 @@ def test_the_policy_allows_the_style_that_the_vendored_chart_makes() -> None:
     chart = (STATIC / "vendor" / "lightweight-charts.mjs").read_text()
     begin = chart.index("a#tv-attr-logo{")
     style = chart[begin : chart.index('"', begin)].encode()
-    assert f"'{sha256(style)}'" in Assets(STATIC).policy
+    assert f"'{sha256(style)}'" in Assets(STATIC).policy(b"")
 
 
 def test_a_file_is_compressed_for_who_takes_it(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Modules put together: one file for what every page needs, one for each page's own."""
 
 import json
+import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,18 +10,19 @@ import pytest
 
 from tests import needed
 from web.app import STATIC
-from web.bundle import MAIN, Bundles, NoBundle, read, style
+from web.bundle import MAIN, Bundles, NoBundle, read, read_vendored, style
 
 MODULES = {
     "main.js": """
 /** Loads pages. */
 import { count, next as step } from "./state.js";
+import { both, own } from "kit/both";
 import * as words from "./words.js";
 import "./side.js";
 
 export const pages = { one: () => import("./pages/one.js"), two: () => import("./pages/two.js") };
 step();
-globalThis.said = [...globalThis.said, words.hello(count())];
+globalThis.said = [...globalThis.said, words.hello(count()), both(), own];
 """,
     "side.js": 'globalThis.said = ["first"];\n',
     "state.js": """
@@ -50,8 +52,9 @@ export class Page {
     "pages/two.js": """
 import { both } from "../both.js";
 import { own } from "./own.js";
+import { own as kit } from "kit";
 export function Page() {
-  return [own, ...both];
+  return [own, ...both, kit];
 }
 """,
     "pages/own.js": """
@@ -60,17 +63,29 @@ export const own = `own ${both.length}`;
 """,
     "both.js": "export const both = [];\n",
 }
+VENDORED = {
+    "kit": 'var a="own /** */";export{a as own};\n',
+    "kit/twice": "export default function(n){return[n,n].join()}",
+    "kit/both": 'import{own as a}from"kit";export{own}from"kit";import e from"kit/twice";'
+    "var m=()=>e(a);export{m as both};",
+    "lone": "var a=1;export{a as alone};",
+    "tied": 'import{own}from"kit";export{own};',
+}
 
 
 def bundled(modules: Mapping[str, str]) -> Bundles:
-    """Return them put together."""
-    return Bundles(lambda name: modules[name])
+    """Return them put together with the vendored ones."""
+    paths = {name: f"vendor/{name}" for name in VENDORED}
+    texts = {f"vendor/{name}": text for name, text in VENDORED.items()}
+    return Bundles(lambda path: {**modules, **texts}[path], paths)
 
 
 def test_what_several_pages_need_is_loaded_once_and_with_the_first() -> None:
     bundles = bundled(MODULES)
     assert bundles.names == [MAIN, "pages/one.js", "pages/two.js"]
-    assert bundles.modules(MAIN) == ["state.js", "words.js", "side.js", "both.js", MAIN]
+    kit = ["kit", "kit/twice", "kit/both"]
+    expected = ["state.js", *kit, "words.js", "side.js", "both.js", MAIN]
+    assert bundles.modules(MAIN) == expected
     assert bundles.modules("pages/one.js") == ["pages/one.js"]
     assert bundles.modules("pages/two.js") == ["pages/own.js", "pages/two.js"]
 
@@ -93,18 +108,36 @@ def test_it_does_what_the_modules_do(tmp_path: Path) -> None:
     done = subprocess.run(
         [node, tmp_path / "run.js"], check=True, capture_output=True, text=True, timeout=60
     )
-    assert json.loads(done.stdout) == [["first", 'hello 1 "//"'], ["own 0", "one"], 2]
+    own = "own /** */"
+    assert json.loads(done.stdout) == [
+        ["first", 'hello 1 "//"', f"{own},{own}", own],
+        ["own 0", "one", own],
+        2,
+    ]
 
 
-def test_a_vendored_module_stays_a_file_of_its_own() -> None:
-    bundles = bundled({"main.js": 'import { h as make } from "preact";\nmake();\n'})
-    assert bundles.vendored(MAIN) == ["preact"]
-    assert 'import * as m_preact from "preact";' in bundles.text(MAIN)
-    assert "const { h: make } = m_preact;" in bundles.text(MAIN)
+def test_a_vendored_module_that_one_page_needs_stays_a_file_of_its_own() -> None:
+    modules = {
+        "main.js": 'import { own } from "kit";\nexport const load = () => import("./page.js");\n',
+        "page.js": 'import { alone as one } from "lone";\nimport { own } from "kit";\n',
+    }
+    bundles = bundled(modules)
+    assert (bundles.vendored(MAIN), bundles.vendored("page.js")) == ([], ["lone"])
+    assert 'import * as m_lone from "lone";' in bundles.text("page.js")
+    assert "const { alone: one } = m_lone;" in bundles.text("page.js")
+    assert "const { own } = m_kit;" in bundles.text("page.js")
+    # It would bring another copy of what is in main.js.
+    with pytest.raises(NoBundle, match="tied"):
+        bundled({**modules, "page.js": 'import { own } from "tied";\n'})
 
 
 def test_the_pages_own_modules_are_all_understood() -> None:
-    bundles = Bundles(lambda name: (STATIC / name).read_text())
+    found = re.search(r'"importmap">(.*?)</script>', (STATIC / "index.html").read_text(), re.DOTALL)
+    assert found is not None
+    named = json.loads(found[1])["imports"]
+    vendored = {name: path.removeprefix("/static/") for name, path in named.items()}
+    bundles = Bundles(lambda name: (STATIC / name).read_text(), vendored)
+    assert bundles.vendored("pages/symbol.js") == ["lightweight-charts"]
     assert len(bundles.modules(MAIN)) > 10
     for name in bundles.names:
         assert "/**" not in bundles.text(name)
@@ -123,6 +156,12 @@ def test_the_pages_own_modules_are_all_understood() -> None:
 def test_what_is_not_understood_is_an_error(text: str) -> None:
     with pytest.raises(NoBundle):
         read("main.js", text)
+
+
+@pytest.mark.parametrize("text", ['export*from"a";', "export const a=1;", 'import*as a from"a";'])
+def test_what_is_not_understood_of_a_vendored_module_is_one(text: str) -> None:
+    with pytest.raises(NoBundle):
+        read_vendored("kit", f"var b=1;{text}")
 
 
 def test_modules_that_import_each_other_are_an_error() -> None:

@@ -1,16 +1,17 @@
 /**
- * Dark or light: what the system says, or what the user has chosen here. The choice is kept in this
- * browser and set on the root element, where the style sheet finds it (early.js does so before
- * anything is painted).
+ * Dark or light: what the system says, or what the user has chosen here. The choice is kept in a
+ * cookie, so that the server sets it on the root element, where the style sheet finds it: nobody
+ * sees the other theme flash by before a script runs.
  *
  * @module
  */
 
-import { computed, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 
 /** @typedef {"system" | "dark" | "light"} Choice */
 
-const NAME = "theme";
+/** How long a choice is kept, s. */
+const KEPT_S = 365 * 86_400;
 const LIGHT = matchMedia("(prefers-color-scheme: light)");
 const systemIsLight = signal(LIGHT.matches);
 LIGHT.addEventListener("change", ({ matches }) => {
@@ -27,14 +28,10 @@ export const theme = computed(() => {
 
 /** @param {Choice} next */
 export function choose(next) {
-  if (next === "system") delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = next;
-  try {
-    if (next === "system") localStorage.removeItem(NAME);
-    else localStorage.setItem(NAME, next);
-  } catch {
-    // Where nothing may be kept the choice lasts as long as the page.
-  }
+  const kept = next !== "system";
+  if (kept) document.documentElement.dataset.theme = next;
+  else delete document.documentElement.dataset.theme;
+  document.cookie = `theme=${next}; path=/; max-age=${kept ? KEPT_S : 0}; samesite=lax`;
   choice.value = next;
 }
 
@@ -43,3 +40,12 @@ export function toggle() {
   const other = theme.peek() === "dark" ? "light" : "dark";
   choose(other === (systemIsLight.peek() ? "light" : "dark") ? "system" : other);
 }
+
+// The browser's own bars go with the page.
+effect(() => {
+  void theme.value;
+  const { backgroundColor } = getComputedStyle(document.body);
+  for (const meta of document.querySelectorAll("meta[name=theme-color]")) {
+    meta.setAttribute("content", backgroundColor);
+  }
+});
