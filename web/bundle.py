@@ -1,13 +1,13 @@
 """The page's modules put together, so that a phone asks for a handful of files and not for forty.
 
 In come the modules as they are written, each a file; out go texts: ``main.js`` with everything that
-every page needs, vendored modules too, and one for each page with the rest of what it needs. Each
-module becomes a function that is called once, in the order of the imports, and gives what the
-module exports; a vendored module that only some pages need stays a file of its own, and
-``import.meta.url`` is that of the bundle. Only what the modules are made of is understood (imports
-and exports of one form or the other, no cycles), and anything else is an error at start. Nothing is
-renamed or rewritten besides; of ours, comments of their own lines are left out, as is what lines
-begin with to be read by people (htm does not count it either). Pure.
+every page needs, vendored modules too, and one for each page with the rest of what it needs, and
+for what a page loads later. Each module becomes a function that is called once, in the order of the
+imports, and gives what the module exports; a vendored module that is not needed by every page stays
+a file of its own, and ``import.meta.url`` is that of the bundle. Only what the modules are made of
+is understood (imports and exports of one form or the other, no cycles), and anything else is an
+error at start. Nothing is renamed or rewritten besides; of ours, comments of their own lines are
+left out, as is what lines begin with to be read by people (htm does not count it either). Pure.
 """
 
 import posixpath
@@ -127,29 +127,37 @@ class Bundles:
         """The vendored modules that are put together with ours: those that every page needs."""
         main = self._reached(MAIN)
         self._inside = {name: path for name, path in vendored.items() if name in main}
-        pages = {page: self._reached(page) for name in main for page in self._modules[name].lazy}
+        pages = {page: self._reached(page) for page in self._lazy(main)}
         users = Counter(name for reached in pages.values() for name in reached)
         shared = [name for name in users if users[name] > 1 and name not in main]
-        order = [*main[:-1], *shared, MAIN]
-        self._members = {MAIN: order}
+        self._members = {MAIN: [*main[:-1], *shared, MAIN]}
+        self._home = dict.fromkeys(self._members[MAIN], MAIN)
+        """The bundle that a module is in."""
         for page, reached in pages.items():
-            self._members[page] = [name for name in reached if name not in order]
-            for name in self.vendored(page):
-                if _vendored_import.search(text_of(vendored[name])):
-                    raise NoBundle(f"{name} is a file of its own and imports another")
+            self._put(page, reached)
+        for page in pages:
+            for part in self.parts(page):
+                self._put(part, self._reached(part))
+        for name in {each for bundle in self.names for each in self.vendored(bundle)}:
+            if _vendored_import.search(text_of(vendored[name])):
+                raise NoBundle(f"{name} is a file of its own and imports another")
 
         self._taken: dict[str, set[str]] = {name: set() for name in self._modules}
         """What others take of each module; ``*`` where that is all of it."""
         for module in self._modules.values():
             for what, of in module.imports:
                 self._taken.setdefault(of, set()).update(name for name, _ in _names(what))
-        for page in pages:
-            self._taken[page].add("*")
+        for bundle in self._members:
+            self._taken.setdefault(bundle, set()).add("*")
 
     @property
     def names(self) -> list[str]:
-        """The modules that a bundle is named after: ``main.js`` and each page's."""
+        """The modules that a bundle is named after: ``main.js``, each page's, and their parts'."""
         return list(self._members)
+
+    def parts(self, page: str) -> list[str]:
+        """Return the bundles that a page loads when they are needed."""
+        return self._lazy(self._members[page])
 
     def modules(self, name: str) -> list[str]:
         """Return the modules that a bundle is made of, in order."""
@@ -167,20 +175,29 @@ class Bundles:
         named = {of: _variable(of) for of in self.vendored(name)}
         lines = [f'import * as {variable} from "{of}";' for of, variable in named.items()]
         reached = (of for each in members for _, of in each.imports)
-        others = {of: None for of in reached if of not in ours and of in self._modules}
-        if others:
-            variables = ", ".join(map(_variable, others))
-            lines.append(f'import {{ {variables} }} from "/static/{FOLDER}/{MAIN}";')
+        others: dict[str, dict[str, None]] = {}
+        for of in reached:
+            if of not in ours and of in self._modules:
+                others.setdefault(self._home[of], {})[_variable(of)] = None
+        for home, variables in others.items():
+            lines.append(f'import {{ {", ".join(variables)} }} from "/static/{FOLDER}/{home}";')
         lines += [_called(each, self._taken[each.name]) for each in members]
-        if name == MAIN:
-            pages = [each for page, own in self._members.items() if page != MAIN for each in own]
-            used = {of for each in pages for _, of in self._modules[each].imports}
-            told = [_variable(each) for each in self._members[name] if each in used]
+        away = [self._modules[each] for each, home in self._home.items() if home != name]
+        used = {of for each in away for _, of in each.imports}
+        if told := [_variable(each) for each in self._members[name] if each in used]:
             lines.append(f"export {{ {', '.join(told)} }};")
-        else:
-            page = self._modules[name]
-            lines.append(f"export const {{ {', '.join(page.exports)} }} = {_variable(name)};")
+        if exports := self._modules[name].exports:
+            lines.append(f"export const {{ {', '.join(exports)} }} = {_variable(name)};")
         return "\n".join(lines) + "\n"
+
+    def _put(self, bundle: str, reached: Sequence[str]) -> None:
+        """Put together what is nowhere yet."""
+        self._members[bundle] = [name for name in reached if name not in self._home]
+        self._home |= dict.fromkeys(self._members[bundle], bundle)
+
+    def _lazy(self, names: Iterable[str]) -> list[str]:
+        """Return what modules load when they need it."""
+        return list(dict.fromkeys(of for name in names for of in self._modules[name].lazy))
 
     def _reached(self, first: str) -> list[str]:
         """Return a module and all of ours that it imports, each after those that it imports."""

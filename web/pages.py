@@ -9,7 +9,7 @@ address. Who asks for HTML where nothing is gets a page that says so, with 404.
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 import msgspec
@@ -145,13 +145,22 @@ def _document(assets: Assets, bundles: Bundles, page: str, banner: str) -> str:
     text = assets.read(DOCUMENT).decode()
     named = _named(text)
     own = f"pages/{page}.js"
-    needed = [f"{_PREFIX}{FOLDER}/{MAIN}", f"{_PREFIX}{FOLDER}/{own}"]
-    needed += [named[each] for each in bundles.vendored(own)]
-    lines = [f'<link rel="modulepreload" href="{each}">' for each in needed]
+    needed, later = [MAIN, own], bundles.parts(own)
+    lines = [
+        f'<link rel="modulepreload" href="{path}"{urgency}>'
+        for names, urgency in ((needed, ""), (later, ' fetchpriority="low"'))
+        for path in _paths(bundles, named, names)
+    ]
     sheets = style(assets.read(each).decode() for each in _sheet.findall(text))
     text = _sheet.sub("", text).replace(SHEETS_PLACE, f"<style>{sheets}</style>")
     text = text.replace(BANNER_PLACE, banner).replace(PLACE, "\n    ".join(lines))
     return text.replace(f'src="{_PREFIX}{MAIN}"', f'src="{_PREFIX}{FOLDER}/{MAIN}"')
+
+
+def _paths(bundles: Bundles, named: Mapping[str, str], names: Sequence[str]) -> list[str]:
+    """Return the addresses of bundles, and of the vendored modules that they import."""
+    alone = [named[each] for name in names for each in bundles.vendored(name)]
+    return [*(f"{_PREFIX}{FOLDER}/{name}" for name in names), *alone]
 
 
 def _named(text: str) -> dict[str, str]:

@@ -26,7 +26,7 @@ const docs = read("docs/index.html");
 function graph(path, found = new Set()) {
   if (found.has(path)) return found;
   found.add(path);
-  for (const [, name] of read(path).matchAll(/(?:\bfrom\s*|=> import\()"([^"]+)"/g)) {
+  for (const [, name] of read(path).matchAll(/(?:\bfrom\s*|(?:=>|await) import\()"([^"]+)"/g)) {
     assert.ok(name);
     const url = imports[name] ?? new URL(name, `http://x/static/${path}`).pathname;
     graph(url.replace("/static/", ""), found);

@@ -53,13 +53,19 @@ export class Page {
 import { both } from "../both.js";
 import { own } from "./own.js";
 import { own as kit } from "kit";
-export function Page() {
-  return [own, ...both, kit];
+export async function Page() {
+  const { more } = await import("../later.js");
+  return [own, ...both, kit, more];
 }
 """,
     "pages/own.js": """
 import { both } from "../both.js";
 export const own = `own ${both.length}`;
+""",
+    "later.js": """
+import { next } from "./state.js";
+import { own } from "./pages/own.js";
+export const more = `${own} ${typeof next}`;
 """,
     "both.js": "export const both = [];\n",
 }
@@ -82,12 +88,14 @@ def bundled(modules: Mapping[str, str]) -> Bundles:
 
 def test_what_several_pages_need_is_loaded_once_and_with_the_first() -> None:
     bundles = bundled(MODULES)
-    assert bundles.names == [MAIN, "pages/one.js", "pages/two.js"]
+    assert bundles.names == [MAIN, "pages/one.js", "pages/two.js", "later.js"]
+    assert (bundles.parts("pages/one.js"), bundles.parts("pages/two.js")) == ([], ["later.js"])
     kit = ["kit", "kit/twice", "kit/both"]
     expected = ["state.js", *kit, "words.js", "side.js", "both.js", MAIN]
     assert bundles.modules(MAIN) == expected
     assert bundles.modules("pages/one.js") == ["pages/one.js"]
     assert bundles.modules("pages/two.js") == ["pages/own.js", "pages/two.js"]
+    assert bundles.modules("later.js") == ["later.js"]
 
 
 def test_it_does_what_the_modules_do(tmp_path: Path) -> None:
@@ -103,7 +111,7 @@ def test_it_does_what_the_modules_do(tmp_path: Path) -> None:
         'const one = await import("./pages/one.js");\n'
         'const two = await import("./pages/two.js");\n'
         "new one.Page();\n"
-        "console.log(JSON.stringify([globalThis.said, two.Page(), m_state.count()]));\n"
+        "console.log(JSON.stringify([globalThis.said, await two.Page(), m_state.count()]));\n"
     )
     done = subprocess.run(
         [node, tmp_path / "run.js"], check=True, capture_output=True, text=True, timeout=60
@@ -111,7 +119,7 @@ def test_it_does_what_the_modules_do(tmp_path: Path) -> None:
     own = "own /** */"
     assert json.loads(done.stdout) == [
         ["first", 'hello 1 "//"', f"{own},{own}", own],
-        ["own 0", "one", own],
+        ["own 0", "one", own, "own 0 function"],
         2,
     ]
 
@@ -137,7 +145,8 @@ def test_the_pages_own_modules_are_all_understood() -> None:
     named = json.loads(found[1])["imports"]
     vendored = {name: path.removeprefix("/static/") for name, path in named.items()}
     bundles = Bundles(lambda name: (STATIC / name).read_text(), vendored)
-    assert bundles.vendored("pages/symbol.js") == ["lightweight-charts"]
+    assert bundles.parts("pages/symbol.js") == ["chart/canvas.js"]
+    assert bundles.vendored("chart/canvas.js") == ["lightweight-charts"]
     assert len(bundles.modules(MAIN)) > 10
     for name in bundles.names:
         assert "/**" not in bundles.text(name)

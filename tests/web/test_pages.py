@@ -21,6 +21,8 @@ OWN_BYTES_MAX = 60 * 1024
 """What our own modules of all pages may weigh together, compressed, as they are sent."""
 ALL_BYTES_MAX = 200 * 1000
 """What all scripts of a page may, vendored ones too."""
+PARTS = {SYMBOL: ("chart/canvas.js",)}
+"""What a page's module loads later."""
 KITS = ("preact", "preact-hooks", "preact-signals", "preact-signals-core", "htm", "htm-preact")
 """The vendored modules that every page needs."""
 PLACES = {
@@ -40,17 +42,20 @@ def document(stack: Stack, path: str, status: int = 200) -> str:
 
 
 def preloaded(text: str) -> list[str]:
-    return re.findall(r'<link rel="modulepreload" href="([^"]+)">', text)
+    return re.findall(r'<link rel="modulepreload" href="([^"]+)"(?: fetchpriority="low")?>', text)
 
 
 def reached(first: str, found: dict[str, None], named: dict[str, str]) -> dict[str, None]:
-    """Return all modules that one imports, but for those that it loads when they are needed."""
+    """Return all modules that one imports, and those that a page loads when it needs them."""
     if first in found:
         return found
     found[first] = None
     text = (STATIC / first.removeprefix("/static/")).read_text()
     code = re.sub(r"/\*.*?\*/|^\s*//.*?$", "", text, flags=re.DOTALL | re.MULTILINE)
-    for name in re.findall(r'\b(?:from|import)\s*"([^"]+)"', code):
+    names = re.findall(r'\b(?:from|import)\s*"([^"]+)"', code)
+    if first != "/static/components/app.js":  # which knows all pages
+        names += re.findall(r'\bimport\("([^"]+)"\)', code)
+    for name in names:
         reached(named.get(name) or posixpath.normpath(urljoin(first, name)), found, named)
     return found
 
@@ -68,7 +73,8 @@ def test_a_page_names_exactly_the_modules_that_it_needs(
         reached(first, needed, named)
     named_here = preloaded(text)
     assert len(named_here) == len(set(named_here))
-    bundles = [f"/static/bundles/{name}" for name in ("main.js", f"pages/{module}.js")]
+    parts = ["main.js", f"pages/{module}.js", *PARTS.get(module, ())]
+    bundles = [f"/static/bundles/{name}" for name in parts]
     alone = {name for name in needed if name == named["lightweight-charts"]}
     assert set(named_here) == {*bundles, *alone}
     inside = "".join(stack.get(name)[2].decode() for name in bundles)
@@ -92,7 +98,8 @@ def test_our_own_modules_stay_within_their_budget(stack: Stack) -> None:
     named = {name for page in scripts for name in page if "/bundles/" in name}
     named |= set(preloaded(document(stack, "/nowhere", 404)))
     pages = {f"/static/bundles/pages/{path.name}" for path in (STATIC / "pages").glob("*.js")}
-    assert named == {"/static/bundles/main.js", *pages}
+    parts = {f"/static/bundles/{name}" for names in PARTS.values() for name in names}
+    assert named == {"/static/bundles/main.js", *pages, *parts}
     # main.js has vendored modules in it, which are not ours.
     kits = [STATIC / "vendor" / f"{name}.mjs" for name in KITS]
     kit = gzip.compress(b"".join(path.read_bytes() for path in kits), 9)

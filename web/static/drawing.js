@@ -1,7 +1,7 @@
 /**
  * Draws at once after a pause, then at most five times a second, in an animation frame: whoever has
- * something to draw asks for a turn, however often, and is called once in it. Nothing is drawn while the page is hidden; the turn
- * comes when it is seen again, with the newest values only.
+ * something to draw asks for a turn, however often, and is called once in it. Nothing is drawn while
+ * the page is hidden; the turn comes when it is seen again, with the newest values only.
  *
  * @module
  */

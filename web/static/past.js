@@ -15,7 +15,8 @@ import { Job } from "./job.js";
 import { newSeries, withLate, withOlder, withParts, withStored, withUpdate } from "./series.js";
 import { demand, listen, missed } from "./state.js";
 
-/** Candles of a page. */
+/** Candles of a page: the first fills a screen and what is looked at next, the others are larger. */
+const FIRST = 300;
 const PAGE = 1_000;
 /**
  * Candles of the exchange's own come some moments after the first prices of a fresh installation: a
@@ -102,7 +103,7 @@ export function openCandles(key, interval) {
     load.value = failed(error);
   };
   const newest = new Job(
-    () => candles({ symbol: key, interval, limit: PAGE }),
+    () => candles({ symbol: key, interval, limit: series.peek().until === -Infinity ? FIRST : PAGE }),
     (rows) => {
       series.value = withStored(series.peek(), rows);
       load.value = READY;

@@ -63,9 +63,13 @@ const UNSEEN = { color: "transparent" };
 
 /** @typedef {import("lightweight-charts").ISeriesApi<any>} Drawn */
 
-/** A chart that fills an element and follows its size. */
+/**
+ * A chart that fills an element and follows its size. It is seen, and its pixels are drawn, from the
+ * frame after its first view on: a slow phone is not busy with all of it at once.
+ */
 export class Canvas {
   #handlers;
+  #place;
   #chart;
   #hatching;
   /** @type {Drawn | null} */
@@ -74,9 +78,11 @@ export class Canvas {
   #lines = new Map();
   /** @type {View | null} */
   #view = null;
+  /** What was to be shown before anything was. @type {number | null} */
+  #since = null;
   #times = new Times(60);
-  #colours = palette();
-  #bars = barColours(this.#colours);
+  #colours = /** @type {import("./colours.js").Palette} */ ({});
+  #bars = /** @type {string[][]} */ ([]);
   /** The place of a candle by its stamp. @type {Map<number, number>} */
   #places = new Map();
 
@@ -86,7 +92,10 @@ export class Canvas {
    */
   constructor(container, handlers) {
     this.#handlers = handlers;
-    this.#chart = createChart(container, this.#options(container));
+    this.#place = container.appendChild(document.createElement("div"));
+    this.#place.className = "study-place";
+    this.#place.hidden = true;
+    this.#chart = createChart(this.#place, this.#options(container));
     this.#hatching = new Hatching(this.#chart);
     this.#chart.subscribeCrosshairMove(({ time }) => {
       const index = this.#places.get(Number(time)) ?? null;
@@ -138,6 +147,7 @@ export class Canvas {
     if (other || from === null || before.bands !== view.bands || before.theme !== view.theme) {
       this.#hatching.set(view.bands, this.#times, this.#colours.warn);
     }
+    if (before === null) requestAnimationFrame(() => this.#appear());
     if (before?.countdown !== view.countdown) this.#price?.applyOptions({ title: view.countdown });
     if (before?.log !== view.log) {
       const mode = view.log ? PriceScaleMode.Logarithmic : PriceScaleMode.Normal;
@@ -149,6 +159,10 @@ export class Canvas {
   show(since) {
     const view = this.#view;
     if (view === null || view.candles.length === 0) return;
+    if (this.#place.hidden) {
+      this.#since = since;
+      return;
+    }
     const steps = stepsOf(view.candles, view.seconds);
     const last = /** @type {number} */ (steps.at(-1));
     // What is not here yet is counted, too: it is seen as soon as it comes.
@@ -165,6 +179,14 @@ export class Canvas {
   /** Take the chart away, with everything that listens for it. */
   remove() {
     this.#chart.remove();
+    this.#place.remove();
+  }
+
+  /** Be seen: it has a width from now on, and only then a place in time. */
+  #appear() {
+    this.#place.hidden = false;
+    if (this.#since === null) this.#chart.timeScale().resetTimeScale();
+    else this.show(this.#since);
   }
 
   #paint() {
@@ -298,7 +320,7 @@ export class Canvas {
     const drawn = { time, open, high, low, close };
     if (!published) return drawn;
     const pale = this.#colours[close >= open ? "up-pale" : "down-pale"];
-    return { ...drawn, color: "transparent", borderColor: pale, wickColor: pale };
+    return { ...drawn, color: this.#colours.surface, borderColor: pale, wickColor: pale };
   }
 
   /** @param {Line} line @param {Candle} candle @param {number} index */

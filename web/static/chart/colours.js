@@ -4,14 +4,20 @@
  * @module
  */
 
-/** @param {string} name a custom property @returns {string} the colour that it is now */
-export function token(name) {
-  const probe = document.createElement("i");
-  probe.style.color = `var(${name})`;
-  document.documentElement.append(probe);
-  const { color } = getComputedStyle(probe);
+/**
+ * @template {string} T
+ * @param {readonly T[]} names of custom properties, without their dashes
+ * @returns {Record<T, string>} the colours that they are now
+ */
+export function colours(names) {
+  const probe = document.body.appendChild(document.createElement("i"));
+  const style = getComputedStyle(probe);
+  const found = names.map((name) => {
+    probe.style.color = `var(--${name})`;
+    return [name, style.color];
+  });
   probe.remove();
-  return color;
+  return Object.fromEntries(found);
 }
 
 /** @param {string} colour as `rgb(…)` @param {number} alpha */
@@ -22,6 +28,7 @@ export function faint(colour, alpha) {
 const TOKENS = /** @type {const} */ ([
   "muted",
   "border",
+  "surface",
   "surface-2",
   "accent",
   "warn",
@@ -39,8 +46,7 @@ const TOKENS = /** @type {const} */ ([
 
 /** All that a chart draws with. @returns {Palette} */
 export function palette() {
-  const found = TOKENS.map((name) => [name, token(`--${name}`)]);
-  return /** @type {Palette} */ (Object.fromEntries(found));
+  return colours(TOKENS);
 }
 
 /** @param {Palette} colours */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { token } from "./colours.js";
+import { colours } from "./colours.js";
 
 /** Above the chart, px of the style sheet. */
 const HEAD = 36;
@@ -21,10 +21,11 @@ export function titled(picture, text) {
   canvas.width = picture.width;
   canvas.height = picture.height + HEAD * scale;
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-  context.fillStyle = token("--surface");
+  const { surface, text: ink } = colours(["surface", "text"]);
+  context.fillStyle = surface;
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.drawImage(picture, 0, HEAD * scale);
-  context.fillStyle = token("--text");
+  context.fillStyle = ink;
   context.font = `${13 * scale}px system-ui, sans-serif`;
   context.fillText(text, 12 * scale, 23 * scale, canvas.width - 24 * scale);
   return canvas;

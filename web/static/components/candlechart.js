@@ -11,7 +11,6 @@ import { html } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
 import { computed, effect, untracked, useComputed, useSignal } from "@preact/signals";
 import { follow } from "../candles.js";
-import { Canvas } from "../chart/canvas.js";
 import { settings, change } from "../chart/kept.js";
 import { save, titled } from "../chart/picture.js";
 import { linesOf } from "../chart/studies.js";
@@ -44,6 +43,7 @@ export function CandleChart({ name, gaps }) {
   const past = useSignal(/** @type {Past | null} */ (null));
   const view = useSignal(/** @type {View | null} */ (null));
   const pointed = useSignal(/** @type {Pointed | null} */ (null));
+  const failed = useSignal(false);
   const container = useRef(/** @type {HTMLDivElement | null} */ (null));
   const drawing = useRef(/** @type {ReturnType<typeof keepDrawn> | null} */ (null));
 
@@ -55,12 +55,12 @@ export function CandleChart({ name, gaps }) {
   useEffect(() => {
     const element = container.current;
     if (element === null) return undefined;
-    drawing.current = keepDrawn(name, element, { past, view, pointed, gaps });
+    drawing.current = keepDrawn(name, element, { past, view, pointed, failed, gaps });
     return drawing.current.end;
   }, [name]);
 
   const picture = () => {
-    const canvas = drawing.current?.canvas.picture();
+    const canvas = drawing.current?.picture();
     if (canvas === undefined) return;
     const { exchange, symbol } = cardOf(name).peek();
     const now = Date.now();
@@ -74,13 +74,18 @@ export function CandleChart({ name, gaps }) {
     <div class="study-plot">
       <${Legend} view=${view} pointed=${pointed} />
       <${Plot} name=${name} view=${view} container=${container} />
-      <${Trouble} past=${past} />
+      ${
+        failed.value
+          ? html`<${Unloaded} retry=${() => drawing.current?.load()} />`
+          : html`<${Trouble} past=${past} view=${view} />`
+      }
     </div>
   </section>`;
 }
 
 /**
- * Keep the chart in an element up to date; return it, and how to end that.
+ * Keep the chart in an element up to date; return what to ask of it, and how to end that. Nothing is
+ * drawn before the first candles are there: to draw an empty chart costs a phone as much again.
  *
  * @param {string} name
  * @param {HTMLElement} element
@@ -88,23 +93,35 @@ export function CandleChart({ name, gaps }) {
  * @param {import("@preact/signals").Signal<Past | null>} signals.past
  * @param {import("@preact/signals").Signal<View | null>} signals.view
  * @param {import("@preact/signals").Signal<Pointed | null>} signals.pointed
+ * @param {import("@preact/signals").Signal<boolean>} signals.failed to be loaded
  * @param {Gaps} signals.gaps
  */
-function keepDrawn(name, element, { past, view, pointed, gaps }) {
+function keepDrawn(name, element, { past, view, pointed, failed, gaps }) {
   const { hours, reach, close } = openHours(name);
   /** @type {import("../chart/canvas.js").Seen | null} */
   let seen = null;
   /** What is shown was asked for: a range of an interval. */
   let shown = "";
-  const canvas = new Canvas(element, {
-    onPoint: (found) => {
-      pointed.value = found;
-    },
-    onSeen: (next) => {
-      seen = next;
-      if (next.before < AHEAD) past.peek()?.older();
-    },
-  });
+  /** @type {import("../chart/canvas.js").Canvas | null} */
+  let canvas = null;
+  let drawn = false;
+  let ended = false;
+  const load = async () => {
+    failed.value = false;
+    const found = await import("../chart/canvas.js").catch(() => null);
+    failed.value = found === null;
+    if (ended || found === null) return;
+    canvas = new found.Canvas(element, {
+      onPoint: (found) => {
+        pointed.value = found;
+      },
+      onSeen: (next) => {
+        seen = next;
+        if (next.before < AHEAD) past.peek()?.older();
+      },
+    });
+    drawSoon(draw);
+  };
   const card = cardOf(name);
   const left = computed(() => {
     const series = past.value?.series.value;
@@ -114,8 +131,11 @@ function keepDrawn(name, element, { past, view, pointed, gaps }) {
   });
 
   function draw() {
-    const series = past.peek()?.series.peek();
-    if (series === undefined) return;
+    const opened = past.peek();
+    if (canvas === null || opened === null) return;
+    if (!drawn && opened.load.peek().state === "loading") return;
+    drawn = true;
+    const series = opened.series.peek();
     const { type, log, studies, range } = settings.peek();
     const seconds = INTERVALS[series.interval];
     const candles = follow(series.candles, card.peek(), INTERVALS[partOf(series.interval)]);
@@ -140,8 +160,9 @@ function keepDrawn(name, element, { past, view, pointed, gaps }) {
     shown = wanted;
     if (range !== null) canvas.show(Date.now() / 1000 - RANGES[range].seconds);
   }
+  void load();
   const stop = effect(() => {
-    void [past.value?.series.value, hours.value, gaps.value, settings.value];
+    void [past.value?.series.value, past.value?.load.value, hours.value, gaps.value, settings.value];
     void [left.value, theme.value, card.value.decimals];
     drawSoon(draw);
   });
@@ -150,13 +171,15 @@ function keepDrawn(name, element, { past, view, pointed, gaps }) {
   };
   for (const type of ["wheel", "pointerdown"]) element.addEventListener(type, moved, { passive: true });
   return {
-    canvas,
+    load,
+    picture: () => canvas?.picture(),
     seen: () => seen,
     end() {
+      ended = true;
       stop();
       close();
       drawNever(draw);
-      canvas.remove();
+      canvas?.remove();
     },
   };
 }
@@ -241,11 +264,25 @@ function Legend({ view, pointed }) {
   </div>`;
 }
 
-/** @param {{past: import("@preact/signals").Signal<Past | null>}} props */
-function Trouble({ past }) {
+/** @param {{retry: () => void}} props */
+function Unloaded({ retry }) {
+  return html`<p class="study-error">
+    <span>The chart could not be loaded: the server was not reached</span>
+    <button type="button" class="quiet-button" onClick=${retry}>Retry</button>
+  </p>`;
+}
+
+/**
+ * @param {object} props
+ * @param {import("@preact/signals").Signal<Past | null>} props.past
+ * @param {import("@preact/signals").Signal<View | null>} props.view
+ */
+function Trouble({ past, view }) {
   const opened = past.value;
   const { state, error } = opened?.load.value ?? { state: "loading", error: null };
-  const empty = useComputed(() => (past.value?.series.value.candles.length ?? 0) === 0);
+  const empty = useComputed(
+    () => view.value === null || (past.value?.series.value.candles.length ?? 0) === 0,
+  );
   if (state === "failed") {
     // The banner says why where the database is away.
     const why = typeof database.value === "object" ? "" : `: ${error}`;
