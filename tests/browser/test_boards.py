@@ -275,6 +275,34 @@ def test_a_whole_card_is_a_link(board: Board, pages: Pages) -> None:
     expect(page).to_have_url(f"{board.url}/s/coinbase:BTC-USD")
 
 
+COPIED = """(selector) => {
+    const range = document.createRange();
+    const at = document.querySelector(selector);
+    range.selectNodeContents(at);
+    getSelection().removeAllRanges();
+    getSelection().addRange(range);
+    return new Promise((done) => {
+        const said = (event) => done(event.clipboardData.getData("text/plain"));
+        document.addEventListener("copy", said, { once: true });
+        if (!document.execCommand("copy")) done("refused");
+    });
+}"""
+"""Copies what is in an element, and returns what the clipboard is given; "" is what is shown."""
+
+
+def test_what_is_copied_is_the_whole_value(board: Board, pages: Pages) -> None:
+    page = pages(viewport={"width": 1440, "height": 900}, locale="de-DE")
+    page.goto(f"{board.url}/s/coinbase:BTC-USD")
+    price = page.locator(".strip .price .value")
+    expect(price).to_have_text(re.compile(r"^[\d.]+,\d\d$"), timeout=WITHIN_MS)
+    copied = page.evaluate(COPIED, ".strip .price .value")
+    shown = price.inner_text()
+    assert re.fullmatch(r"\d+(\.\d+)?", copied)
+    assert float(copied) == float(shown.replace(".", "").replace(",", "."))
+    assert page.evaluate(COPIED, ".strip .price").split() == [copied, "USD"]
+    assert page.evaluate(COPIED, ".strip h1") == ""  # nothing of it is shortened
+
+
 @pytest.mark.alone
 def test_a_thousand_rows_scroll_in_little_time_and_the_page_does_not_grow(
     board: Board, pages: Pages

@@ -21,6 +21,12 @@ test("a price is shown in full, small ones included", () => {
   assert.equal(format.price(77302.9, 2, "de-DE"), "77.302,90");
 });
 
+test("what is copied has all its digits, and nothing that a program does not read", () => {
+  const found = [77302.9912, 0.00000123, 1234567.5, -0.25, 1e21, null, NaN].map(format.full);
+  const all = ["77302.9912", "0.00000123", "1234567.5", "-0.25", "1000000000000000000000"];
+  assert.deepEqual(found, [...all, undefined, undefined]);
+});
+
 test("what is not known is a dash", () => {
   assert.equal(format.price(null, 2, "en-US"), format.DASH);
   assert.equal(format.price(NaN, 2, "en-US"), format.DASH);

@@ -83,6 +83,17 @@ export function price(value, decimals, locale) {
 }
 
 /**
+ * Return a value as a program writes it, with all its digits: what is copied of it.
+ *
+ * @param {number | null} value
+ * @returns {string | undefined}
+ */
+export function full(value) {
+  if (value === null || !Number.isFinite(value)) return undefined;
+  return value.toLocaleString("en", { useGrouping: false, maximumFractionDigits: 20 });
+}
+
+/**
  * @param {number} value a count
  * @param {string} [locale]
  * @returns {string}

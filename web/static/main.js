@@ -8,6 +8,7 @@ import { html, render } from "htm/preact";
 import { effect } from "@preact/signals";
 import { App, loadFirst } from "./components/app.js";
 import { listen } from "./components/keyboard.js";
+import * as copying from "./copying.js";
 import { loadAllCandles, loadStatus, watch } from "./loader.js";
 import { follow } from "./navigation.js";
 import { connect } from "./socket.js";
@@ -27,6 +28,7 @@ loadStatus();
 watch();
 follow();
 listen();
+copying.listen();
 
 setInterval(() => {
   if (document.visibilityState === "visible") clock.value = Date.now();

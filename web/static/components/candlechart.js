@@ -240,13 +240,13 @@ function Legend({ view, pointed }) {
   const direction = candle.close >= candle.open ? "up" : "down";
   const percent = (100 * (candle.close - candle.open)) / candle.open;
   const priced = (/** @type {string} */ of, /** @type {number} */ price) =>
-    html`<span>${of} <b class=${direction}>${format.price(price, decimals)}</b></span>`;
+    html`<span>${of} <b class=${direction}><data value=${format.full(price)}>${format.price(price, decimals)}</data></b></span>`;
   return html`<div class="study-legend">
     <p>
       <span class="study-at">${new Times(seconds).label(candle.time)}</span>
       ${priced("O", candle.open)}${priced("H", candle.high)}${priced("L", candle.low)}
       ${priced("C", candle.close)}
-      <span>V <b>${format.volume(candle.volume)}</b></span>
+      <span>V <b><data value=${format.full(candle.volume)}>${format.volume(candle.volume)}</data></b></span>
       <span class=${direction}>${format.change(percent)}</span>
       ${candle.published && html`<span class="study-published">exchange’s own</span>`}
       ${gap}
@@ -257,7 +257,7 @@ function Legend({ view, pointed }) {
         if (line.study === "volume") return null;
         const digits = line.pane === "rsi" ? 1 : decimals;
         return html`<span key=${line.name} class=${`study-line ${line.colour}`}>
-          ${line.name} <b>${format.price(value, digits)}</b>
+          ${line.name} <b><data value=${format.full(value)}>${format.price(value, digits)}</data></b>
         </span>`;
       })}
     </p>

@@ -126,6 +126,7 @@ function HourAverage({ name }) {
     const { hourAverage, decimals } = card.value;
     return format.price(hourAverage, decimals);
   });
+  const whole = useComputed(() => format.full(card.value.hourAverage));
   const trades = useComputed(() => {
     const { hourStart, hourCount } = card.value;
     if (hourStart === null) return "";
@@ -140,7 +141,7 @@ function HourAverage({ name }) {
   const partial = useComputed(() => card.value.partial && card.value.hourAverage !== null);
   return html`<p class="hour" title=${hour}>
     <span class="label">Hour avg</span>
-    <span class="value">${shown}</span>
+    <data class="value" value=${whole}>${shown}</data>${" "}
     <span class="quote">${card.peek().quote}</span>
     <span class="label count">
       ${trades}${partial.value && html`<span class="partial"> · partial</span>`}

@@ -1,20 +1,42 @@
 /**
- * The connection chip: a dot and a word, and the count-down to the next try. Behind it: what is
- * connected, since when, how much was missed and what became of it.
+ * The connection chip: a dot, a word, how fast the server answers, or the count-down to the next try.
+ * Behind it: what is connected, since when, how much was missed and what became of it.
  *
  * @module
  */
 
 import { html } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
-import { useSignal } from "@preact/signals";
+import { signal, useSignal } from "@preact/signals";
 import { time } from "../format.js";
 import { connectionOf, exchangeState, interruptionsOf, marketOf, nextTry } from "../health.js";
-import { clock, feeds, interruptions, roundTrip, session } from "../state.js";
+import { clock, connected, feeds, interruptions, roundTrip, session } from "../state.js";
+
+/** How often the server is asked for a sign of life while the page can be seen. */
+const PING_MS = 15_000;
+/** How long it took it to answer, ms. */
+const delay = signal(/** @type {number | null} */ (null));
+
+function measure() {
+  let stop = () => {};
+  const ask = () => {
+    stop();
+    if (document.visibilityState === "visible") stop = roundTrip((ms) => (delay.value = ms));
+  };
+  ask();
+  const again = setInterval(ask, PING_MS);
+  return () => {
+    clearInterval(again);
+    stop();
+    delay.value = null;
+  };
+}
 
 /** @param {{retry: () => void}} props `retry` connects at once */
 export function ConnectionChip({ retry }) {
   const now = session.value;
+  const here = connected.value;
+  useEffect(() => (here ? measure() : undefined), [here]);
   if (now === null) return null;
   const market = now.state === "connected" ? marketOf(feeds.value) : null;
   const { word, why } = connectionOf(now, feeds.value);
@@ -33,6 +55,10 @@ export function ConnectionChip({ retry }) {
         <span class="word">${word}</span>
         ${market === "none" && html`<span class="detail">, no exchange</span>`}
       </span>
+      ${
+        delay.value !== null &&
+        html`<span class="delay" aria-hidden="true">${Math.round(delay.value)}\u202fms</span>`
+      }
       ${
         now.state === "reconnecting" &&
         html`<span class="countdown" aria-hidden="true">${nextTry(now, clock.value)}</span>`
@@ -61,16 +87,13 @@ function Details({ retry }) {
 
 /** @param {{retry: () => void}} props */
 function Body({ retry }) {
-  const delay = useSignal(/** @type {number | null} */ (null));
   const now = session.value;
-  const connected = now?.state === "connected";
-  useEffect(() => (connected ? roundTrip((ms) => (delay.value = ms)) : undefined), [connected]);
   if (now === null) return null;
   const { since } = interruptions.value;
   const { why } = connectionOf(now, feeds.value);
   return html`
     <h2 class="dialog-title">Connection</h2>
-    <dl class="facts">
+    <dl class="connection-facts">
       <dt>This page</dt>
       <dd>
         ${since === null ? nextTry(now, clock.value) : `${NAMES[now.way]} since ${time(since, clock.value)}`}
@@ -85,7 +108,7 @@ function Body({ retry }) {
       <dt>Interruptions</dt>
       <dd>${interruptionsOf(interruptions.value, clock.value)}</dd>
     </dl>
-    ${!connected && html`<button type="button" class="quiet-button" onClick=${retry}>Try now</button>`}
+    ${!connected.value && html`<button type="button" class="quiet-button" onClick=${retry}>Try now</button>`}
   `;
 }
 

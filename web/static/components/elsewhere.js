@@ -59,12 +59,13 @@ function Row({ name, counts }) {
   const card = cardOf(name);
   const { symbol, exchange, quote } = card.peek();
   const price = useComputed(() => format.price(card.value.price, card.value.decimals));
+  const whole = useComputed(() => format.full(card.value.price));
   const old = useComputed(() => card.value.stale || unreachable.value);
   return html`<tr class=${old.value ? "old" : ""}>
     <th scope="row">
       <a href=${symbolPath(name)}>${symbol}</a> <span class="exchange">${exchange}</span>
     </th>
-    <td><span class="value">${price}</span> <span class="quote">${quote}</span></td>
+    <td><data class="value" value=${whole}>${price}</data> <span class="quote">${quote}</span></td>
     <td><${Change} name=${name} /></td>
     <td class="median">${counts}</td>
   </tr>`;

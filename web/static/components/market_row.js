@@ -40,8 +40,10 @@ export function MarketRow({ name, at }) {
 /** What changes less often than the price. @param {{name: string}} props */
 function Values({ name }) {
   const card = cardOf(name);
-  const price = (/** @type {"high" | "low" | "hourAverage"} */ which) =>
-    useComputed(() => format.price(card.value[which], card.value.decimals));
+  const price = (/** @type {"high" | "low" | "hourAverage"} */ which) => {
+    const shown = useComputed(() => format.price(card.value[which], card.value.decimals));
+    return html`<data value=${useComputed(() => format.full(card.value[which]))}>${shown}</data>`;
+  };
   // Rows are compared by it: what was traded at the present price.
   const volume = useComputed(() => {
     const { volume: traded, price: now } = card.value;

@@ -28,7 +28,7 @@ export function Price({ name }) {
   const first = useRef(moves).current;
   const flash = direction && moves !== first && `flash-${moves % 2}`;
   return html`<p class=${`price ${direction} ${flash || ""}`}>
-    <span class="value">${same}<span class="changed">${changed}</span></span>
+    <data class="value" value=${format.full(price)}>${same}<span class="changed">${changed}</span></data>${" "}
     <span class="quote">${quote}</span>
     <span class="arrow" aria-hidden="true">${arrow}</span>
   </p>`;
@@ -50,5 +50,5 @@ export function Change({ name, unit = "" }) {
     </p>`;
   }
   const direction = percent > 0 ? "up" : percent < 0 ? "down" : "";
-  return html`<p class="change"><span class=${direction}>${format.change(percent)}</span>${label}</p>`;
+  return html`<p class="change"><data class=${direction} value=${format.full(percent)}>${format.change(percent)}</data>${label}</p>`;
 }

@@ -51,9 +51,11 @@ function fact(label, value, title = "") {
   </div>`;
 }
 
-/** @param {string} value @param {string} unit */
-function united(value, unit) {
-  return value === format.DASH ? value : html`${value} <span class="quote">${unit}</span>`;
+/** @param {number | null} whole @param {string} value @param {string} unit */
+function united(whole, value, unit) {
+  return value === format.DASH
+    ? value
+    : html`<data value=${format.full(whole)}>${value}</data> <span class="quote">${unit}</span>`;
 }
 
 /** @param {{name: string, quote: string, base: string}} props */
@@ -61,9 +63,9 @@ function Day({ name, quote, base }) {
   const { high, low, volume, decimals } = cardOf(name).value;
   const traded = volume === null ? format.DASH : format.volume(volume);
   return [
-    fact(`High ${DAY}`, united(format.price(high, decimals), quote)),
-    fact(`Low ${DAY}`, united(format.price(low, decimals), quote)),
-    fact(`Volume ${DAY}`, united(traded, base)),
+    fact(`High ${DAY}`, united(high, format.price(high, decimals), quote)),
+    fact(`Low ${DAY}`, united(low, format.price(low, decimals), quote)),
+    fact(`Volume ${DAY}`, united(volume, traded, base)),
   ];
 }
 
@@ -75,7 +77,7 @@ function Hour({ name }) {
   const whole = hourAverage === null ? "" : `: ${hourAverage} ${quote}`;
   return fact(
     "Hour average",
-    html`${united(format.price(hourAverage, decimals), quote)}${" "}
+    html`${united(hourAverage, format.price(hourAverage, decimals), quote)}${" "}
       <span class="label">${trades}${partial && hourAverage !== null ? " · partial" : ""}</span>`,
     of + whole,
   );
@@ -99,7 +101,7 @@ function median(of) {
   const said = sources.map(
     (/** @type {any} */ one) => `${one.exchange} ${one.symbol} ${one.excluded ?? "counts"}`,
   );
-  const price = length && united(format.price(of.price, Math.min(6, format.mostDecimals(2, [of.price]))), "USD");
+  const price = length && united(of.price, format.price(of.price, Math.min(6, format.mostDecimals(2, [of.price]))), "USD");
   return fact(
     length ? `Median of ${length}` : "Median",
     price || format.DASH,

@@ -98,9 +98,9 @@ function rowOf(trade, decimals, digits) {
   const direction = arrow === "▲" ? "up" : arrow === "▼" ? "down" : "";
   const row = html`<tr key=${id}>
     <td class=${direction}>
-      ${format.price(price, decimals)} <span aria-hidden="true">${arrow || "\u2003"}</span>
+      <data value=${format.full(price)}>${format.price(price, decimals)}</data> <span aria-hidden="true">${arrow || "\u2003"}</span>
     </td>
-    <td>${format.price(size, digits)}</td>
+    <td><data value=${format.full(size)}>${format.price(size, digits)}</data></td>
     <td class=${side === "buy" ? "up" : side === "sell" ? "down" : ""}>${side ?? format.DASH}</td>
     <td title=${format.moment(ts)}>${format.time(ts, clock.peek())}</td>
   </tr>`;
