@@ -137,6 +137,52 @@ def test_what_lies_further_back_is_loaded_when_it_is_looked_at(demo: Demo, pages
     assert "" not in pages_asked[before:]
 
 
+SPAN = """() => {
+    const link = [...document.querySelectorAll(".study a.choice")].find((one) =>
+        one.textContent.includes("Candles"));
+    link.addEventListener("click", (event) => event.preventDefault(), { once: true });
+    link.click();
+    return ["from", "to"].map((name) => Date.parse(new URL(link.href).searchParams.get(name)));
+}"""
+"""What part of time is seen, ms: of that are the candles that would be downloaded."""
+
+
+def draw(page: Page, *paths: tuple[float, float], y: float) -> None:
+    """Draw fingers from x to x, all at once."""
+    client = page.context.new_cdp_session(page)
+    for step in range(10):
+        kind = "touchStart" if step == 0 else "touchMove" if step < 9 else "touchEnd"
+        points = [
+            {"x": start + (end - start) * step / 8, "y": y, "id": finger}
+            for finger, (start, end) in enumerate(paths)
+        ]
+        some = points if step < 9 else []
+        client.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": some})
+    client.detach()
+
+
+def test_one_finger_moves_the_chart_and_two_zoom_it(demo: Demo, pages: Pages) -> None:
+    size = {"width": 390, "height": 844}
+    page = pages(viewport=size, has_touch=True, is_mobile=True)
+    shown(page, demo)
+    page.locator(".study").evaluate("(one) => one.scrollIntoView()")
+    box = page.locator(".study-canvas").bounding_box()
+    assert box
+    x, y = box["x"] + box["width"] / 2 - 30, box["y"] + box["height"] / 3
+    first = page.evaluate(SPAN)
+    draw(page, (x - 60, x + 90), y=y)
+    eventually(lambda: page.evaluate(SPAN)[1] < first[1], within=5)
+    before = page.evaluate(SPAN)
+    draw(page, (x - 20, x - 120), (x + 20, x + 120), y=y)
+
+    def zoomed_in() -> bool:
+        begin, end = page.evaluate(SPAN)
+        return bool(end - begin < (before[1] - before[0]) / 2)
+
+    eventually(zoomed_in, within=5)
+    assert page.evaluate("visualViewport.scale") == 1
+
+
 def made(second: int, price: float = 70_000.0, **more: Any) -> dict[str, Any]:
     """A candle as the server writes it."""
     t = datetime.fromtimestamp(second, UTC).isoformat().replace("+00:00", "Z")

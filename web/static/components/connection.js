@@ -14,6 +14,8 @@ import { clock, connected, feeds, interruptions, roundTrip, session } from "../s
 
 /** How often the server is asked for a sign of life while the page can be seen. */
 const PING_MS = 15_000;
+/** A page that begins is busy: it would measure itself. */
+const FIRST_PING_MS = 2_500;
 /** How long it took it to answer, ms. */
 const delay = signal(/** @type {number | null} */ (null));
 
@@ -23,9 +25,10 @@ function measure() {
     stop();
     if (document.visibilityState === "visible") stop = roundTrip((ms) => (delay.value = ms));
   };
-  ask();
+  const first = setTimeout(ask, FIRST_PING_MS);
   const again = setInterval(ask, PING_MS);
   return () => {
+    clearTimeout(first);
     clearInterval(again);
     stop();
     delay.value = null;

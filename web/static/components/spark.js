@@ -67,11 +67,14 @@ export function Spark({ name }) {
 /** @param {{name: string}} props */
 function Range({ name }) {
   const card = cardOf(name);
-  const low = useComputed(() => format.price(card.value.low, card.value.decimals));
-  const high = useComputed(() => format.price(card.value.high, card.value.decimals));
+  const shown = useComputed(() => {
+    const { low, high, decimals } = card.value;
+    if (low === null || high === null) return format.DASH;
+    return `${format.price(low, decimals)} – ${format.price(high, decimals)}`;
+  });
   return html`<p class="spark-range">
     <span class="label">24${"\u202f"}h range</span>
-    <span>${low} – ${high} <span class="quote">${card.peek().quote}</span></span>
+    <span>${shown} <span class="quote">${card.peek().quote}</span></span>
   </p>`;
 }
 
