@@ -32,7 +32,11 @@ _vendored_import = re.compile(
 _vendored_export = re.compile(
     r'(?<![\w$.])export\s*\{(?P<what>[^}]*)\}(?:\s*from\s*"(?P<of>[^"]+)")?;?'
 )
-_vendored_default = re.compile(r"(?<![\w$.])export\s+default\b")
+_vendored_default = re.compile(
+    r"(?<![\w$.])export\s+default\b(?!\s*(?:async\s+)?(?:function|class)[\s*]+[\w$])"
+)
+_DEFAULT = "default_of_it"
+"""What a default export without a name is called inside of its module."""
 _vendored_left = re.compile(r"(?<![\w$.])(?:import|export)\b.{,60}")
 _lazy = re.compile(r'\bimport\("([^"]+)"\)')
 _left = re.compile(r"^(?:import|export)\b.*$", re.MULTILINE)
@@ -48,7 +52,7 @@ class NoBundle(ValueError):
 
 @dataclass(frozen=True)
 class Module:
-    """One module of ours."""
+    """One module, ours or vendored."""
 
     name: str
     """Its path below ``static``, or the bare name of a vendored one."""
@@ -97,11 +101,13 @@ def read_vendored(name: str, text: str) -> Module:
         if found["of"]:  # taken from there and handed on
             imports.append((f"{{{found['what']}}}", found["of"]))
     if _vendored_default.search(text):
-        exports["default"] = "whole"
+        exports["default"] = _DEFAULT
     body = _vendored_export.sub("", _vendored_import.sub("", text))
-    body = _vendored_default.sub("const whole =", body).strip()
+    body = _vendored_default.sub(f"const {_DEFAULT} =", body).strip()
     if left := _vendored_left.search(body):
         raise NoBundle(f"{name}: {left[0]}")
+    if "default" in exports.values():
+        raise NoBundle(f"{name} hands on a default export")
     return Module(name, body, imports, exports)
 
 
@@ -137,7 +143,10 @@ class Bundles:
             self._put(page, reached)
         for page in pages:
             for part in self.parts(page):
-                self._put(part, self._reached(part))
+                if part not in self._members:
+                    self._put(part, self._reached(part))
+        if lost := [name for name in self._lazy(self._modules) if name not in self._members]:
+            raise NoBundle(f"loaded later by more than a page: {', '.join(lost)}")
         for name in {each for bundle in self.names for each in self.vendored(bundle)}:
             if _vendored_import.search(text_of(vendored[name])):
                 raise NoBundle(f"{name} is a file of its own and imports another")
@@ -200,7 +209,7 @@ class Bundles:
         return list(dict.fromkeys(of for name in names for of in self._modules[name].lazy))
 
     def _reached(self, first: str) -> list[str]:
-        """Return a module and all of ours that it imports, each after those that it imports."""
+        """Return a module and all that go with it, each after those that it imports."""
         found: dict[str, bool] = {}
         self._reach(first, found)
         return list(found)

@@ -10,6 +10,7 @@ address. Who asks for HTML where nothing is gets a page that says so, with 404.
 import html
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from urllib.parse import quote
 
 import msgspec
@@ -48,16 +49,15 @@ WORDS = {
 """Of each page: what stands before the site's name in its title, and what it is."""
 SHEETS_PLACE = "<!-- style sheets -->"
 """Where the document wants the style sheets to be, which it names for us."""
-THEME = "theme"
+THEME = "tickwire_theme"
 """The cookie of who has chosen one of ``THEMES``."""
 THEMES = ("dark", "light")
 ROOT = '<html lang="en">'
+MADE_MAX = 256
+"""Documents that are kept; the others are made when they are asked for."""
 _PREFIX = "/static/"
 _importmap = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
 _sheet = re.compile(rf'\n *<link rel="stylesheet" href="{_PREFIX}([^"]+)">')
-
-Themed = Mapping[str, Asset]
-"""A document by the theme that was chosen; "" where none was."""
 
 
 class Pages:
@@ -73,12 +73,9 @@ class Pages:
         self._directory = directory
         bundles = _bundled(assets)
         banner = BANNER if simulated else ""
-        texts = {name: _document(assets, bundles, name, banner) for name in WORDS}
-        self._policy = assets.policy(texts[SYMBOL].encode())
-        self._documents = {name: _worded(text, *WORDS[name]) for name, text in texts.items()}
-        self._symbol_text = texts[SYMBOL]
-        self._symbols: dict[str, Themed] = {}
-        """Made when they are first asked for."""
+        self._texts = {name: _document(assets, bundles, name, banner) for name in WORDS}
+        self._policy = assets.policy(self._texts[SYMBOL].encode())
+        self._made = lru_cache(MADE_MAX)(self._make)
 
     def routes(self) -> list[Route]:
         """Return their routes."""
@@ -95,7 +92,7 @@ class Pages:
             if request is None or request.method not in ("GET", "HEAD") or not _wants_html(request):
                 await of(scope, receive, send)
                 return
-            answer = self._answer(request, self._documents[MISSING], 404)
+            answer = self._answer(request, MISSING, *WORDS[MISSING], status=404)
             if (path := scope["path"].rstrip("/")) in PATHS:
                 answer = RedirectResponse(path, 302)
             await answer(scope, receive, send)
@@ -103,41 +100,39 @@ class Pages:
         return nothing
 
     async def _fixed(self, request: Request) -> Response:
-        return self._answer(request, self._documents[PATHS[request.scope["path"]]])
+        name = PATHS[request.scope["path"]]
+        return self._answer(request, name, *WORDS[name])
 
     async def _symbol(self, request: Request) -> Response:
         name = request.path_params["name"]
         try:
             exchange, symbol = self._directory.resolve(name, suggest=False)
         except UnknownSymbol:
-            return self._answer(request, self._documents[SYMBOL], 404)
+            return self._answer(request, SYMBOL, *WORDS[SYMBOL], status=404)
         key = f"{exchange}:{symbol}"
         if name != key:
             return RedirectResponse(f"/s/{quote(key, safe=':')}", 302)
-        if key not in self._symbols:
-            description = f"The price of {symbol} on {exchange}, live: candles, averages, trades"
-            document = _worded(self._symbol_text, f"{symbol} on {exchange}", description)
-            self._symbols[key] = document
-        return self._answer(request, self._symbols[key])
+        description = f"The price of {symbol} on {exchange}, live: candles, averages, trades"
+        return self._answer(request, SYMBOL, f"{symbol} on {exchange}", description)
 
-    def _answer(self, request: Request, document: Themed, status: int = 200) -> Response:
+    def _answer(
+        self, request: Request, name: str, title: str, description: str, status: int = 200
+    ) -> Response:
         chosen = request.cookies.get(THEME, "")
-        response = document.get(chosen, document[""]).answer(request, status)
+        theme = chosen if chosen in THEMES else ""
+        response = self._made(name, title, description, theme).answer(request, status)
         response.headers["vary"] += ", cookie"
         response.headers["content-security-policy"] = self._policy
         return response
 
-
-def _worded(text: str, title: str, description: str) -> Themed:
-    """Return a document with its own title and description."""
-    named = f"{html.escape(title)} · tickwire" if title else "tickwire"
-    said = f'name="description" content="{html.escape(description)}"'
-    worded = text.replace(TITLE, f"<title>{named}</title>").replace(DESCRIPTION, said)
-    roots = {"": ROOT, **{theme: f'{ROOT[:-1]} data-theme="{theme}">' for theme in THEMES}}
-    return {
-        theme: Asset.of(worded.replace(ROOT, root, 1).encode(), "text/html")
-        for theme, root in roots.items()
-    }
+    def _make(self, name: str, title: str, description: str, theme: str) -> Asset:
+        """Return a page's document with its own title and description, in a chosen theme."""
+        named = f"{html.escape(title)} · tickwire" if title else "tickwire"
+        said = f'name="description" content="{html.escape(description)}"'
+        text = self._texts[name].replace(TITLE, f"<title>{named}</title>")
+        root = f'{ROOT[:-1]} data-theme="{theme}">' if theme else ROOT
+        text = text.replace(DESCRIPTION, said).replace(ROOT, root, 1)
+        return Asset.of(text.encode(), "text/html")
 
 
 def _document(assets: Assets, bundles: Bundles, page: str, banner: str) -> str:

@@ -48,7 +48,7 @@ test("a run without candles is hatched where a gap was noticed at its end, with 
 
 test("a candle that lacks trades is hatched, neighbours together", () => {
   const some = candles(0, { time: 60, partial: true }, { time: 120, partial: true }, 180);
-  assert.deepEqual(bandsOf(some, 60, []), [{ from: 60, to: 120, reason: "some trades are missing" }]);
+  assert.deepEqual(bandsOf(some, 60, []), [{ from: 60, to: 120, reason: "begun late, or trades are missing" }]);
 });
 
 test("a gap that reaches into the candle after it is one band", () => {

@@ -167,7 +167,16 @@ def test_what_is_not_understood_is_an_error(text: str) -> None:
         read("main.js", text)
 
 
-@pytest.mark.parametrize("text", ['export*from"a";', "export const a=1;", 'import*as a from"a";'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        'export*from"a";',
+        "export const a=1;",
+        'import*as a from"a";',
+        "export default function f(){}",
+        'export{default}from"a";',
+    ],
+)
 def test_what_is_not_understood_of_a_vendored_module_is_one(text: str) -> None:
     with pytest.raises(NoBundle):
         read_vendored("kit", f"var b=1;{text}")
@@ -181,6 +190,23 @@ def test_modules_that_import_each_other_are_an_error() -> None:
     }
     with pytest.raises(NoBundle, match=r"one\.js, two\.js, one\.js"):
         bundled(modules)
+
+
+def test_what_is_loaded_later_is_of_one_page_or_of_several_but_not_of_all() -> None:
+    pages = 'export const load = [() => import("./one.js"), () => import("./two.js")];\n'
+    later = 'export const load = () => import("./later.js");\n'
+    modules = {
+        "main.js": pages,
+        "one.js": later,
+        "two.js": later,
+        "later.js": "export const a = 1;\n",
+    }
+    bundles = bundled(modules)
+    assert bundles.names == [MAIN, "one.js", "two.js", "later.js"]
+    assert "const m_later = (() =>" in bundles.text("later.js")
+    both = 'import { load } from "./both.js";\nexport const a = load;\n'
+    with pytest.raises(NoBundle, match=r"later\.js"):  # what both need goes into main.js
+        bundled({**modules, "one.js": both, "two.js": both, "both.js": later})
 
 
 def test_style_sheets_are_one_in_their_order() -> None:

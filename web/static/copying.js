@@ -11,34 +11,30 @@ const VALUES = 'data[value]:not([value=""])';
 export function listen() {
   document.addEventListener("copy", (event) => {
     const selection = getSelection();
-    const text = selection && selection.rangeCount > 0 ? whole(selection) : null;
-    if (text === null) return;
+    if (selection === null || event.target instanceof HTMLInputElement) return;
+    const shown = String(selection);
+    const text = whole(selection, shown);
+    if (text === shown) return;
     event.clipboardData?.setData("text/plain", text);
     event.preventDefault();
   });
 }
 
 /**
- * Return what is selected with its values whole; null where nothing of it is shortened, or where
- * somebody has taken a part of one value on purpose.
+ * Return what is selected with its values whole; one of which a part was taken stays that part.
  *
  * @param {Selection} selection
+ * @param {string} text of it
  */
-function whole(selection) {
-  const range = selection.getRangeAt(0);
-  const { commonAncestorContainer: at } = range;
-  const value = (at instanceof Element ? at : at.parentElement)?.closest(VALUES);
-  if (value instanceof HTMLDataElement) {
-    return String(selection).trim() === value.innerText.trim() ? value.value : null;
+function whole(selection, text) {
+  let at = 0;
+  for (const value of document.querySelectorAll(VALUES)) {
+    if (!(value instanceof HTMLDataElement && selection.containsNode(value, true))) continue;
+    const { innerText } = value;
+    const found = innerText === "" ? -1 : text.indexOf(innerText, at);
+    if (found < 0) continue;
+    text = text.slice(0, found) + value.value + text.slice(found + innerText.length);
+    at = found + value.value.length;
   }
-  const place = document.createElement("div");
-  place.className = "unseen";
-  place.append(range.cloneContents());
-  const values = /** @type {NodeListOf<HTMLDataElement>} */ (place.querySelectorAll(VALUES));
-  if (values.length === 0) return null;
-  for (const each of values) each.textContent = each.value;
-  document.body.append(place);
-  const text = place.innerText;
-  place.remove();
   return text;
 }

@@ -86,10 +86,10 @@ export function price(value, decimals, locale) {
  * Return a value as a program writes it, with all its digits: what is copied of it.
  *
  * @param {number | null} value
- * @returns {string | undefined}
+ * @returns {string} "" where it is not known
  */
 export function full(value) {
-  if (value === null || !Number.isFinite(value)) return undefined;
+  if (value === null || !Number.isFinite(value)) return "";
   return value.toLocaleString("en", { useGrouping: false, maximumFractionDigits: 20 });
 }
 

@@ -51,14 +51,16 @@ export function marketOf(feeds) {
 
 /**
  * Return the connection's state in a word, and why it is not the best one, if so. It is said to be
- * live only while an exchange is connected too.
+ * live only while an exchange is connected too, and something comes.
  *
  * @param {Pick<import("./session.js").Session, "state" | "way">} session
  * @param {Feeds} feeds
+ * @param {boolean} [silent] nothing comes, though something should
  * @returns {{word: string, why: string}}
  */
-export function connectionOf({ state, way }, feeds) {
+export function connectionOf({ state, way }, feeds, silent = false) {
   if (state !== "connected") return { word: STATES[state], why: "" };
+  if (silent) return { word: STATES[state], why: "Nothing comes from the server, not even its status." };
   const live = marketOf(feeds) === "live";
   return { word: live || way === "polling" ? LIVE[way] : STATES[state], why: WHY[way] };
 }

@@ -15,11 +15,15 @@ import { connect } from "./socket.js";
 import { clock, connectionChanged, dispatch, use } from "./state.js";
 import { title } from "./title.js";
 
+/** A server that has just begun has heard of every process after this. */
+const HEARD_MS = 3_000;
+
 const connection = connect("/")
   .subscribe({ channel: "status", symbols: "*" })
   .on("connect", () => {
     dispatch({ type: "opened" });
     loadStatus();
+    setTimeout(loadStatus, HEARD_MS);
   })
   .on("refetch", loadAllCandles)
   .on("state", (next) => connectionChanged(next, Date.now()));

@@ -1,7 +1,7 @@
 /**
  * Dark or light: what the system says, or what the user has chosen here. The choice is kept in a
  * cookie, so that the server sets it on the root element, where the style sheet finds it: nobody
- * sees the other theme flash by before a script runs.
+ * sees the other theme flash by before a script runs. Without cookies it lasts as long as the page.
  *
  * @module
  */
@@ -31,7 +31,7 @@ export function choose(next) {
   const kept = next !== "system";
   if (kept) document.documentElement.dataset.theme = next;
   else delete document.documentElement.dataset.theme;
-  document.cookie = `theme=${next}; path=/; max-age=${kept ? KEPT_S : 0}; samesite=lax`;
+  document.cookie = `tickwire_theme=${next}; path=/; max-age=${kept ? KEPT_S : 0}; samesite=lax`;
   choice.value = next;
 }
 

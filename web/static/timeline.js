@@ -71,7 +71,7 @@ export function bandsOf(candles, seconds, gaps) {
       ({ openedAt }) => openedAt >= begin && openedAt < candle.time + 2 * seconds,
     );
     if (!candle.partial && !(run && gap !== undefined)) return;
-    const reason = gap === undefined ? "some trades are missing" : said(gap);
+    const reason = gap === undefined ? "begun late, or trades are missing" : said(gap);
     const last = bands.at(-1);
     const to = candle.partial ? candle.time : candle.time - seconds;
     const from = run && gap !== undefined ? begin : candle.time;

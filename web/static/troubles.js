@@ -33,6 +33,15 @@ const DISK_BYTES_MIN = 2 ** 30;
 /** A gap that is younger is being filled. */
 const GAP_MS = 60_000;
 
+/** @type {Trouble} */
+const UNHEARD = {
+  level: "warn",
+  what: "Nothing has been heard of any feed",
+  why: "",
+  advice: "A web process that has just begun hears of all within seconds; if not, look at the feeds.",
+  since: null,
+};
+
 /**
  * @param {Known} known
  * @param {number} now ms
@@ -43,6 +52,7 @@ export function troublesOf({ processes, feeds, disk, quality, gaps }, now) {
     ...processes.flatMap(ofProcess),
     ...feeds.flatMap(ofFeed),
     ...ofDisk(disk),
+    ...(feeds.length === 0 && quality.length > 0 ? [UNHEARD] : []),
     ...quality.flatMap((row) => ofSymbol(row, now)),
     ...ofGaps(gaps, now),
   ];

@@ -53,6 +53,8 @@ import { Times } from "./times.js";
 
 /** Steps that stay free on the right of the live candle. */
 const OFFSET = 6;
+/** And of a range at least this part, for the price's label. */
+const FREE_PART = 0.06;
 /** How high the panes are, to one another. */
 const HEIGHTS = { price: 6, volume: 1.3, rsi: 1.6, macd: 1.8 };
 /** A colour per bar of a histogram is faint: it is not what is looked at first. */
@@ -74,6 +76,8 @@ export class Canvas {
   #hatching;
   /** @type {Drawn | null} */
   #price = null;
+  /** @type {import("lightweight-charts").IPriceLine | null} */
+  #last = null;
   /** @type {Map<string, Drawn>} */
   #lines = new Map();
   /** @type {View | null} */
@@ -142,13 +146,15 @@ export class Canvas {
     if (before?.theme !== view.theme) this.#paint();
     const made = this.#make(before, view);
     const from = made || other ? null : changedFrom(before.candles, view.candles, view.seconds);
+    // Times of two intervals at once are more than the chart can find its way in.
+    if (other) for (const series of this.#lines.values()) series.setData([]);
     if (from === null) this.#drawAll(view);
     else this.#drawFrom(before?.lines ?? [], view, from);
     if (other || from === null || before.bands !== view.bands || before.theme !== view.theme) {
       this.#hatching.set(view.bands, this.#times, this.#colours.warn);
     }
     if (before === null) requestAnimationFrame(() => this.#appear());
-    if (before?.countdown !== view.countdown) this.#price?.applyOptions({ title: view.countdown });
+    this.#markLast(view);
     if (before?.log !== view.log) {
       const mode = view.log ? PriceScaleMode.Logarithmic : PriceScaleMode.Normal;
       this.#price?.priceScale().applyOptions({ mode });
@@ -167,13 +173,15 @@ export class Canvas {
     const last = /** @type {number} */ (steps.at(-1));
     // What is not here yet is counted, too: it is seen as soon as it comes.
     const count = since === -Infinity ? steps.length : Math.ceil((last - since) / view.seconds);
-    const from = steps.length - Math.max(count, 2);
-    this.#chart.timeScale().setVisibleLogicalRange({ from, to: steps.length - 1 + OFFSET });
+    const shown = Math.max(count, 2);
+    const from = steps.length - shown;
+    const free = Math.max(OFFSET, shown * FREE_PART);
+    this.#chart.timeScale().setVisibleLogicalRange({ from, to: steps.length - 1 + free });
   }
 
-  /** Return a picture of all panes. */
+  /** Return a picture of all panes; nothing before anything is drawn. */
   picture() {
-    return this.#chart.takeScreenshot(true, false);
+    return this.#place.hidden ? undefined : this.#chart.takeScreenshot(true, false);
   }
 
   /** Take the chart away, with everything that listens for it. */
@@ -221,10 +229,29 @@ export class Canvas {
     return !same;
   }
 
+  /**
+   * Say the last price and when its candle closes: of the last candle, also where others are seen.
+   *
+   * @param {View} view
+   */
+  #markLast({ candles, countdown, type }) {
+    const { up, down, accent, surface } = this.#colours;
+    const last = candles.at(-1);
+    const shown = last !== undefined;
+    this.#last?.applyOptions({
+      price: last?.close ?? 0,
+      title: countdown,
+      color: type === "line" || !shown ? accent : last.close >= last.open ? up : down,
+      axisLabelTextColor: surface,
+      axisLabelVisible: shown,
+      lineVisible: shown,
+    });
+  }
+
   /** @param {View} view */
-  #makePrice({ type, log, countdown }) {
+  #makePrice({ type, log }) {
     if (this.#price !== null) this.#chart.removeSeries(this.#price);
-    const shared = { priceLineStyle: LineStyle.Dotted, title: countdown };
+    const shared = { priceLineVisible: false, lastValueVisible: false };
     const colours = this.#colours;
     this.#price =
       type === "line"
@@ -234,6 +261,7 @@ export class Canvas {
             lineWidth: 2,
           })
         : this.#chart.addSeries(CandlestickSeries, { ...shared, ...candleOptions(colours) });
+    this.#last = this.#price.createPriceLine({ price: 0, lineStyle: LineStyle.Dotted, lineWidth: 1 });
     if (log) this.#price.priceScale().applyOptions({ mode: PriceScaleMode.Logarithmic });
     this.#price.attachPrimitive(this.#hatching);
   }

@@ -104,13 +104,13 @@ function keepDrawn(name, element, { past, view, pointed, failed, gaps }) {
   let shown = "";
   /** @type {import("../chart/canvas.js").Canvas | null} */
   let canvas = null;
-  let drawn = false;
   let ended = false;
   const load = async () => {
     failed.value = false;
     const found = await import("../chart/canvas.js").catch(() => null);
+    if (ended) return;
     failed.value = found === null;
-    if (ended || found === null) return;
+    if (found === null) return;
     canvas = new found.Canvas(element, {
       onPoint: (found) => {
         pointed.value = found;
@@ -133,8 +133,8 @@ function keepDrawn(name, element, { past, view, pointed, failed, gaps }) {
   function draw() {
     const opened = past.peek();
     if (canvas === null || opened === null) return;
-    if (!drawn && opened.load.peek().state === "loading") return;
-    drawn = true;
+    // Until another interval's candles are there, those of the last one stay.
+    if (opened.load.peek().state === "loading") return;
     const series = opened.series.peek();
     const { type, log, studies, range } = settings.peek();
     const seconds = INTERVALS[series.interval];
@@ -280,9 +280,7 @@ function Unloaded({ retry }) {
 function Trouble({ past, view }) {
   const opened = past.value;
   const { state, error } = opened?.load.value ?? { state: "loading", error: null };
-  const empty = useComputed(
-    () => view.value === null || (past.value?.series.value.candles.length ?? 0) === 0,
-  );
+  const empty = useComputed(() => (past.value?.series.value.candles.length ?? 0) === 0);
   if (state === "failed") {
     // The banner says why where the database is away.
     const why = typeof database.value === "object" ? "" : `: ${error}`;
@@ -291,8 +289,8 @@ function Trouble({ past, view }) {
       <button type="button" class="quiet-button" onClick=${() => opened?.retry()}>Retry</button>
     </p>`;
   }
-  if (!empty.value) return null;
+  if (!empty.value && view.value !== null) return null;
   return html`<p class="study-empty">
-    ${state === "loading" ? "Candles are loading" : "Candles begin with the next trade"}
+    ${state === "loading" || !empty.value ? "Candles are loading" : "Candles begin with the next trade"}
   </p>`;
 }

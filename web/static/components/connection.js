@@ -1,21 +1,23 @@
 /**
- * The connection chip: a dot, a word, how fast the server answers, or the count-down to the next try.
- * Behind it: what is connected, since when, how much was missed and what became of it.
+ * The connection chip: a dot, a word, and where there is room how fast the server answers, or the
+ * count-down to the next try. Behind it: what is connected, since when, how much was missed and what became of it.
  *
  * @module
  */
 
 import { html } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
-import { signal, useSignal } from "@preact/signals";
+import { signal, useComputed, useSignal } from "@preact/signals";
 import { time } from "../format.js";
 import { connectionOf, exchangeState, interruptionsOf, marketOf, nextTry } from "../health.js";
-import { clock, connected, feeds, interruptions, roundTrip, session } from "../state.js";
+import { clock, connected, feeds, heardAt, interruptions, roundTrip, session } from "../state.js";
 
 /** How often the server is asked for a sign of life while the page can be seen. */
 const PING_MS = 15_000;
 /** A page that begins is busy: it would measure itself. */
 const FIRST_PING_MS = 2_500;
+/** A server says its status every second. */
+const SILENT_MS = 5_000;
 /** How long it took it to answer, ms. */
 const delay = signal(/** @type {number | null} */ (null));
 
@@ -39,10 +41,11 @@ function measure() {
 export function ConnectionChip({ retry }) {
   const now = session.value;
   const here = connected.value;
+  const silent = useComputed(() => clock.value - (heardAt.value ?? clock.value) > SILENT_MS).value;
   useEffect(() => (here ? measure() : undefined), [here]);
   if (now === null) return null;
-  const market = now.state === "connected" ? marketOf(feeds.value) : null;
-  const { word, why } = connectionOf(now, feeds.value);
+  const market = now.state === "connected" ? (silent ? "silent" : marketOf(feeds.value)) : null;
+  const { word, why } = connectionOf(now, feeds.value, silent);
   return html`
     <button
       type="button"
@@ -57,9 +60,11 @@ export function ConnectionChip({ retry }) {
       <span role="status">
         <span class="word">${word}</span>
         ${market === "none" && html`<span class="detail">, no exchange</span>`}
+        ${market === "silent" && html`<span class="detail">, no data</span>`}
       </span>
       ${
         delay.value !== null &&
+        !silent &&
         html`<span class="delay" aria-hidden="true">${Math.round(delay.value)}\u202fms</span>`
       }
       ${

@@ -9,9 +9,11 @@ import { html } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
 import { signal, useComputed, useSignal } from "@preact/signals";
 import { KEYS, NOTHING_PRESSED, press } from "../keys.js";
+import { wantMarkets } from "../loader.js";
 import { go } from "../navigation.js";
 import { symbolPath } from "../routes.js";
-import { order } from "../state.js";
+import { cardOf, order } from "../state.js";
+import { filtered } from "../table.js";
 
 /** Names that are listed at most. */
 const LISTED_MAX = 12;
@@ -19,8 +21,12 @@ const LISTED_MAX = 12;
 /** Which dialog is open. */
 const open = signal(/** @type {"" | "search" | "help"} */ (""));
 
+/** What is searched for. */
+const text = signal("");
+
 /** Open the search. */
 export function search() {
+  text.value = "";
   open.value = "search";
 }
 
@@ -29,11 +35,18 @@ export function listen() {
   let pressed = NOTHING_PRESSED;
   document.addEventListener("keydown", (event) => {
     if (event.metaKey || event.ctrlKey || event.altKey || isTyping(event.target)) return;
+    if (open.peek() === "search" && event.key.length === 1) {
+      // It is not drawn yet: what is typed meanwhile is for it.
+      event.preventDefault();
+      text.value += event.key;
+      return;
+    }
     const found = press(pressed, event.key, event.timeStamp);
     pressed = found.pressed;
     if (found.action === null) return;
     event.preventDefault();
     if (found.action.type === "go") go(found.action.path);
+    else if (found.action.type === "search") search();
     else open.value = found.action.type;
   });
 }
@@ -71,14 +84,11 @@ function Dialog({ name, title, children }) {
 }
 
 function Search() {
-  const text = useSignal("");
   const at = useSignal(0);
+  useEffect(wantMarkets, []); // which bring the names of what is traded
   const found = useComputed(() => {
-    const wanted = text.value.toUpperCase().replace(/[\s/_]/g, "-").trim();
-    const bare = wanted.replaceAll("-", "");
-    return order.value
-      .filter((key) => key.toUpperCase().replaceAll("-", "").includes(bare))
-      .slice(0, LISTED_MAX);
+    const cards = order.value.map((key) => cardOf(key).value);
+    return filtered(cards, text.value, "").slice(0, LISTED_MAX).map(({ key }) => key);
   });
   const choose = (/** @type {string | undefined} */ key) => {
     if (key === undefined) return;
@@ -108,14 +118,15 @@ function Search() {
       class="search-input"
       type="search"
       role="combobox"
-      aria-label="Symbol or exchange"
+      aria-label="Symbol or name"
       aria-expanded="true"
       aria-controls="search-found"
       aria-activedescendant=${found.value.length > 0 ? `search-${at.value}` : undefined}
-      placeholder="Symbol or exchange, as BTC or kraken"
+      placeholder="Symbol or name, as BTC or bitcoin"
       autocomplete="off"
       spellcheck="false"
       autofocus
+      value=${text}
       onInput=${onInput}
       onKeyDown=${onKeyDown}
     />

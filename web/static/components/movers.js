@@ -53,9 +53,9 @@ function List({ title, cards, none }) {
     <h2 class="movers-title">${title} <span class="label">24${"\u202f"}h</span></h2>
     ${cards.length === 0 && html`<p class="label">${none} in 24${"\u202f"}h.</p>`}
     <ol>
-      ${cards.map(({ key, symbol, exchange, changePercent }) => {
+      ${cards.map(({ key, symbol, exchange, changePercent, stale }) => {
         const direction = (changePercent ?? 0) > 0 ? "up" : "down";
-        return html`<li key=${key}>
+        return html`<li key=${key} class=${stale ? "old" : ""}>
           <a class="mover" href=${symbolPath(key)}>
             <span class="mover-name">${symbol} <span class="label">${exchange}</span></span>
             <span class=${direction}>${format.change(changePercent)}</span>

@@ -24,7 +24,8 @@ export function Diagram({ pipeline }) {
   const drawn = useSignal(/** @type {string[]} */ ([]));
   const { stages, lines, beside, unused } = pipeline;
   const draw = () => {
-    const paths = pathsOf(/** @type {HTMLElement} */ (place.current), lines);
+    if (place.current === null) return; // left, and the last change of its size told after that
+    const paths = pathsOf(place.current, lines);
     if (paths.join() !== drawn.peek().join()) drawn.value = paths;
   };
   const latest = useRef(draw);

@@ -50,5 +50,5 @@ export function Change({ name, unit = "" }) {
     </p>`;
   }
   const direction = percent > 0 ? "up" : percent < 0 ? "down" : "";
-  return html`<p class="change"><data class=${direction} value=${format.full(percent)}>${format.change(percent)}</data>${label}</p>`;
+  return html`<p class="change"><span class=${direction}>${format.change(percent)}</span>${label}</p>`;
 }

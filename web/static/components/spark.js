@@ -70,11 +70,14 @@ function Range({ name }) {
   const shown = useComputed(() => {
     const { low, high, decimals } = card.value;
     if (low === null || high === null) return format.DASH;
-    return `${format.price(low, decimals)} – ${format.price(high, decimals)}`;
+    const [from, to] = [low, high].map(
+      (value) => html`<data value=${format.full(value)}>${format.price(value, decimals)}</data>`,
+    );
+    return html`${from} – ${to}`;
   });
   return html`<p class="spark-range">
     <span class="label">24${"\u202f"}h range</span>
-    <span>${shown} <span class="quote">${card.peek().quote}</span></span>
+    <span>${shown.value} <span class="quote">${card.peek().quote}</span></span>
   </p>`;
 }
 

@@ -35,7 +35,7 @@ export function Strip({ name, quality, consolidated }) {
     <dl class="facts">
       <${Day} name=${name} quote=${quote} base=${base} />
       <${Hour} name=${name} />
-      ${median(consolidated)}
+      ${median(base, consolidated)}
       <${Age} name=${name} />
       <${Quality} row=${quality.value?.[0]} />
     </dl>
@@ -94,8 +94,11 @@ function Age({ name }) {
   return fact("Last trade", html`<span class="age">${said}</span>`, at.value);
 }
 
-/** @param {any} of null before it is known, and for what has no price in dollars */
-function median(of) {
+/**
+ * @param {string} base
+ * @param {any} of null before it is known, and for what has no price in dollars
+ */
+function median(base, of) {
   const sources = of?.sources ?? [];
   const { length } = sources.filter((/** @type {any} */ one) => one.excluded === null);
   const said = sources.map(
@@ -103,7 +106,7 @@ function median(of) {
   );
   const price = length && united(of.price, format.price(of.price, Math.min(6, format.mostDecimals(2, [of.price]))), "USD");
   return fact(
-    length ? `Median of ${length}` : "Median",
+    length ? `${base} median of ${length}` : `${base} median`,
     price || format.DASH,
     `Of what can be believed now: ${said.join(", ")}`,
   );

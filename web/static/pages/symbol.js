@@ -21,6 +21,7 @@ import { address } from "../past.js";
 
 /** How often what is not announced is asked for. */
 const EVERY_MS = 10_000;
+const PRICE_EVERY_MS = 2_000;
 /** The newest gaps that are drawn. */
 const GAPS = 100;
 
@@ -69,7 +70,7 @@ function Known({ name }) {
   useEffect(() => demand({ channel: "ticker", symbols: [name, ...others] }), [name, others]);
   const quality = useAsked(address("/api/quality", { symbol: name }), EVERY_MS);
   const missing = useAsked(address("/api/gaps", { symbol: name, limit: GAPS }), EVERY_MS);
-  const price = useAsked(`/api/market/price/${encodeURIComponent(base)}`, EVERY_MS);
+  const price = useAsked(`/api/market/price/${encodeURIComponent(base)}`, PRICE_EVERY_MS);
   const gaps = useSignal(/** @type {readonly import("../timeline.js").Gap[]} */ ([]));
   useEffect(() => {
     gaps.value = gapsOf(missing.value);
