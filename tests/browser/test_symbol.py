@@ -58,7 +58,7 @@ def test_price_candles_and_trades_move_and_nothing_is_complained_about(
         moves(page, expression)
     names = page.locator(".fact dt").all_inner_texts()
     assert {"Hour average", "Last trade", "Gaps", "Lag"} <= set(names)
-    assert any(name.startswith("Median") for name in names)
+    assert any(name.startswith("BTC median") for name in names)
     elsewhere = page.locator(".elsewhere tbody tr", has_text="binance")
     expect(elsewhere.locator(".value").first).to_have_text(re.compile(r"\d"))
     chart = page.locator(".study-canvas")

@@ -132,6 +132,9 @@ test("the connection is said with its way, and to be live only with an exchange"
   assert.equal(said("disconnected", "websocket"), "offline");
   assert.match(connectionOf({ state: "connected", way: "sse" }, feeds).why, /WebSocket/);
   assert.equal(connectionOf({ state: "connected", way: "websocket" }, feeds).why, "");
+  const silent = connectionOf({ state: "connected", way: "websocket" }, feeds, true);
+  assert.equal(silent.word, "connected");
+  assert.match(silent.why, /Nothing comes/);
 });
 
 test("the next try is said with its number", () => {

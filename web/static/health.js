@@ -55,12 +55,12 @@ export function marketOf(feeds) {
  *
  * @param {Pick<import("./session.js").Session, "state" | "way">} session
  * @param {Feeds} feeds
- * @param {boolean} [silent] nothing comes, though something should
+ * @param {boolean} [silent] the server does not answer
  * @returns {{word: string, why: string}}
  */
 export function connectionOf({ state, way }, feeds, silent = false) {
   if (state !== "connected") return { word: STATES[state], why: "" };
-  if (silent) return { word: STATES[state], why: "Nothing comes from the server, not even its status." };
+  if (silent) return { word: STATES[state], why: "Nothing comes from the server, not even an answer." };
   const live = marketOf(feeds) === "live";
   return { word: live || way === "polling" ? LIVE[way] : STATES[state], why: WHY[way] };
 }

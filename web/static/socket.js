@@ -34,7 +34,7 @@ const CHANNELS = new Map([
 /** Channels of which there is a past, that may have changed while nobody listened. */
 const WITH_PAST = ["trade", "candle", "average"];
 /** What of a session is told when it changes. */
-const SHOWN = /** @type {const} */ (["state", "nextTryAt", "open", "attempt", "way"]);
+const SHOWN = /** @type {const} */ (["state", "nextTryAt", "open", "attempt", "way", "pingedAt"]);
 /** @type {Record<import("./session.js").Way, import("./transports/transport.js").Transport>} */
 const TRANSPORTS = { websocket: openWebSocket, sse: openSse, polling: openPolling };
 

@@ -10,14 +10,14 @@ import { useEffect, useRef } from "preact/hooks";
 import { signal, useComputed, useSignal } from "@preact/signals";
 import { time } from "../format.js";
 import { connectionOf, exchangeState, interruptionsOf, marketOf, nextTry } from "../health.js";
-import { clock, connected, feeds, heardAt, interruptions, roundTrip, session } from "../state.js";
+import { clock, connected, feeds, interruptions, roundTrip, session } from "../state.js";
 
 /** How often the server is asked for a sign of life while the page can be seen. */
 const PING_MS = 15_000;
 /** A page that begins is busy: it would measure itself. */
 const FIRST_PING_MS = 2_500;
-/** A server says its status every second. */
-const SILENT_MS = 5_000;
+/** Where nothing comes the connection asks for a sign, which takes no longer than this. */
+const SILENT_MS = 2_000;
 /** How long it took it to answer, ms. */
 const delay = signal(/** @type {number | null} */ (null));
 
@@ -41,7 +41,10 @@ function measure() {
 export function ConnectionChip({ retry }) {
   const now = session.value;
   const here = connected.value;
-  const silent = useComputed(() => clock.value - (heardAt.value ?? clock.value) > SILENT_MS).value;
+  const silent = useComputed(() => {
+    const pingedAt = session.value?.pingedAt ?? null;
+    return pingedAt !== null && clock.value - pingedAt > SILENT_MS;
+  }).value;
   useEffect(() => (here ? measure() : undefined), [here]);
   if (now === null) return null;
   const market = now.state === "connected" ? (silent ? "silent" : marketOf(feeds.value)) : null;
