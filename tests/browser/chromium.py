@@ -65,6 +65,8 @@ def pages(chromium: Browser) -> Iterator[Pages]:
 
     yield opened
     for context in contexts:
+        for page in context.pages:  # an answer may be on its way to a page that goes
+            page.unroute_all(behavior="ignoreErrors")
         context.close()
 
 

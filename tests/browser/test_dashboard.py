@@ -28,7 +28,7 @@ def shown(page: Page, url: str) -> None:
 
 def live(page: Page) -> None:
     """Wait until the chip says so."""
-    chip = page.locator('.connection[data-state="connected"]')
+    chip = page.locator('.connection[data-state="connected"] [role="status"]')
     expect(chip).to_have_text("live", timeout=BACK_MS)
 
 
@@ -137,7 +137,7 @@ def test_it_is_not_live_while_no_exchange_is_connected(demo: Demo, pages: Pages)
     rewritten(page, change)
     page.route("**/api/status", answer)
     shown(page, demo.url)
-    expect(page.locator(".connection")).to_have_text("connected, no exchange")
+    expect(page.locator(".connection [role=status]")).to_have_text("connected, no exchange")
     expect(page.get_by_role("alert")).to_have_text(
         "binance and coinbase cannot be reached: the connection was refused. Trying again."
     )

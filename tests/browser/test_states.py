@@ -46,9 +46,8 @@ def chip(page: Page) -> Locator:
 
 
 def live(page: Page) -> None:
-    expect(page.locator('.connection[data-state="connected"]')).to_have_text(
-        "live", timeout=WITHIN_MS
-    )
+    said = page.locator('.connection[data-state="connected"] [role="status"]')
+    expect(said).to_have_text("live", timeout=WITHIN_MS)
 
 
 def all_well(page: Page) -> None:

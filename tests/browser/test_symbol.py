@@ -101,6 +101,28 @@ def test_another_interval_and_range_are_shown_and_kept_for_the_next_visit(
     expect(page.locator(".study-legend")).to_contain_text("RSI 14", timeout=STARTING_MS)
 
 
+def test_an_interval_may_change_while_the_chart_is_pointed_at(demo: Demo, pages: Pages) -> None:
+    page = pages()
+    errors = errors_of(page)
+    shown(page, demo)
+    page.get_by_role("button", name="Indicators").click()
+    for name in ("RSI 14", "MACD"):
+        page.get_by_label(name).check()
+    page.keyboard.press("Escape")
+    button = page.get_by_role("button", name="5m", exact=True)
+    button.focus()
+    page.locator(".study-canvas").hover()
+    page.keyboard.press("Enter")
+    label = re.compile("candles of 5m: last candle")
+    expect(page.locator(".study-canvas")).to_have_attribute("aria-label", label)
+    box = page.locator(".study-canvas").bounding_box()
+    assert box
+    for step in range(8):
+        page.mouse.move(box["x"] + 100 + 40 * step, box["y"] + box["height"] / 3)
+        page.evaluate("new Promise(requestAnimationFrame)")
+    assert errors == []
+
+
 def test_what_lies_further_back_is_loaded_when_it_is_looked_at(demo: Demo, pages: Pages) -> None:
     page = pages()
     pages_asked: list[str] = []

@@ -19,8 +19,9 @@ import {
 } from "lightweight-charts";
 import { price } from "../format.js";
 import { changedFrom, stepsOf } from "../timeline.js";
-import { candleOptions, faint, frameOptions, palette } from "./colours.js";
+import { barColours, candleOptions, frameOptions, palette } from "./colours.js";
 import { Hatching } from "./hatching.js";
+import { isSameUntil } from "./studies.js";
 import { Times } from "./times.js";
 
 /** @typedef {import("../candles.js").Candle} Candle */
@@ -57,8 +58,6 @@ const OFFSET = 6;
 const FREE_PART = 0.06;
 /** How high the panes are, to one another. */
 const HEIGHTS = { price: 6, volume: 1.3, rsi: 1.6, macd: 1.8 };
-/** A colour per bar of a histogram is faint: it is not what is looked at first. */
-const BAR_ALPHA = 0.55;
 
 /** A line does not lead over steps without a candle. */
 const UNSEEN = { color: "transparent" };
@@ -374,11 +373,6 @@ export class Canvas {
   }
 }
 
-/** Of bars that fall and that rise, of trades and pale. @param {ReturnType<typeof palette>} of */
-function barColours({ down, up }) {
-  return [down, up].map((colour) => [faint(colour, BAR_ALPHA), faint(colour, BAR_ALPHA / 2)]);
-}
-
 const NUMBER = {
   type: /** @type {const} */ ("custom"),
   minMove: 1e-12,
@@ -397,14 +391,4 @@ function panesOf({ lines }) {
   return [...new Set(["price", ...lines.map((line) => line.pane)])].map(
     (pane) => /** @type {keyof typeof HEIGHTS} */ (pane),
   );
-}
-
-/**
- * @param {readonly (number | null)[] | undefined} before
- * @param {readonly (number | null)[]} after
- * @param {number} end excluded
- */
-function isSameUntil(before, after, end) {
-  for (let index = 0; index < end; index += 1) if (before?.[index] !== after[index]) return false;
-  return true;
 }

@@ -21,9 +21,12 @@ export function colours(names) {
 }
 
 /** @param {string} colour as `rgb(…)` @param {number} alpha */
-export function faint(colour, alpha) {
+function faint(colour, alpha) {
   return colour.replace(/^rgb\((.*)\)$/, `rgba($1, ${alpha})`);
 }
+
+/** Bars are faint: they are not what is looked at first. */
+const BAR_ALPHA = 0.55;
 
 const TOKENS = /** @type {const} */ ([
   "muted",
@@ -75,4 +78,9 @@ export function candleOptions({ up, down }) {
     wickDownColor: down,
     borderDownColor: down,
   };
+}
+
+/** Of bars that fall and that rise, of trades and pale. @param {Palette} colours */
+export function barColours({ down, up }) {
+  return [down, up].map((colour) => [faint(colour, BAR_ALPHA), faint(colour, BAR_ALPHA / 2)]);
 }

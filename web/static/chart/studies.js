@@ -82,3 +82,15 @@ export function linesOf(on, candles, averages) {
   }
   return lines;
 }
+
+/**
+ * Return whether the values of a line are what they were, up to a place.
+ *
+ * @param {readonly (number | null)[] | undefined} before
+ * @param {readonly (number | null)[]} after
+ * @param {number} end excluded
+ */
+export function isSameUntil(before, after, end) {
+  for (let index = 0; index < end; index += 1) if (before?.[index] !== after[index]) return false;
+  return true;
+}
