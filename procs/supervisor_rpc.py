@@ -68,6 +68,10 @@ class Supervisor:
         """Send SIGKILL to a program; supervisord starts it again."""
         self._call("signalProcess", full_name, "KILL")
 
+    def interrupt(self, full_name: str) -> None:
+        """Send SIGINT to a program."""
+        self._call("signalProcess", full_name, "INT")
+
     def start(self, full_name: str) -> None:
         """Start a program that was given up; does not wait for it."""
         self._call("startProcess", full_name, False)

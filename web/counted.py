@@ -98,6 +98,9 @@ COUNTERS: dict[str, dict[str, Row]] = {
     },
     "watchdog": {
         "killed": Row("watchdog_kills", "Programs killed because they gave no sign of life."),
+        "hurried": Row(
+            "watchdog_hurries", "Database servers stopped at once that waited for their clients."
+        ),
         "started": Row("watchdog_starts", "Programs started that supervisord had given up."),
     },
 }

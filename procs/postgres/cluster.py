@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 from bus.errors import SettingError, TickwireError
@@ -19,6 +20,8 @@ from procs.postgres.identity import Identity
 
 NAME = "tickwire"
 """The role and the database."""
+FOLDER = "pg"
+"""Below DATA_DIR."""
 
 _INITDB = (
     f"--username={NAME}",
@@ -97,7 +100,7 @@ class Cluster:
         self._identity = identity
         self._lock = lock
         self._programs = binaries()
-        self.folder = data_dir / "pg"
+        self.folder = data_dir / FOLDER
 
     def prepare(self) -> bool:
         """Make the files if there are none, clear what a killed server left; True if made now.
@@ -183,6 +186,18 @@ class Cluster:
             for name in files:
                 os.lchown(Path(parent) / name, uid, gid)
             os.chown(parent, uid, gid)
+
+
+def stopping(data_dir: Path) -> int:
+    """Return the process of the server that was asked to stop and has not ended; 0: there is none.
+
+    Source: the lines of ``postmaster.pid``, PostgreSQL's ``src/include/utils/pidfile.h``.
+    """
+    with suppress(OSError, ValueError):
+        lines = (data_dir / FOLDER / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+        if len(lines) >= 8 and lines[7].strip() == "stopping":
+            return int(lines[0])
+    return 0
 
 
 def environment() -> dict[str, str]:

@@ -1,8 +1,9 @@
 """The watchdog: takes heartbeats and supervisord's view, restarts what is hung or given up.
 
 Comes in: every program's heartbeats, and once a second the table of supervisord's programs. Goes
-out: SIGKILL to a hung program, a start for one in FATAL, and that table for everyone on
-``programs.``. supervisord away, or never there, is waited for: it then only listens.
+out: SIGKILL to a hung program, SIGINT to a database server that waits for its clients to let it
+stop, a start for one in FATAL, and that table for everyone on ``programs.``. supervisord away, or
+never there, is waited for: it then only listens.
 """
 
 import os
@@ -15,8 +16,9 @@ from bus.actor import Idle, Instant, Send
 from bus.messages import Heartbeat, ProgramState, ProgramTable, decode, encode
 from bus.process import Process
 from bus.sockets import Socket, Subscriber, bind
+from procs.postgres import cluster
 from procs.supervisor_rpc import Seen, Supervisor, Unanswered
-from procs.watchdog.judge import Judge, Kill, Order, Start
+from procs.watchdog.judge import Hurry, Judge, Kill, Order
 
 NAME = "watchdog"
 LOOK_EVERY_S = 1
@@ -32,6 +34,7 @@ class Watchdog(Idle):
     def __init__(self, running: Process, supervisor: Supervisor | None) -> None:
         self._log = running.log
         self._health = running.health
+        self._data_dir = running.settings.data_dir
         self._supervisor = supervisor
         self._judge = Judge()
         self._fatal: set[str] = set()
@@ -61,7 +64,8 @@ class Watchdog(Idle):
             return ()
         self._health.state = "ready"
         self._tell_fatal(programs)
-        for order in self._judge.look(programs, now.mono):
+        stopping = cluster.stopping(self._data_dir)
+        for order in self._judge.look(programs, now.mono, stopping):
             self._act(self._supervisor, order)
         return (Send("out", topics.PROGRAMS, encode(self._table(programs, now))),)
 
@@ -72,13 +76,17 @@ class Watchdog(Idle):
                     "watchdog.kill", program=order.name, pid=order.pid, silent_s=order.silent_s
                 )
                 supervisor.kill(order.full_name)
+                self._health.counters["killed"] += 1
+            elif isinstance(order, Hurry):
+                self._log.warning("watchdog.hurry", program=order.name, pid=order.pid)
+                supervisor.interrupt(order.full_name)
+                self._health.counters["hurried"] += 1
             else:
                 self._log.warning("watchdog.start", program=order.name, attempt=order.attempt)
                 supervisor.start(order.full_name)
+                self._health.counters["started"] += 1
         except Unanswered as error:  # it ended or was started meanwhile; the next look will tell
             self._health.last_error = f"{order.name}: {error}"
-            return
-        self._health.counters["started" if isinstance(order, Start) else "killed"] += 1
 
     def _tell_fatal(self, programs: Sequence[Seen]) -> None:
         fatal = {seen.name: seen.error for seen in programs if seen.state == "FATAL"}

@@ -1,8 +1,9 @@
 """Who is hung, who was given up, and what is to be done about it. Pure: time is an argument.
 
 Comes in: heartbeats as they are heard, and supervisord's view once a second. Goes out: orders to
-kill or to start. It never orders anything against a program that it has not heard since that
-program started, that supervisord does not call RUNNING, or while it was itself not listening.
+kill, to hurry or to start. It never kills a program that it has not heard since that program
+started, or while it was itself not listening; it hurries and kills only what supervisord calls
+RUNNING.
 """
 
 from collections import Counter
@@ -30,6 +31,18 @@ class Kill:
 
 
 @dataclass(frozen=True)
+class Hurry:
+    """Stop a database server at once that was asked to stop and waits for its clients to go.
+
+    That is what SIGTERM asks it for. Its clients never go, and nobody else is let in any more.
+    """
+
+    full_name: str
+    name: str
+    pid: int
+
+
+@dataclass(frozen=True)
 class Start:
     """Start a program that supervisord has given up."""
 
@@ -38,7 +51,7 @@ class Start:
     attempt: int
 
 
-Order = Kill | Start
+Order = Kill | Hurry | Start
 
 
 @dataclass
@@ -62,8 +75,8 @@ class Judge:
         """Take one heartbeat of the program ``name``, process ``pid``."""
         self._heard[name] = (pid, now)
 
-    def look(self, programs: Sequence[Seen], now: int) -> list[Order]:
-        """Take supervisord's view; return what is to be done."""
+    def look(self, programs: Sequence[Seen], now: int, stopping: int = 0) -> list[Order]:
+        """Take supervisord's view, and the server that is stopping; return what is to be done."""
         if self._looked is not None and now - self._looked > NOT_LISTENING_S * 1_000_000:
             # Stopped or starved, we heard nobody: that is no one else's silence.
             self._heard = {name: (pid, now) for name, (pid, _) in self._heard.items()}
@@ -76,6 +89,8 @@ class Judge:
             else:
                 self._alive(seen)
                 orders += self._kill(seen, now)
+                if seen.state == "RUNNING" and seen.pid == stopping:
+                    orders.append(Hurry(seen.full_name, seen.name, stopping))
         return orders
 
     def _count(self, seen: Seen) -> None:

@@ -37,6 +37,8 @@ SIMULATED = {
     "REST fails": "rest_fail",
 }
 """Kinds of fault that the simulator does, by its own name of them."""
+ASKING = {"kill -9", "SIGTERM", "SIGSTOP", "hung", "postmaster killed", "postgres stopped"}
+"""Kinds that need supervisord's answer."""
 Heal = Callable[[], bool]
 """Tries it once; False: not now, as somebody else is away who is needed for it."""
 
@@ -73,7 +75,7 @@ class Harm:
     def do(self, fault: Fault) -> bool:
         """Do it; False where it could not be done now: it goes on already, or its aim is away."""
         key = (fault.kind, fault.target)
-        if key in self._healing:
+        if key in self._healing or (fault.kind in ASKING and self.blind):
             return False
         if fault.kind in WHOLE:  # that it does not start again is no excuse but a failure
             self._end_all(fault.kind)
@@ -85,6 +87,11 @@ class Harm:
         if heal is not None:
             self._healing[key] = heal
         return True
+
+    @property
+    def blind(self) -> bool:
+        """True while supervisord stands still, who knows which process is which."""
+        return ("supervisord stopped", "") in self._healing
 
     def heal(self, fault: Fault) -> bool:
         """Try to end a fault that lasts; False: it has to be tried again."""

@@ -32,6 +32,7 @@ from tests.surroundings import ANSWER_S, ask, bare_environment, free_ports, with
 
 READY_WITHIN_S = 90
 STOPPED_WITHIN_S = 60
+ANSWERS_WITHIN_S = 20
 Mark = dict[tuple[str, str], int]
 """For each (exchange, symbol) an id from which on nothing may be missing."""
 
@@ -186,8 +187,9 @@ class Stack:
             return {}
 
     def pids(self) -> dict[str, int]:
-        """Return the pid of each program."""
-        return {name: seen.pid for name, seen in self.programs().items()}
+        """Return the pid of each program, as soon as supervisord answers."""
+        programs = eventually(self.programs, within=ANSWERS_WITHIN_S)
+        return {name: seen.pid for name, seen in programs.items()}
 
     def pid(self, program: str) -> int:
         """Return the pid of a program; ``supervisord`` and ``launcher`` are programs too."""
@@ -195,7 +197,7 @@ class Stack:
             return self._running().pid
         if program == "supervisord":
             return self._supervisor.pid()
-        found = self.programs()[program].pid
+        found = self.pids()[program]
         assert found > 0, f"{program} does not run"
         return found
 

@@ -17,6 +17,7 @@ from bus.messages import Heartbeat, decode
 from bus.process import run_folder
 from bus.settings import ROOT, Settings
 from bus.sockets import Socket
+from procs.postgres import cluster
 from tests.eventually import eventually
 from tests.fix_postgres import Server, environment_on
 
@@ -114,6 +115,22 @@ def test_server_stops_at_once_with_a_client_and_listens_on_no_network(server: Se
         begun = time.monotonic()
         assert server.stop() == 0
         assert time.monotonic() - begun < 5
+
+
+def test_a_server_that_waits_for_its_clients_is_known(server: Server) -> None:
+    folder = server.settings.data_dir
+    assert cluster.stopping(folder) == 0  # nothing is there yet
+    server.wait()
+    assert cluster.stopping(folder) == 0
+    with closing(psycopg.connect(server.dsn())):
+        server.process.terminate()
+        eventually(lambda: cluster.stopping(folder) == server.process.pid, within=10)
+        assert server.process.poll() is None
+    assert server.process.wait(10) == 0
+    assert cluster.stopping(folder) == 0
+    for torn in ("", "12\n", "x\n" * 7 + "stopping\n"):
+        (folder / "pg" / "postmaster.pid").write_text(torn)
+        assert cluster.stopping(folder) == 0
 
 
 PARENT = """

@@ -19,7 +19,15 @@ from bus.process import Process
 from procs.render import START_RETRIES, START_S
 from procs.supervisor_rpc import Seen, Supervisor, Unanswered
 from procs.watchdog.__main__ import STATE_ALONE, STATE_WAITING, Watchdog
-from procs.watchdog.judge import HUNG_AFTER_S, START_AFTER_S, Judge, Kill, Order, Start
+from procs.watchdog.judge import (
+    HUNG_AFTER_S,
+    START_AFTER_S,
+    Hurry,
+    Judge,
+    Kill,
+    Order,
+    Start,
+)
 from tests.eventually import eventually
 
 SECOND = 1_000_000
@@ -132,6 +140,17 @@ def test_tries_of_supervisord_between_do_not_shorten_the_wait_but_success_does()
 
 def test_a_program_stopped_by_hand_stays_stopped() -> None:
     assert _watch(Judge(), replace(FEED, state="STOPPED", pid=0), 0, 1000) == []
+
+
+def test_only_a_server_that_was_asked_to_stop_by_somebody_else_is_hurried() -> None:
+    server, judge = Seen("postgres", "postgres", "RUNNING", 200, 0, ""), Judge()
+    hurried = Hurry("postgres:postgres", "postgres", 200)
+    assert judge.look([FEED, server], 0, stopping=200) == [hurried]
+    assert judge.look([FEED, server], SECOND, stopping=200) == [hurried]  # until it has ended
+    assert judge.look([FEED, server], 2 * SECOND, stopping=0) == []
+    assert judge.look([FEED, server], 3 * SECOND, stopping=199) == []  # the file of another one
+    stopped = replace(server, state="STOPPING")
+    assert judge.look([FEED, stopped], 4 * SECOND, stopping=200) == []  # supervisord did it
 
 
 def test_restarts_are_counted_by_the_change_of_pid() -> None:
