@@ -36,6 +36,7 @@ def main() -> None:
     parser.add_argument("--everything", action="store_true", help="pipeline: all symbols each")
     parser.add_argument("--trades", type=int, default=1000, help="a second, in a whole demo")
     parser.add_argument("--checked", action="store_true", help="bare: follow every frame too")
+    parser.add_argument("--compressed", action="store_true", help="bare: as browsers ask for it")
     parser.add_argument("--every", type=int, default=16, help="bare: time one client of so many")
     chosen = parser.parse_args()
     chosen.seconds = chosen.seconds or SECONDS.get(chosen.mode, 10.0)
@@ -50,6 +51,7 @@ def main() -> None:
                 count=chosen.symbols,
                 sampled_every=chosen.every,
                 checked=chosen.checked,
+                compressed=chosen.compressed,
             )
             for _ in range(chosen.runs)
         ]

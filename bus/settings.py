@@ -252,6 +252,12 @@ class Settings:
         values.integer(0, 1_000_000),
         "Live connections (WebSockets, event streams) of one client address; 0: any number",
     )
+    ws_compression: bool = _setting(
+        True,
+        values.flag,
+        "WebSocket frames of 512 bytes and more are compressed for clients that take that",
+        shown="1",
+    )
     ws_ping_every_s: int = _setting(
         30, values.integer(1, 3600), "Seconds between two pings of the server on a WebSocket"
     )

@@ -34,6 +34,10 @@ class Codec(Protocol):
         """Of two clients whose codecs are of one kind, one may be sent the other's bytes."""
 
     @property
+    def plain(self) -> "Codec":
+        """One that compresses nothing, for the same clients; it, where it does not either."""
+
+    @property
     def without_flags(self) -> Collection[Channel]:
         """The channels whose frames do not tell ``Update.flag``: its change alone is no news."""
 

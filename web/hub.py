@@ -43,6 +43,9 @@ GRAIN_US = 10_000
 """What may go at nearly the same time goes at the same time, and is made once for all."""
 WRITES_A_TURN = 500
 """Clients that are written to, about 10 µs each, before others have their turn."""
+PACKED_COHORTS = 500
+"""A cohort of less than one client in so many is sent nothing compressed: whatever each of
+thousands watches, not more than so many frames are compressed at a time."""
 KEEP_TICKS = 300
 """For so many ticks, a second apart, changes are kept for those who are behind."""
 
@@ -317,8 +320,11 @@ class Hub:
 
     def _send(self, cohort: Cohort, lanes: Sequence[Lane], now: Instant) -> int:
         """Send a cohort its trades and what of these lanes is due; return to how many clients."""
-        if not (cohort.members or cohort.late):
+        size = len(cohort)
+        if not size:
             return 0  # it has ended meanwhile
+        packed = size * PACKED_COHORTS >= len(self.clients)
+        codec = cohort.codec if packed else cohort.codec.plain
         frames: list[bytes] = []
         trades = b""
         if cohort.trades:
@@ -332,7 +338,7 @@ class Hub:
             updates = lane.since(lane.seen)
             lane.seen = self._serial
             if updates:
-                frames += cohort.codec.updates(updates, now)
+                frames += codec.updates(updates, now)
                 received = received or updates[0].received
                 self._wait(lane, now)
             else:
@@ -350,7 +356,7 @@ class Hub:
             if trades:
                 client.put_frames(trades)
             self._serve(client, now)
-        return len(cohort)
+        return size
 
     def _count(self, traffic: Traffic, texts: int, received: int | None) -> None:
         before = self._wrote.get(traffic)

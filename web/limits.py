@@ -30,6 +30,8 @@ class Limits:
     itself it would take megabytes before anybody learns that nothing is read."""
     idle_after_s: float = 10.0
     """A WebSocket whose client has not subscribed to anything by then: closed 1008."""
+    compressed: bool = True
+    """Frames of some length, for clients that can take them compressed."""
     ping_every_s: float = 30.0
     """The server's ping."""
     pong_within_s: float = 60.0
@@ -70,6 +72,7 @@ class Limits:
             symbols=settings.ws_symbols,
             slow_after_s=settings.ws_slow_after_s,
             per_address=settings.ws_per_address,
+            compressed=settings.ws_compression,
             ping_every_s=settings.ws_ping_every_s,
             pong_within_s=settings.ws_pong_within_s,
             head_bytes=settings.http_head_bytes,

@@ -201,7 +201,7 @@ async def serve(
         server_header=False,
         proxy_headers=False,
         ws_max_size=limits.frame_bytes,
-        ws_per_message_deflate=False,
+        ws_per_message_deflate=limits.compressed,
         ws_ping_interval=limits.ping_every_s,
         ws_ping_timeout=limits.pong_within_s,
         timeout_graceful_shutdown=max(1, int(limits.drain_s)),

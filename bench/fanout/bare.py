@@ -58,6 +58,7 @@ def run(
     count: int = 1,
     sampled_every: int = 16,
     checked: bool = False,
+    compressed: bool = False,
 ) -> Measured:
     """Measure one window with so many clients, symbols (``count``) and web processes.
 
@@ -73,6 +74,7 @@ def run(
         sampled_every=sampled_every,
         sweep_s=max(0.5, 2 / rate),
         checked=checked,
+        compressed=compressed,
     )
     with (
         tempfile.TemporaryDirectory() as folder,

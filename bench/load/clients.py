@@ -32,7 +32,7 @@ class Clients:
 
     def __init__(self, wish: Open) -> None:
         self._wish = wish
-        self.reader = Reader(wish.dialect, wish.checked)
+        self.reader = Reader(wish.dialect, wish.checked, compressed=wish.compressed)
         self.all = [
             Connection(number, sampled=number % wish.sampled_every == 0)
             for number in range(wish.count)
@@ -50,7 +50,9 @@ class Clients:
         self._later: list[tuple[float, int, Connection]] = []
         self._order = itertools.count()
         self._dialled = 0
-        self._upgrade = frames.upgrade(f"127.0.0.1:{wish.port}", wish.dialect.path)
+        self._upgrade = frames.upgrade(
+            f"127.0.0.1:{wish.port}", wish.dialect.path, compressed=wish.compressed
+        )
 
     def watch(self, file: int) -> None:
         """Let ``turn`` end early when this file can be read."""

@@ -24,6 +24,8 @@ class Open(msgspec.Struct, tag="open"):
     """Follow what each client sees (``checks``): only tickwire's frames can be."""
     returning_s: float = 0.0
     """A lost client comes back after a chance of up to so long; 0: it stays away."""
+    compressed: bool = False
+    """Ask for compressed frames; the clients that are read at once unpack them."""
     receive_bytes: int = 0
     """Size of each socket's receive buffer; 0: the system's choice."""
     within_s: float = 120.0

@@ -7,10 +7,14 @@ nothing is copied or decoded here, and nothing is sent.
 
 import base64
 import hashlib
+import zlib
 
 CONTINUED, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
-_FINAL_TEXT, _FINAL_BINARY = 0x80 | TEXT, 0x80 | BINARY
+COMPRESSED = 0x40 | TEXT
+"""What ``split`` calls a compressed text (RFC 7692), of whoever has asked for such."""
+_FINAL_TEXT, _FINAL_BINARY, _FINAL_COMPRESSED = 0x80 | TEXT, 0x80 | BINARY, 0x80 | COMPRESSED
 _ACCEPT = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_SYNC = b"\x00\x00\xff\xff"
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
 """Every client's: a key proves that a server speaks WebSocket, which needs no chance here."""
 Found = tuple[int, int, int]
@@ -45,20 +49,20 @@ def split(buffer: bytearray, at: int, end: int) -> tuple[list[Found], int]:
             raise BadFrame("a server's frame is masked")
         if begin + length > end:
             break
-        if first != _FINAL_TEXT and first != _FINAL_BINARY:
+        if first not in (_FINAL_TEXT, _FINAL_BINARY, _FINAL_COMPRESSED):
             _check(first)
         at = begin + length
-        found.append((first & 0xF, begin, at))
+        found.append((first & 0x7F, begin, at))
     return found, at
 
 
 def count(buffer: bytearray, end: int) -> tuple[int, int]:
-    """Return how many text frames of at least 4 bytes begin ``buffer[:end]``, and where they end.
+    """Return how many texts of at least 4 bytes begin ``buffer[:end]``, and where they end.
 
     It stops at the first frame of another kind, which is a matter for ``split``.
     """
     frames = at = 0
-    while end - at >= 2 and buffer[at] == _FINAL_TEXT:
+    while end - at >= 2 and (buffer[at] == _FINAL_TEXT or buffer[at] == _FINAL_COMPRESSED):
         length = buffer[at + 1]
         if length < 126:
             if length < 4:
@@ -88,8 +92,13 @@ def masked(opcode: int, payload: bytes) -> bytes:
     return bytes([0x80 | opcode]) + length + bytes(4) + payload
 
 
-def upgrade(host: str, path: str) -> bytes:
-    """Return the request that opens a WebSocket."""
+def unpacked(payload: bytes) -> bytes:
+    """Return what a compressed text says, which needs nothing of what came before it."""
+    return zlib.decompressobj(-zlib.MAX_WBITS).decompress(payload + _SYNC)
+
+
+def upgrade(host: str, path: str, *, compressed: bool = False) -> bytes:
+    """Return the request that opens a WebSocket, compressed or not."""
     lines = [
         f"GET {path} HTTP/1.1",
         f"Host: {host}",
@@ -97,6 +106,7 @@ def upgrade(host: str, path: str) -> bytes:
         "Upgrade: websocket",
         "Sec-WebSocket-Version: 13",
         f"Sec-WebSocket-Key: {KEY.decode()}",
+        *(["Sec-WebSocket-Extensions: permessage-deflate"] if compressed else []),
     ]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 

@@ -10,11 +10,12 @@ import socket
 import time
 
 from bench.load import frames
-from bench.load.checks import Frames, Seen
+from bench.load.checks import KEPT_MAX, Frames, Seen
 from bench.load.dialects import Dialect, sent_at
 from bench.load.tally import Tally
 
 BUFFER_BYTES = 1 << 20
+Text = bytes | bytearray
 _CLOSE_CODE_BYTES = 2
 
 
@@ -61,10 +62,14 @@ class Reader:
     Args:
         dialect: what makes a client live, is to be answered, and says when a frame was sent.
         checked: follow the frames of every client.
+        compressed: they may be compressed.
     """
 
-    def __init__(self, dialect: Dialect, checked: bool) -> None:
+    def __init__(self, dialect: Dialect, checked: bool, *, compressed: bool = False) -> None:
         self.tally = Tally()
+        self._compressed = compressed
+        self._texts: dict[bytes, bytes] = {}
+        """What compressed frames say, of which many clients are sent the same."""
         self._live = dialect.live.encode()
         self._answers = {ask.encode(): told.encode() for ask, told in dialect.answers.items()}
         self._stamp = dialect.stamp.encode()
@@ -121,45 +126,60 @@ class Reader:
         found, rest = frames.split(self._buffer, at, end)
         for opcode, begin, stop in found:
             if opcode in (frames.TEXT, frames.BINARY):
-                if one.phase is Phase.SETTLING:
-                    self._settle(one, begin, stop)
-                elif stop - begin < 4 and self._answer(one, begin, stop):
-                    pass
-                else:
-                    self._data(one, begin, stop, now)
-                if self._checked:
-                    wrong = one.seen.take(self._frames_read.read(bytes(self._view[begin:stop])))
-                    if wrong:
-                        self.tally.wrong(f"client {one.number}: {wrong}")
+                self._text(one, self._buffer, begin, stop, now)
+            elif opcode == frames.COMPRESSED and self._compressed:
+                text = self._unpacked(bytes(self._view[begin:stop]))
+                self._text(one, text, 0, len(text), now)
             elif opcode == frames.PING:
                 send(one, frames.masked(frames.PONG, bytes(self._view[begin:stop])))
             elif opcode == frames.CLOSE:
                 send(one, frames.masked(frames.CLOSE, bytes(self._view[begin:stop])[:2]))
                 coded = stop - begin >= _CLOSE_CODE_BYTES
                 raise Lost(int.from_bytes(self._view[begin : begin + 2], "big") if coded else 0)
+            elif opcode != frames.PONG:
+                raise frames.BadFrame("a frame is compressed, which was not asked for")
         self.tally.octets += rest - at
         return rest
 
-    def _settle(self, one: Connection, begin: int, stop: int) -> None:
-        if self._buffer.find(self._live, begin, stop) < 0:
+    def _text(self, one: Connection, text: Text, begin: int, stop: int, now: int) -> None:
+        """Take the text that stands there."""
+        if one.phase is Phase.SETTLING:
+            self._settle(one, text, begin, stop)
+        elif stop - begin >= 4 or not self._answer(one, text, begin, stop):
+            self._data(one, text, begin, stop, now)
+        if self._checked:
+            wrong = one.seen.take(self._frames_read.read(bytes(text[begin:stop])))
+            if wrong:
+                self.tally.wrong(f"client {one.number}: {wrong}")
+
+    def _unpacked(self, payload: bytes) -> bytes:
+        found = self._texts.get(payload)
+        if found is None:
+            if len(self._texts) >= KEPT_MAX:
+                self._texts.clear()
+            found = self._texts[payload] = frames.unpacked(payload)
+        return found
+
+    def _settle(self, one: Connection, text: Text, begin: int, stop: int) -> None:
+        if text.find(self._live, begin, stop) < 0:
             return
         one.phase = Phase.LIVE
         if one.lost_at is not None:
             self.tally.returned.append(time.monotonic() - one.lost_at)
-            if self._buffer.find(b'"recovered":false', begin, stop) >= 0:
+            if text.find(b'"recovered":false', begin, stop) >= 0:
                 self.tally.unrecovered += 1
             one.lost_at = None
 
-    def _answer(self, one: Connection, begin: int, stop: int) -> bool:
-        told = self._answers.get(bytes(self._view[begin:stop]))
+    def _answer(self, one: Connection, text: Text, begin: int, stop: int) -> bool:
+        told = self._answers.get(bytes(text[begin:stop]))
         if told is not None:
             send(one, frames.masked(frames.TEXT, told))
         return told is not None
 
-    def _data(self, one: Connection, begin: int, stop: int, now: int) -> None:
+    def _data(self, one: Connection, text: Text, begin: int, stop: int, now: int) -> None:
         self.tally.frames += 1
         if one.sampled:
-            sent = sent_at(self._buffer, self._stamp, begin, stop)
+            sent = sent_at(text, self._stamp, begin, stop)
             if sent is not None:
                 self.tally.late(now - sent)
 

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
 
@@ -55,7 +56,7 @@ def test_counting_stops_before_a_frame_that_is_cut_off() -> None:
     [
         served(b"half", fin=False),
         served(b"half", Opcode.CONT),
-        bytes([0xC1, 8]) + b"squeezed",
+        bytes([0xA1, 8]) + b"extended",
         b"\x81\x86\x00\x00\x00\x00masked",  # as only clients send, with a mask of nothing
         b"\x83\x00",
     ],
@@ -63,6 +64,17 @@ def test_counting_stops_before_a_frame_that_is_cut_off() -> None:
 def test_what_a_server_may_not_send_is_an_error(wrong: bytes) -> None:
     with pytest.raises(frames.BadFrame):
         frames.split(bytearray(wrong), 0, len(wrong))
+
+
+@given(st.text(max_size=3000))
+def test_what_another_has_compressed_says_the_same(text: str) -> None:
+    factory = ServerPerMessageDeflateFactory(server_no_context_takeover=True)
+    extension = factory.process_request_params([], [])[1]
+    wire = Frame(Opcode.TEXT, text.encode()).serialize(mask=False, extensions=[extension])
+    assert frames.count(bytearray(wire), len(wire))[0] == (len(wire) >= 6)
+    [(opcode, begin, stop)], rest = frames.split(bytearray(wire), 0, len(wire))
+    assert (opcode, rest) == (frames.COMPRESSED, len(wire))
+    assert frames.unpacked(wire[begin:stop]).decode() == text
 
 
 def test_a_server_understands_what_a_client_sends() -> None:

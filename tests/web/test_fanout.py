@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from random import Random
 from typing import TypeVar
 
 import pytest
@@ -19,10 +20,18 @@ from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from websockets.exceptions import ConnectionClosed
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from websockets.sync.client import ClientConnection, connect
 
 from tests.eventually import eventually
-from web.fanout import EXTENSION, FanoutProtocol, Room, text_frame
+from web.fanout import (
+    COMPRESSED_FROM,
+    EXTENSION,
+    FanoutProtocol,
+    Room,
+    compressed_frame,
+    text_frame,
+)
 
 Result = TypeVar("Result")
 
@@ -33,12 +42,15 @@ class Served:
     Args:
         loop: makes its event loop.
         certificate: its file and that of the key, for TLS.
+        compresses: for clients that take that.
     """
 
     def __init__(
         self,
         loop: Callable[[], asyncio.AbstractEventLoop],
         certificate: tuple[str, str] | None = None,
+        *,
+        compresses: bool = False,
     ) -> None:
         self.room = Room()
         self.connections: list[FanoutProtocol] = []
@@ -50,7 +62,7 @@ class Served:
             uvicorn.Config(
                 Starlette(routes=[WebSocketRoute("/", self._enter)]),
                 ws=FanoutProtocol,
-                ws_per_message_deflate=False,
+                ws_per_message_deflate=compresses,
                 lifespan="off",
                 log_config=None,
                 ssl_certfile=files[0],
@@ -80,14 +92,26 @@ class Served:
         return asyncio.run_coroutine_threadsafe(act(), self._loop).result(10)
 
     def send(self, text: str) -> int:
-        """Broadcast a text; return how many were not sent it."""
-        return len(self.do(lambda: self.room.broadcast(text_frame(text))))
+        """Broadcast a text as the first client takes it; return how many were not sent it."""
+        framed = self.connections[0].framed
+        return len(self.do(lambda: self.room.broadcast(framed(text))))
 
-    def join(self, context: ssl.SSLContext | None = None) -> ClientConnection:
-        """Return a client that is in the room."""
+    def join(
+        self, context: ssl.SSLContext | None = None, window_bits: int | None = None
+    ) -> ClientConnection:
+        """Return a client that is in the room; it may want a small window to be compressed in."""
         before = len(self.connections)
         address = f"{'wss' if context else 'ws'}://127.0.0.1:{self.port}"
-        client = connect(address, ssl=context, max_queue=None)  # it reads on whatever waits
+        offered = ClientPerMessageDeflateFactory(
+            server_max_window_bits=window_bits, client_max_window_bits=True
+        )
+        client = connect(
+            address,
+            ssl=context,
+            compression=None,
+            extensions=[offered],
+            max_queue=None,  # it reads on whatever waits
+        )
         eventually(lambda: len(self.connections) > before)
         return client
 
@@ -141,6 +165,46 @@ def test_a_frame_of_any_size_is_one_message(room: Served, size: int) -> None:
         assert client.recv() == "x" * size
         assert room.send("é" * size) == 0
         assert client.recv() == "é" * size
+
+
+@pytest.fixture(params=LOOPS)
+def packed_room(request: pytest.FixtureRequest) -> Iterator[Served]:
+    """The same with compression."""
+    with Served(LOOPS[request.param], compresses=True) as made:
+        yield made
+
+
+@pytest.mark.parametrize("size", [0, 1, COMPRESSED_FROM - 1, COMPRESSED_FROM, 65_536, 300_000])
+def test_compressed_it_is_the_same_message(packed_room: Served, size: int) -> None:
+    with packed_room.join() as client:
+        for text in ("x" * size, "é" * size, Random(size).randbytes(size).hex()):
+            assert packed_room.send(text) == 0
+            assert client.recv() == text
+            client.send(text[:10_000])  # and by ASGI
+            assert client.recv() == text[:10_000]
+
+
+def test_compressed_they_keep_their_order_too(packed_room: Served) -> None:
+    with packed_room.join() as client:
+        in_order(packed_room, client)
+
+
+def test_a_frame_is_compressed_where_that_is_worth_it_and_agreed(packed_room: Served) -> None:
+    text = json.dumps([{"symbol": f"X{number}-USD", "price": number} for number in range(99)])
+    assert len(compressed_frame(text)) < len(text_frame(text)) / 3
+    assert compressed_frame(text[: COMPRESSED_FROM - 1]) == text_frame(text[: COMPRESSED_FROM - 1])
+    with packed_room.join(window_bits=9) as client:  # it cannot look so far back
+        assert packed_room.connections[0].framed is text_frame
+        assert packed_room.send(text) == 0
+        assert client.recv() == text
+    with packed_room.join(window_bits=15):
+        assert packed_room.connections[-1].framed is compressed_frame
+
+
+def test_no_connection_keeps_a_window(packed_room: Served) -> None:
+    with packed_room.join():
+        (agreed,) = packed_room.connections[0].conn.extensions
+        assert vars(agreed).keys().isdisjoint({"encoder", "decoder"})
 
 
 def test_broadcasts_answers_pings_and_a_close_keep_their_order(room: Served) -> None:

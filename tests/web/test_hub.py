@@ -12,7 +12,8 @@ from tests.web.messages import HOUR, NOW, at, average, batch, candle, status, ti
 from tests.web.outbox import Outbox, join, read, sent
 from web.codecs.native import NativeCodec
 from web.cohort import BACKLOG_BYTES, TAKE_BYTES, Client, OneByOne, Outlet
-from web.hub import GRAIN_US, WRITES_A_TURN, Hub
+from web.fanout import text_frame
+from web.hub import GRAIN_US, PACKED_COHORTS, WRITES_A_TURN, Hub
 from web.latest import CANDLES_KEPT
 from web.update import WatchKey
 from web.watching import COHORT_MAX
@@ -69,6 +70,33 @@ def test_what_is_no_longer_watched_is_no_longer_sent_even_if_it_waited() -> None
     hub.message(ticker("ETH-BTC"), at(0))
     hub.unwatch(client, {TICKER})
     assert [frame["payload"]["symbol"] for frame in sent(hub, client, 0)] == ["ETH-BTC"]
+
+
+def test_frames_are_compressed_unless_hardly_anybody_is_sent_the_same() -> None:
+    codec = NativeCodec(lambda text: text_frame(f"packed {text}"), NativeCodec())
+    hub = Hub(stale_after_s=15)
+    clients = [join(hub, codec) for _ in range(2 * PACKED_COHORTS + 1)]
+    for client in clients[2:]:
+        hub.watch(client, [TICKER], at(0))
+    hub.watch(clients[0], [OTHER], at(0))
+    hub.flush(at(0))
+
+    def told(client: Client, seq: int) -> list[bool]:
+        hub.message(ticker("ETH-BTC", seq=seq), at(seq * 100_000))
+        hub.message(ticker("ETH-USDT", seq=seq), at(seq * 100_000))
+        for _ in range(2 * PACKED_COHORTS // WRITES_A_TURN + 1):
+            hub.flush(at(seq * 100_000))
+        return [text.startswith("packed ") for text in read(client)]
+
+    assert told(clients[2], 1) == [True]
+    assert told(clients[0], 2) == [False, False]
+    hub.leave(clients[1])
+    assert len(hub.clients) == 2 * PACKED_COHORTS
+    assert told(clients[0], 3) == [False]
+    hub.watch(clients[2], [OTHER], at(300_000))
+    assert told(clients[0], 4) == [False]  # that one watches the other symbol too
+    hub.unwatch(clients[2], {TICKER})
+    assert told(clients[0], 5) == [True]
 
 
 def test_a_client_that_left_is_forgotten() -> None:

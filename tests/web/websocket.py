@@ -7,6 +7,8 @@ HANDSHAKE = (
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
 )
 TEXT, CONTINUED, PING = 0x1, 0x0, 0x9
+COMPRESSED = 0x40
+"""The bit that goes with the opcode of a compressed message."""
 
 
 def opened(port: int, *headers: str, receives: int = 0) -> socket.socket:

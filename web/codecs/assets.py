@@ -11,7 +11,7 @@ from bus.messages import Ticker
 from market.symbols import Directory
 from web.codecs import native
 from web.codecs.native import NativeCodec
-from web.fanout import text_frame
+from web.fanout import Framed, text_frame
 from web.times import iso
 from web.update import Channel, Update
 
@@ -24,19 +24,27 @@ class AssetsCodec(NativeCodec):
 
     Args:
         directory: says by which name an asset is called.
+        say: makes a text a frame.
+        plain: the same without compression, where that is another one.
     """
 
-    kind: Hashable = NAME
     without_flags: Collection[Channel] = _WITHOUT_FLAGS
 
-    def __init__(self, directory: Directory) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        say: Framed = text_frame,
+        plain: "AssetsCodec | None" = None,
+    ) -> None:
+        super().__init__(say, plain)
+        self.kind: Hashable = (NAME, say)
         self._directory = directory
 
     def updates(self, updates: list[Update], now: Instant) -> list[bytes]:
         """Return their frames; tickers share one."""
         if updates[0].channel != "ticker":
             return super().updates(updates, now)
-        return [text_frame(native.frame("price_update", self._assets(updates), now.wall))]
+        return [self.say(native.frame("price_update", self._assets(updates), now.wall))]
 
     def present(self, channel: Channel, updates: Sequence[Update], now: Instant) -> str:
         """Return the snapshot of a channel where the newest value wins."""

@@ -6,7 +6,6 @@ it. A browser that returns says the last one as ``Last-Event-ID``. In come value
 """
 
 import re
-from collections.abc import Hashable
 
 from bus.actor import Instant
 from bus.messages import TradeBatch
@@ -15,7 +14,6 @@ from web.codecs.native import NativeCodec
 from web.hub import Hub
 from web.update import Update
 
-NAME = "events"
 _PLACE = re.compile(r"([a-z]{1,32})=(\d{1,18})-(\d{1,18})(?:-(\d{1,9}))?", re.ASCII)
 PLACES_MAX = 32
 
@@ -27,24 +25,19 @@ class NativeEvents(NativeCodec):
         hub: knows where the streams are.
     """
 
-    kind: Hashable = NAME
-
     def __init__(self, hub: Hub) -> None:
+        super().__init__(event)
         self._hub = hub
 
     def updates(self, updates: list[Update], now: Instant) -> list[bytes]:
         """Return their events."""
         place = self._place()
-        return [_event(place, text) for text in native.frames(updates, now.wall)]
+        return [event(text, place) for text in native.frames(updates, now.wall)]
 
     def trade(self, batch: TradeBatch, index: int, now: Instant) -> bytes:
         """Return the event of one trade."""
         text = native.frame("trade_update", native.trade(batch, index), now.wall)
-        return _event(self._place(batch, index), text)
-
-    def say(self, text: str) -> bytes:
-        """Return an event without news of the streams."""
-        return f"data: {text}\n\n".encode()
+        return event(text, self._place(batch, index))
 
     def _place(self, batch: TradeBatch | None = None, index: int = 0) -> str:
         places = dict(self._hub.positions)
@@ -72,5 +65,6 @@ def places(text: str | None) -> dict[str, list[int]] | None:
     return found
 
 
-def _event(place: str, text: str) -> bytes:
-    return f"id: {place}\ndata: {text}\n\n".encode()
+def event(text: str, place: str = "") -> bytes:
+    """Return an event; without a place it has no news of the streams."""
+    return f"id: {place}\ndata: {text}\n\n".encode() if place else f"data: {text}\n\n".encode()

@@ -15,7 +15,7 @@ import msgspec
 from bus.actor import Instant
 from bus.messages import Average, CandleUpdate, FeedStatus, Ticker, Trade, TradeBatch
 from bus.topics import INTERVAL_NAMES
-from web.fanout import text_frame
+from web.fanout import Framed, text_frame
 from web.frames.native import Feed, FeedSymbol
 from web.times import iso, iso_seconds
 from web.update import Channel, Update
@@ -161,22 +161,32 @@ def feed(value: FeedStatus, *, silent: bool) -> Feed:
 
 
 class NativeCodec:
-    """How the updates of ``/ws`` become frames."""
+    """How the updates of ``/ws`` become frames.
 
-    kind: Hashable = NAME
+    Args:
+        say: makes a text a frame.
+        plain: the same without compression, where that is another one.
+    """
+
     without_flags: Collection[Channel] = ()
+
+    def __init__(self, say: Framed = text_frame, plain: "NativeCodec | None" = None) -> None:
+        self.say = say
+        self._plain = plain
+        self.kind: Hashable = (NAME, say)
+
+    @property
+    def plain(self) -> "NativeCodec":
+        """One that compresses nothing, for the same clients."""
+        return self._plain or self
 
     def updates(self, updates: list[Update], now: Instant) -> list[bytes]:
         """Return their frames."""
-        return [text_frame(text) for text in frames(updates, now.wall)]
+        return [self.say(text) for text in frames(updates, now.wall)]
 
     def trade(self, batch: TradeBatch, index: int, now: Instant) -> bytes:
         """Return the frame of one trade."""
-        return text_frame(frame("trade_update", trade(batch, index), now.wall))
-
-    def say(self, text: str) -> bytes:
-        """Return the frame of a text."""
-        return text_frame(text)
+        return self.say(frame("trade_update", trade(batch, index), now.wall))
 
     def present(self, channel: Channel, updates: Sequence[Update], now: Instant) -> str:
         """Return the snapshot of a channel where the newest value wins."""

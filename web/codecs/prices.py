@@ -26,6 +26,11 @@ class PricesCodec:
     kind: Hashable = NAME
     without_flags: Collection[Channel] = _WITHOUT_FLAGS
 
+    @property
+    def plain(self) -> "PricesCodec":
+        """It: these frames are too short to be compressed."""
+        return self
+
     def updates(self, updates: list[Update], now: Instant) -> list[bytes]:
         """Return their frames."""
         return [text_frame(frame(update)) for update in updates]

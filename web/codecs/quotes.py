@@ -119,6 +119,11 @@ class QuotesCodec:
         self._as_event = as_event
         self.kind: Hashable = (NAME, as_event)
 
+    @property
+    def plain(self) -> "QuotesCodec":
+        """It: these frames are too short to be compressed."""
+        return self
+
     def updates(self, updates: list[Update], now: Instant) -> list[bytes]:
         """Return the frames of ticks and averages, or of a state of the data."""
         found = []

@@ -20,6 +20,7 @@ from web.codecs.native import NativeCodec
 from web.cohort import Client
 from web.conversation import converse
 from web.event_stream import EventStream, respond
+from web.fanout import Framed, compressed_frame, text_frame
 from web.frames import assets as assets_frames
 from web.frames import native as native_frames
 from web.frames.native import ConnectionStatus, ConnectionStatusFrame, Subscription
@@ -27,9 +28,14 @@ from web.incoming import BadRequest
 from web.protocol import connection_of
 from web.services import Services
 from web.stream import events, wanted, websocket
-from web.subscribe import EVERYTHING, Conversation, convert
+from web.subscribe import EVERYTHING, Conversation, Shape, convert
 
 CHANNELS_MAX = 8
+PLAIN = NativeCodec()
+NATIVE: dict[Framed, NativeCodec] = {
+    text_frame: PLAIN,
+    compressed_frame: NativeCodec(compressed_frame, PLAIN),
+}
 ANSWERS = (native_frames.UnsubscribedFrame, native_frames.PongFrame, native_frames.ErrorFrame)
 """To what only a client of a WebSocket can say."""
 EVENTS = tuple(one for one in native_frames.SENDS if one not in ANSWERS)
@@ -54,13 +60,19 @@ class ShapeQuery(msgspec.Struct):
 )
 async def ws(websocket: WebSocket, services: Services, query: ShapeQuery) -> None:
     """Subscribe to tickers, trades, candles, averages and feed states, and be sent each change."""
-    shape = AssetsCodec(services.directory) if query.shape == "assets" else NativeCodec()
+    outlet = connection_of(websocket.scope)
+    directory = services.directory
+    shape: Shape
+    if query.shape == "assets":
+        shape = AssetsCodec(directory, outlet.framed, AssetsCodec(directory))
+    else:
+        shape = NATIVE[outlet.framed]
     conversation = Conversation(
         services.hub,
         services.directory,
         services.limits,
         shape,
-        connection_of(websocket.scope),
+        outlet,
         services.traffic("ws"),
     )
     conversation.client.put(_greeting(services))
