@@ -17,10 +17,10 @@ import {
   PriceScaleMode,
   createChart,
 } from "lightweight-charts";
-import { price } from "../format.js";
 import { changedFrom, stepsOf } from "../timeline.js";
 import { barColours, candleOptions, frameOptions, palette } from "./colours.js";
 import { Hatching } from "./hatching.js";
+import { formatOf, fittedTo } from "./scales.js";
 import { isSameUntil } from "./studies.js";
 import { Times } from "./times.js";
 
@@ -59,6 +59,8 @@ const FREE_PART = 0.06;
 /** How high the panes are, to one another. */
 const HEIGHTS = { price: 6, volume: 1.3, rsi: 1.6, macd: 1.8 };
 
+/** How a level of a study is drawn: it has no value that changes. */
+const LEVEL = { lineStyle: LineStyle.Dotted, lineWidth: /** @type {const} */ (1), title: "" };
 /** A line does not lead over steps without a candle. */
 const UNSEEN = { color: "transparent" };
 
@@ -224,7 +226,9 @@ export class Canvas {
         pane.setStretchFactor(HEIGHTS[panesOf(view)[index] ?? "price"]);
       });
     }
-    if (!same || before.decimals !== view.decimals) this.#price?.applyOptions(priceFormat(view));
+    if (!same || before.decimals !== view.decimals) {
+      this.#price?.applyOptions(formatOf("price", view.decimals));
+    }
     return !same;
   }
 
@@ -266,21 +270,19 @@ export class Canvas {
   }
 
   /** @param {Line} line @param {View} view @returns {Drawn} */
-  #makeLine({ kind, colour, pane, dashed, study }, view) {
+  #makeLine({ kind, colour, pane, dashed, study, levels }, view) {
     const quiet = { priceLineVisible: false, lastValueVisible: false };
     const index = panesOf(view).indexOf(pane);
-    const format =
-      pane === "price"
-        ? priceFormat(view)
-        : { priceFormat: pane === "volume" ? { type: /** @type {const} */ ("volume") } : NUMBER };
+    const format = formatOf(pane, view.decimals);
     if (kind === "bars") {
       return this.#chart.addSeries(HistogramSeries, { ...quiet, ...format }, index);
     }
-    return this.#chart.addSeries(
+    const made = this.#chart.addSeries(
       LineSeries,
       {
         ...quiet,
         ...format,
+        ...fittedTo(levels),
         color: this.#colours[colour || "accent"],
         lineWidth: 1,
         lineStyle: dashed ? LineStyle.Dashed : LineStyle.Solid,
@@ -289,6 +291,9 @@ export class Canvas {
       },
       index,
     );
+    const { muted: color } = this.#colours;
+    for (const level of levels) made.createPriceLine({ ...LEVEL, price: level, color });
+    return made;
   }
 
   /** @param {View} view */
@@ -371,19 +376,6 @@ export class Canvas {
       before: found.barsBefore,
     });
   }
-}
-
-const NUMBER = {
-  type: /** @type {const} */ ("custom"),
-  minMove: 1e-12,
-  formatter: (/** @type {number} */ value) => String(Number(value.toPrecision(4))).replace("-", "−"),
-};
-
-/** @param {View} view */
-function priceFormat({ decimals }) {
-  const formatter = (/** @type {number} */ value) => price(value, decimals);
-  const type = /** @type {const} */ ("custom");
-  return { priceFormat: { type, formatter, minMove: 10 ** -decimals } };
 }
 
 /** The panes that a view has, from above. @param {View} view */

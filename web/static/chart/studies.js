@@ -16,6 +16,7 @@ import { bollinger, ema, macd, rsi, sma } from "../indicators.js";
  * @property {"line" | "bars"} kind
  * @property {import("./colours.js").Colour | ""} colour "" where bars are coloured by their direction
  * @property {boolean} dashed
+ * @property {readonly number[]} levels values that it is read against
  * @property {readonly (number | null)[]} values one for each candle
  */
 
@@ -38,7 +39,8 @@ export const STUDIES = {
  * @returns {Line}
  */
 function line(name, study, values, more) {
-  return { name, study, pane: "price", kind: "line", colour: "line-1", dashed: false, values, ...more };
+  const plain = { pane: /** @type {const} */ ("price"), kind: /** @type {const} */ ("line") };
+  return { name, study, ...plain, colour: "line-1", dashed: false, levels: [], values, ...more };
 }
 
 /**
@@ -70,7 +72,7 @@ export function linesOf(on, candles, averages) {
     lines.push(line("Volume", "volume", volumes, { pane: "volume", kind: "bars", colour: "" }));
   }
   if (on.has("rsi"))
-    lines.push(line("RSI 14", "rsi", rsi(closes), { pane: "rsi", colour: "line-1" }));
+    lines.push(line("RSI 14", "rsi", rsi(closes), { pane: "rsi", levels: [30, 70] }));
   if (on.has("macd")) {
     const { line: fast, signal, histogram } = macd(closes);
     const pane = /** @type {const} */ ("macd");
