@@ -2,7 +2,7 @@
 
 ``python -m bench.bench_fanout [--mode bare] [--clients 4000] [--rate 10]``. Modes:
 
-* ``bare``: web processes alone, one room, a 100-symbol mix with ``--symbols 100``;
+* ``bare``: web processes alone, one room, a mix of some of 100 with ``--symbols 100``;
 * ``pipeline``: a whole demo, every client's frames followed and its last values compared;
 * ``stalled``: clients that have stopped reading beside 100 that read;
 * ``storm``: the web processes are killed and everybody comes back;
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--web", type=int, default=1, help="web processes")
     parser.add_argument("--load", type=int, default=2, help="load processes")
     parser.add_argument("--symbols", type=int, default=1, help="bare: 1, or many to choose from")
-    parser.add_argument("--everything", action="store_true", help="pipeline: all symbols each")
+    parser.add_argument("--everything", action="store_true", help="all symbols each")
     parser.add_argument("--trades", type=int, default=1000, help="a second, in a whole demo")
     parser.add_argument("--checked", action="store_true", help="bare: follow every frame too")
     parser.add_argument("--compressed", action="store_true", help="bare: as browsers ask for it")
@@ -50,6 +50,7 @@ def main() -> None:
                 load_processes=chosen.load,
                 count=chosen.symbols,
                 sampled_every=chosen.every,
+                everything=chosen.everything,
                 checked=chosen.checked,
                 compressed=chosen.compressed,
             )

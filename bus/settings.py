@@ -255,7 +255,7 @@ class Settings:
     ws_compression: bool = _setting(
         True,
         values.flag,
-        "WebSocket frames of 512 bytes and more are compressed for clients that take that",
+        "Frames of `/ws` of 512 bytes and more are compressed for clients that take that",
         shown="1",
     )
     ws_ping_every_s: int = _setting(

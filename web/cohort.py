@@ -298,6 +298,8 @@ class Cohort:
     def hurry(self, client: Client, channels: set[Channel], serial: int, now: Instant) -> None:
         """Let what waits for a client on some channels go now, so that a snapshot can follow it.
 
+        What is for one client alone is not compressed, here and where one is late.
+
         Args:
             client: one of this cohort.
             channels: which.
@@ -310,7 +312,7 @@ class Cohort:
         for lane in self.lanes:
             if lane.channel in channels:
                 updates = lane.since(client.seen[lane.channel])
-                for frame in encoded(self.codec, updates, now)[0]:
+                for frame in encoded(self.codec.plain, updates, now)[0]:
                     client.put_frames(frame)
                 client.seen[lane.channel] = serial
 
@@ -328,7 +330,7 @@ class Cohort:
         received = None
         behind = [lane for lane in self.lanes if seen[lane.channel] < lane.seen]
         for lane in behind:
-            found, when = encoded(self.codec, lane.since(seen[lane.channel]), now)
+            found, when = encoded(self.codec.plain, lane.since(seen[lane.channel]), now)
             frames += found
             received = received or when
         if frames:

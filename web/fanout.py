@@ -20,8 +20,8 @@ loop: nothing here may be called from another thread.
 
 With ``ws_per_message_deflate``, uvicorn's default, a client may ask for compression (RFC 7692).
 Each message is then compressed by itself, so that a frame is compressed once for all who take it,
-and no connection keeps a window. ``framed`` of a connection makes frames as it takes them; only who
-has the same one may be in one room.
+and no connection keeps a window. ``framed`` of a connection makes frames as it takes them: only who
+has ``compressed_frame`` there may be sent what that makes.
 
 What makes it cheap is that a broadcast looks at numbers only. Whatever bars a connection from being
 written to directly (something waits, it is closing, it is lost) is noted in its rooms when it
@@ -33,15 +33,17 @@ import asyncio
 import os
 import zlib
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.extensions import Extension
 from websockets.extensions.permessage_deflate import (
     PerMessageDeflate,
     ServerPerMessageDeflateFactory,
 )
 from websockets.frames import Frame
+from websockets.typing import ExtensionParameter
 
 EXTENSION = "fanout"
 COMPRESSED_FROM = 512
@@ -54,13 +56,38 @@ _WINDOW_BITS, _MEMORY, _LEVEL = 12, 5, 1
 """zlib's: its own 15 and 8 take it 50 µs to make ready, whatever the text; these a tenth."""
 _SYNC = b"\x00\x00\xff\xff"
 """The end of what is compressed, which is not sent, RFC 7692 section 7.2.1."""
-_ALONE = ServerPerMessageDeflateFactory(
-    server_no_context_takeover=True,
-    client_no_context_takeover=True,
-    compress_settings={"memLevel": _MEMORY, "level": _LEVEL},
-)
+_GROWS, _GROWS_BYTES = 16, 1024
+"""What comes in may become so many times as large, and so many bytes more; texts become ten times.
+A message of 100 bytes can otherwise become one of 64 KiB, of which thousands are read at a time."""
 Framed = Callable[[str], bytes]
 """Makes a text the whole frame."""
+
+
+class _Deflate(PerMessageDeflate):
+    """Compression as agreed with one client."""
+
+    def decode(self, frame: Frame, *, max_size: int | None = None) -> Frame:
+        """Unpack a frame, unless it becomes much larger than it is."""
+        grown = _GROWS_BYTES + _GROWS * len(frame.data)
+        return super().decode(frame, max_size=grown if max_size is None else min(grown, max_size))
+
+
+class _Alone(ServerPerMessageDeflateFactory):
+    """Agrees to compression of each message by itself."""
+
+    def __init__(self) -> None:
+        super().__init__(server_no_context_takeover=True, client_no_context_takeover=True)
+
+    def process_request_params(
+        self, params: Sequence[ExtensionParameter], accepted_extensions: Sequence[Extension]
+    ) -> tuple[list[ExtensionParameter], PerMessageDeflate]:
+        """Return what is answered to an offer, and the agreement."""
+        answer, agreed = super().process_request_params(params, accepted_extensions)
+        bits = agreed.remote_max_window_bits, agreed.local_max_window_bits
+        return answer, _Deflate(True, True, *bits, {"memLevel": _MEMORY, "level": _LEVEL})
+
+
+_ALONE = _Alone()
 
 
 def text_frame(text: str) -> bytes:

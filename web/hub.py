@@ -43,9 +43,9 @@ GRAIN_US = 10_000
 """What may go at nearly the same time goes at the same time, and is made once for all."""
 WRITES_A_TURN = 500
 """Clients that are written to, about 10 µs each, before others have their turn."""
-PACKED_COHORTS = 500
-"""A cohort of less than one client in so many is sent nothing compressed: whatever each of
-thousands watches, not more than so many frames are compressed at a time."""
+PACKED_COHORTS = 100
+"""Changes go uncompressed to a cohort of less than one client in so many: so whatever each of
+thousands watches, those of not more than so many cohorts are compressed."""
 KEEP_TICKS = 300
 """For so many ticks, a second apart, changes are kept for those who are behind."""
 

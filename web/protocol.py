@@ -19,6 +19,8 @@ from web.admission import spread_ms
 from web.fanout import EXTENSION, FanoutProtocol, Room
 from web.limits import Bucket, Limits
 
+PIECE_BYTES = 4 << 10
+"""Of what has come so much is taken at a time: more may be in it than may be held."""
 GOING_AWAY, NO_TEXT, IDLE, TOO_BIG, RESTART = 1001, 1007, 1008, 1009, 1012
 TOO_SLOW, TOO_MANY = 4408, 4429
 
@@ -28,6 +30,8 @@ class LiveConnection(FanoutProtocol):
 
     limits = Limits()
     audience = Room
+    _flooding = False
+    """True once it is not heard any more."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to count control frames."""
@@ -35,6 +39,16 @@ class LiveConnection(FanoutProtocol):
         made = transport.get_extra_info("socket")
         made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.limits.send_buffer_bytes)
         self._controls = Bucket(self.limits.messages_per_minute)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what has come, unless the client has sent too many messages at once."""
+        for begin in range(0, len(data), PIECE_BYTES):
+            if self._flooding:
+                return
+            super().data_received(data[begin : begin + PIECE_BYTES])
+            if self.queue.qsize() > self.limits.messages_per_minute:
+                self._flooding = True
+                self.evict(TOO_MANY, "too many messages at once")
 
     async def send(self, message: ASGISendEvent) -> None:
         """Send, unless the socket has been closed from here."""

@@ -25,10 +25,10 @@ LATE_MAX_S = 10.0
 OWN_MAX = 10
 
 
-def wishes(clients: int, count: int, rate_ms: int) -> list[list[str]]:
+def wishes(clients: int, count: int, rate_ms: int, *, everything: bool = False) -> list[list[str]]:
     """Return what each client subscribes to; one entry when all want the same."""
     names = [f"{EXCHANGE}:{name}" for name in symbols(count)]
-    if count == 1:
+    if count == 1 or everything:
         return [[subscription(names, rate_ms=rate_ms)]]
     chance = Random(1)
     return [
@@ -57,6 +57,7 @@ def run(
     load_processes: int = 2,
     count: int = 1,
     sampled_every: int = 16,
+    everything: bool = False,
     checked: bool = False,
     compressed: bool = False,
 ) -> Measured:
@@ -70,7 +71,7 @@ def run(
         port=0,
         count=clients,
         dialect=tickwire(),
-        subscriptions=wishes(clients, count, rate_ms),
+        subscriptions=wishes(clients, count, rate_ms, everything=everything),
         sampled_every=sampled_every,
         sweep_s=max(0.5, 2 / rate),
         checked=checked,

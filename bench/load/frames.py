@@ -56,13 +56,14 @@ def split(buffer: bytearray, at: int, end: int) -> tuple[list[Found], int]:
     return found, at
 
 
-def count(buffer: bytearray, end: int) -> tuple[int, int]:
+def count(buffer: bytearray, end: int, *, compressed: bool = False) -> tuple[int, int]:
     """Return how many texts of at least 4 bytes begin ``buffer[:end]``, and where they end.
 
     It stops at the first frame of another kind, which is a matter for ``split``.
     """
     frames = at = 0
-    while end - at >= 2 and (buffer[at] == _FINAL_TEXT or buffer[at] == _FINAL_COMPRESSED):
+    other = _FINAL_COMPRESSED if compressed else _FINAL_TEXT
+    while end - at >= 2 and (buffer[at] == _FINAL_TEXT or buffer[at] == other):
         length = buffer[at + 1]
         if length < 126:
             if length < 4:

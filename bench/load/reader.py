@@ -102,7 +102,7 @@ class Reader:
         if one.phase is Phase.UPGRADING:
             at = self._upgraded(one, end)
         elif one.phase is Phase.LIVE and not (self._checked or one.sampled):
-            number, at = frames.count(self._buffer, end)
+            number, at = frames.count(self._buffer, end, compressed=self._compressed)
             self.tally.frames += number
             self.tally.octets += at
         if at < end and one.phase is not Phase.UPGRADING:

@@ -34,7 +34,7 @@ class Watchdog(Idle):
     def __init__(self, running: Process, supervisor: Supervisor | None) -> None:
         self._log = running.log
         self._health = running.health
-        self._data_dir = running.settings.data_dir
+        self._settings = running.settings
         self._supervisor = supervisor
         self._judge = Judge()
         self._fatal: set[str] = set()
@@ -64,7 +64,8 @@ class Watchdog(Idle):
             return ()
         self._health.state = "ready"
         self._tell_fatal(programs)
-        stopping = cluster.stopping(self._data_dir)
+        embedded = self._settings.database_url is None
+        stopping = cluster.stopping(self._settings.data_dir) if embedded else 0
         for order in self._judge.look(programs, now.mono, stopping):
             self._act(self._supervisor, order)
         return (Send("out", topics.PROGRAMS, encode(self._table(programs, now))),)

@@ -16,6 +16,9 @@ HUNG_AFTER_S = 20
 """Silence that means hung: long enough for a busy CPU, twenty missed heartbeats."""
 START_AFTER_S = 60
 """How long a program stays given up before a new start, on which supervisord tries 20 times."""
+HURRY_AGAIN_S = 10
+"""To stop at once may take a database server some seconds, too."""
+DATABASE = "postgres"
 NOT_LISTENING_S = 5
 """A pause between two looks that proves that the watchdog itself stood still."""
 
@@ -69,6 +72,7 @@ class Judge:
         self._heard: dict[str, tuple[int, int]] = {}
         self._pids: dict[str, int] = {}
         self._given_up: dict[str, _GivenUp] = {}
+        self._hurried = (0, 0)
         self._looked: int | None = None
 
     def heard(self, name: str, pid: int, now: int) -> None:
@@ -89,8 +93,7 @@ class Judge:
             else:
                 self._alive(seen)
                 orders += self._kill(seen, now)
-                if seen.state == "RUNNING" and seen.pid == stopping:
-                    orders.append(Hurry(seen.full_name, seen.name, stopping))
+                orders += self._hurry(seen, stopping, now)
         return orders
 
     def _count(self, seen: Seen) -> None:
@@ -106,6 +109,15 @@ class Judge:
             return []
         self._heard[seen.name] = (pid, now)  # should it survive, it has as long again
         return [Kill(seen.full_name, seen.name, pid, (now - at) // 1_000_000)]
+
+    def _hurry(self, seen: Seen, stopping: int, now: int) -> list[Order]:
+        if seen.name != DATABASE or seen.state != "RUNNING" or seen.pid != stopping:
+            return []
+        pid, at = self._hurried
+        if pid == stopping and now - at < HURRY_AGAIN_S * 1_000_000:
+            return []
+        self._hurried = (stopping, now)
+        return [Hurry(seen.full_name, seen.name, stopping)]
 
     def _alive(self, seen: Seen) -> None:
         if seen.state == "RUNNING":

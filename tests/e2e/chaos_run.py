@@ -34,7 +34,7 @@ FEEDS = (
 """Exchanges whose ids are consecutive: of the others nobody can know what was missed."""
 DISK_MIB, JOURNAL_DISK_MIB = 24 << 10, 6 << 10
 WORKS_WITHIN_S = 90.0
-"""Less than what pytest grants a test, so that a failure says who does not work."""
+"""Less than what pytest grants a short run, so that a failure says who does not work."""
 RESTS_WITHIN_S = 300.0
 """Kraken is asked for a thousand trades a second: what it traded in a minute takes as long."""
 HEAL_AGAIN_S = 0.5

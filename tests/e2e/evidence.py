@@ -28,4 +28,5 @@ def keep(stack: Stack, log: list[str], folder: Path) -> None:
             rows = stack.rows(f"SELECT {table}::text FROM {table} ORDER BY 1")
             (folder / table).write_text("\n".join(row for (row,) in rows), encoding="utf-8")
     for place in ("logs", "journal"):
-        shutil.copytree(stack.settings.data_dir / place, folder / place)
+        with suppress(OSError):  # some of it may go while it is copied
+            shutil.copytree(stack.settings.data_dir / place, folder / place)

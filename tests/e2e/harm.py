@@ -167,6 +167,7 @@ class Harm:
         folder = self._stack.settings.data_dir
         if kind == "kill -9 of all":
             signal_all(folder, signal.SIGKILL)
+            self._healing.pop(("supervisord stopped", ""), None)
         else:
             self._mend({"supervisord stopped"})  # it is asked for its number
             self._stack.kill("supervisord" if kind.endswith("supervisord") else "launcher")

@@ -236,7 +236,8 @@ class Stack:
         with Heartbeats(self.settings.run_dir) as heard:
 
             def back() -> bool:
-                pid = self.pids().get(program, 0)
+                seen = self.programs().get(program)
+                pid = 0 if seen is None else seen.pid
                 if pid in (0, old_pid):
                     return False
                 if program == "postgres":

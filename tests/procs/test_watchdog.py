@@ -21,6 +21,7 @@ from procs.supervisor_rpc import Seen, Supervisor, Unanswered
 from procs.watchdog.__main__ import STATE_ALONE, STATE_WAITING, Watchdog
 from procs.watchdog.judge import (
     HUNG_AFTER_S,
+    HURRY_AGAIN_S,
     START_AFTER_S,
     Hurry,
     Judge,
@@ -146,11 +147,14 @@ def test_only_a_server_that_was_asked_to_stop_by_somebody_else_is_hurried() -> N
     server, judge = Seen("postgres", "postgres", "RUNNING", 200, 0, ""), Judge()
     hurried = Hurry("postgres:postgres", "postgres", 200)
     assert judge.look([FEED, server], 0, stopping=200) == [hurried]
-    assert judge.look([FEED, server], SECOND, stopping=200) == [hurried]  # until it has ended
-    assert judge.look([FEED, server], 2 * SECOND, stopping=0) == []
-    assert judge.look([FEED, server], 3 * SECOND, stopping=199) == []  # the file of another one
+    assert judge.look([FEED, server], (HURRY_AGAIN_S - 1) * SECOND, stopping=200) == []
+    assert judge.look([FEED, server], HURRY_AGAIN_S * SECOND, stopping=200) == [hurried]
+    late = 100 * SECOND
+    assert judge.look([FEED, server], late, stopping=0) == []
+    assert judge.look([FEED, server], late, stopping=199) == []  # what another one has left
+    assert judge.look([FEED, server], late, stopping=FEED.pid) == []  # which had this number
     stopped = replace(server, state="STOPPING")
-    assert judge.look([FEED, stopped], 4 * SECOND, stopping=200) == []  # supervisord did it
+    assert judge.look([FEED, stopped], late, stopping=200) == []  # supervisord did it
 
 
 def test_restarts_are_counted_by_the_change_of_pid() -> None:

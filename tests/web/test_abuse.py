@@ -2,12 +2,16 @@
 
 import itertools
 import json
+import re
 import socket
 import subprocess
+import sys
 import threading
 import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -147,7 +151,14 @@ def test_a18_abuse_of_a_websocket_is_closed_with_its_code(stack: Stack, kind: st
 COMPRESSION = "Sec-WebSocket-Extensions: permessage-deflate"
 PACKED = zlib.compress(bytes(32 * MIB), wbits=-15)
 """A thousandth of what it becomes."""
+SMALL = zlib.compress(b'{"type":"ping","is":[' + bytes(1500), wbits=-15)
+"""Of a message that is too long for its size, but not so much that it would be closed for that."""
 BOMBS = {
+    "small ones that become large": (
+        masked(TEXT | COMPRESSED, zlib.compress(bytes(60_000), wbits=-15)) * 5000,
+        {1009},
+    ),
+    "small ones without end": (masked(TEXT | COMPRESSED, SMALL) * 5000, {4429}),
     "a frame that becomes large": (masked(TEXT | COMPRESSED, PACKED), {1009}),
     "fragments that become large": (
         masked(TEXT | COMPRESSED, PACKED[:600], fin=False)
@@ -157,7 +168,7 @@ BOMBS = {
     "nothing that was compressed": (masked(TEXT | COMPRESSED, b"\xff" * 100), {1002}),
     "compressed control frames": (masked(PING | COMPRESSED), {1002}),
     "a compressed continuation": (
-        masked(TEXT | COMPRESSED, PACKED[:60], fin=False) + masked(CONTINUED | COMPRESSED),
+        masked(TEXT | COMPRESSED, SMALL[:20], fin=False) + masked(CONTINUED | COMPRESSED),
         {1002},
     ),
 }
@@ -200,6 +211,25 @@ def test_a18_abuse_leaves_the_process_as_large_as_it_was(start: Start) -> None:
                 assert code_after(client, sent) in codes
         sizes.append(rss_bytes(stack.web.process.pid))
     assert min(after - before for before, after in itertools.pairwise(sizes)) < MIB, sizes
+
+
+@pytest.mark.alone
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the most that a process had")
+def test_a18_abuse_never_takes_much_memory(start: Start) -> None:
+    stack = start(apart=True)
+    assert isinstance(stack.web, Apart)
+    pid = stack.web.process.pid
+    for _ in range(times(2, 50)):
+        begun = rss_bytes(pid)
+        Path(f"/proc/{pid}/clear_refs").write_text("5")  # begin to measure anew
+        with ExitStack() as opening:
+            clients = [opening.enter_context(opened(stack.port, COMPRESSION)) for _ in BOMBS]
+            with ThreadPoolExecutor(len(BOMBS)) as pool:
+                list(pool.map(code_after, clients, [sent for sent, _ in BOMBS.values()]))
+        most = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+        assert most is not None
+        more = int(most[1]) * 1024 - begun
+    assert more < 4 * MIB  # the second time, when all code has been used
 
 
 def rss_bytes(pid: int) -> int:

@@ -149,12 +149,12 @@ def room(request: pytest.FixtureRequest) -> Iterator[Served]:
 
 @pytest.fixture(params=LOOPS)
 def secret_room(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]:
-    """The same with TLS."""
+    """The same with TLS, and with compression."""
     files = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
     command += ["-subj", "/CN=localhost", "-out", files[0], "-keyout", files[1]]
     subprocess.run(command, check=True, capture_output=True)
-    with Served(LOOPS[request.param], files) as made:
+    with Served(LOOPS[request.param], files, compresses=True) as made:
         yield made
 
 
@@ -177,11 +177,23 @@ def packed_room(request: pytest.FixtureRequest) -> Iterator[Served]:
 @pytest.mark.parametrize("size", [0, 1, COMPRESSED_FROM - 1, COMPRESSED_FROM, 65_536, 300_000])
 def test_compressed_it_is_the_same_message(packed_room: Served, size: int) -> None:
     with packed_room.join() as client:
-        for text in ("x" * size, "é" * size, Random(size).randbytes(size).hex()):
+        mixed = Random(size).randbytes(size).hex()
+        for text in ("x" * size, "é" * size, mixed):
             assert packed_room.send(text) == 0
             assert client.recv() == text
-            client.send(text[:10_000])  # and by ASGI
-            assert client.recv() == text[:10_000]
+        client.send(mixed)  # and by ASGI
+        assert client.recv() == mixed
+
+
+def test_what_comes_in_may_not_become_much_larger_than_it_is(packed_room: Served) -> None:
+    with packed_room.join() as client:
+        client.send("x" * 1024)
+        assert client.recv() == "x" * 1024
+        client.send("x" * 10_000)
+        with pytest.raises(ConnectionClosed) as closed:
+            client.recv(timeout=10)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1009
 
 
 def test_compressed_they_keep_their_order_too(packed_room: Served) -> None:
@@ -218,6 +230,9 @@ def test_under_tls_too(secret_room: Served) -> None:
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with secret_room.join(context) as client:
         assert all(each.descriptor == -1 for each in secret_room.connections)
+        assert secret_room.connections[0].framed is compressed_frame
+        assert secret_room.send("x" * 10_000) == 0
+        assert client.recv() == "x" * 10_000
         in_order(secret_room, client)
 
 

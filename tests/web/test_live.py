@@ -59,6 +59,34 @@ def test_tickers_that_change_together_come_in_one_batch(stack: Stack) -> None:
     assert {each["symbol"]: each["seq"] for each in updates} == {"ETH-USDT": 3, "ETH-BTC": 4}
 
 
+def test_who_takes_it_compressed_and_who_does_not_are_told_the_same(stack: Stack) -> None:
+    epoch = next(_epochs)
+    told: list[list[dict[str, Any]]] = []
+    with stack.connect() as packing, stack.connect(compression=None) as plain:
+        assert (len(packing.protocol.extensions), len(plain.protocol.extensions)) == (1, 0)
+        for client in (packing, plain):
+            for channel in ("ticker", "trade"):
+                say(client, "subscribe", symbols="*", channel=channel, rate_ms=500)
+                receive(client, "snapshot")
+        for seq in (1, 2):  # what changes first goes alone, the rest of it together
+            for symbol in ("ETH-USDT", "ETH-BTC", "ETH-USDC"):
+                stack.publish(ticker(symbol, epoch=epoch, seq=seq, ts_recv=now()))
+        stack.publish(batch(epoch, [1, 2]))
+        for client in (packing, plain):
+            frames: list[dict[str, Any]] = []
+            while sum(frame["type"] == "trade_update" for frame in frames) < 2 or not any(
+                frame["type"] == "batch_update" for frame in frames
+            ):
+                frames.append(json.loads(client.recv(timeout=5)))
+            told.append(frames)
+    trades = [[one["payload"] for one in each if one["type"] == "trade_update"] for each in told]
+    assert trades[0] == trades[1]
+    batches = [[one["payload"] for one in each if one["type"] == "batch_update"] for each in told]
+    assert [one["seq"] for one in batches[0][-1]["updates"]] == [
+        one["seq"] for one in batches[1][-1]["updates"]
+    ]
+
+
 def test_candles_averages_and_statuses_come_the_whole_way(stack: Stack) -> None:
     with stack.connect() as client:
         for channel in ("candle", "average", "status"):

@@ -28,7 +28,7 @@ class PricesCodec:
 
     @property
     def plain(self) -> "PricesCodec":
-        """It: these frames are too short to be compressed."""
+        """It: these frames are never compressed."""
         return self
 
     def updates(self, updates: list[Update], now: Instant) -> list[bytes]:

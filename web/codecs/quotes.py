@@ -121,7 +121,7 @@ class QuotesCodec:
 
     @property
     def plain(self) -> "QuotesCodec":
-        """It: these frames are too short to be compressed."""
+        """It: these frames are never compressed."""
         return self
 
     def updates(self, updates: list[Update], now: Instant) -> list[bytes]:

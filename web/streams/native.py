@@ -64,7 +64,9 @@ async def ws(websocket: WebSocket, services: Services, query: ShapeQuery) -> Non
     directory = services.directory
     shape: Shape
     if query.shape == "assets":
-        shape = AssetsCodec(directory, outlet.framed, AssetsCodec(directory))
+        plain = AssetsCodec(directory)
+        packs = outlet.framed is compressed_frame
+        shape = AssetsCodec(directory, compressed_frame, plain) if packs else plain
     else:
         shape = NATIVE[outlet.framed]
     conversation = Conversation(
