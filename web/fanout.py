@@ -54,6 +54,7 @@ _COMPRESSED = 0xC1
 """With RSV1 beside them: a compressed text, RFC 7692 section 6."""
 _WINDOW_BITS, _MEMORY, _LEVEL = 12, 5, 1
 """zlib's: its own 15 and 8 take it 50 µs to make ready, whatever the text; these a tenth."""
+_SETTINGS = {"memLevel": _MEMORY, "level": _LEVEL}
 _SYNC = b"\x00\x00\xff\xff"
 """The end of what is compressed, which is not sent, RFC 7692 section 7.2.1."""
 _GROWS, _GROWS_BYTES = 16, 1024
@@ -84,7 +85,7 @@ class _Alone(ServerPerMessageDeflateFactory):
         """Return what is answered to an offer, and the agreement."""
         answer, agreed = super().process_request_params(params, accepted_extensions)
         bits = agreed.remote_max_window_bits, agreed.local_max_window_bits
-        return answer, _Deflate(True, True, *bits, {"memLevel": _MEMORY, "level": _LEVEL})
+        return answer, _Deflate(True, True, *bits, _SETTINGS)
 
 
 _ALONE = _Alone()
