@@ -4,12 +4,26 @@ Comes in: names and texts. Goes out: one value made of several names, or ``Setti
 """
 
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from bus import values
 from bus.errors import SettingError
+
+REPLACED = {
+    "REDIS_URL": "nothing is needed: ZeroMQ and the journal carry what Redis did",
+    "KAFKA_BROKERS": "nothing is needed: the journal is the log",
+    "CLICKHOUSE_HOST": "set DATABASE_URL to a PostgreSQL",
+    "NODE_ENV": "set ENVIRONMENT",
+    "ANALYSIS_SERVICE_URL": "nothing is needed: the web process answers",
+    "VITE_API_BASE": "nothing is needed: pages and API share one origin",
+    "VITE_WS_URL": "nothing is needed: pages and API share one origin",
+    "NEXT_PUBLIC_WS_URL": "nothing is needed: pages and API share one origin",
+    "REACT_APP_API_URL": "nothing is needed: pages and API share one origin",
+    "REACT_APP_WS_URL": "nothing is needed: pages and API share one origin",
+}
+"""Names that users of other trackers set, and what takes their place here."""
 
 
 def read_env_file(path: Path) -> dict[str, str]:
@@ -68,7 +82,7 @@ def from_timescale(environ: Mapping[str, str]) -> str | None:
     return f"postgresql://{user}{':' + password if password else ''}@{host}:{port}/{name}"
 
 
-def addresses(environ: Mapping[str, str], replaced: Container[str]) -> dict[str, str]:
+def addresses(environ: Mapping[str, str]) -> dict[str, str]:
     """Return ``<EXCHANGE>_WS_URL`` and ``<EXCHANGE>_REST_URL`` that are set, by that name.
 
     Raises:
@@ -80,7 +94,7 @@ def addresses(environ: Mapping[str, str], replaced: Container[str]) -> dict[str,
         given["COINGECKO_REST_URL"] = url
     for key, value in given.items():
         kind = re.fullmatch(r"[A-Z][A-Z0-9]*_(WS|REST)_URL", key)
-        if not kind or not value.strip() or key in replaced:
+        if not kind or not value.strip() or key in REPLACED:
             continue
         wanted = ("ws", "wss") if kind[1] == "WS" else ("http", "https")
         try:

@@ -25,21 +25,6 @@ DEFAULT_FEEDS = (
     "coinbase:BTC-USD,ETH-USD,SOL-USD,XRP-USD,DOGE-USD;binance:BTC-USDT,ETH-USDT,ETH-USDC,ETH-BTC"
 )
 
-REPLACED = {
-    "REDIS_URL": "nothing is needed: ZeroMQ and the journal carry what Redis did",
-    "KAFKA_BROKERS": "nothing is needed: the journal is the log",
-    "CLICKHOUSE_HOST": "set DATABASE_URL to a PostgreSQL",
-    "NODE_ENV": "set ENVIRONMENT",
-    "ANALYSIS_SERVICE_URL": "nothing is needed: the web process answers",
-    "VITE_API_BASE": "nothing is needed: pages and API share one origin",
-    "VITE_WS_URL": "nothing is needed: pages and API share one origin",
-    "NEXT_PUBLIC_WS_URL": "nothing is needed: pages and API share one origin",
-    "REACT_APP_API_URL": "nothing is needed: pages and API share one origin",
-    "REACT_APP_WS_URL": "nothing is needed: pages and API share one origin",
-}
-"""Names that users of other trackers set, and what takes their place here."""
-
-
 FINNHUB_SYMBOLS = ("ETH-USDC", "ETH-USDT", "ETH-BTC")
 """What a token of Finnhub's alone asks for."""
 COINGECKO_COINS = ("BTC", "ETH", "ADA", "SOL", "DOT", "AVAX", "LINK", "POL", "UNI", "ATOM")
@@ -256,7 +241,6 @@ class Settings:
         True,
         values.flag,
         "Frames of `/ws` of 512 bytes and more are compressed for clients that take that",
-        shown="1",
     )
     ws_ping_every_s: int = _setting(
         30, values.integer(1, 3600), "Seconds between two pings of the server on a WebSocket"
@@ -357,7 +341,7 @@ def rows() -> list[tuple[str, str, str]]:
         if "sentence" not in field.metadata:
             continue
         default = field.metadata["shown"] or ("" if field.default in (None, ()) else field.default)
-        shown = "0" if default is False else str(default)
+        shown = str(int(default)) if isinstance(default, bool) else str(default)
         out.append((field.metadata["key"] or field.name.upper(), shown, field.metadata["sentence"]))
     return [*out, *FAMILIES]
 
@@ -385,7 +369,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         found.setdefault("tap_keys_dir", found["data_dir"] / "tap-keys")
     if "database_url" not in found and (built := from_timescale(environ)):
         found["database_url"] = built
-    found["addresses"] = addresses(environ, REPLACED)
+    found["addresses"] = addresses(environ)
     found |= _more_feeds(found)
     return Settings(**found)
 

@@ -7,6 +7,7 @@ ever repeated.
 from collections.abc import Mapping
 
 from bus import settings
+from bus.environment import REPLACED
 from bus.log import Log
 
 
@@ -14,8 +15,8 @@ def warn(environ: Mapping[str, str], log: Log) -> None:
     """Log a WARNING for each name that tickwire replaces, and each one letter off a known one."""
     known = [key for key, _, _ in settings.rows()]
     for key in environ:
-        if key in settings.REPLACED:
-            log.warning("settings.replaced", key=key, instead=settings.REPLACED[key])
+        if key in REPLACED:
+            log.warning("settings.replaced", key=key, instead=REPLACED[key])
         elif key not in known:
             for name in known:
                 if len(name) > 4 and _one_letter_off(key, name):
