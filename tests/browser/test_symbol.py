@@ -341,3 +341,21 @@ def test_nothing_scrolls_sideways(demo: Demo, pages: Pages, width: int, scheme: 
     shown(page, demo)
     expect(page.locator(".fact", has_text="Lag")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 640), (640, 320)])
+def test_all_of_a_menu_can_be_reached_on_a_phone(
+    demo: Demo, pages: Pages, width: int, height: int
+) -> None:
+    page = pages(viewport={"width": width, "height": height})
+    shown(page, demo)
+    for name in ("Indicators", "Export"):
+        page.get_by_role("button", name=name).click()
+        box = page.locator(".menu:popover-open").bounding_box()
+        assert box
+        assert 0 <= box["x"] <= box["x"] + box["width"] <= width
+        assert 0 <= box["y"] <= box["y"] + box["height"] <= height
+        page.keyboard.press("Escape")
+    page.get_by_role("button", name="Indicators").click()
+    page.get_by_label("RSI 14").check()
+    expect(page.locator(".study-legend")).to_contain_text("RSI 14")

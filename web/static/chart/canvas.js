@@ -60,7 +60,12 @@ const FREE_PART = 0.06;
 const HEIGHTS = { price: 6, volume: 1.3, rsi: 1.6, macd: 1.8 };
 
 /** How a level of a study is drawn: it has no value that changes. */
-const LEVEL = { lineStyle: LineStyle.Dotted, lineWidth: /** @type {const} */ (1), title: "" };
+const LEVEL = {
+  lineStyle: LineStyle.Dotted,
+  lineWidth: /** @type {const} */ (1),
+  axisLabelVisible: false,
+  title: "",
+};
 /** A line does not lead over steps without a candle. */
 const UNSEEN = { color: "transparent" };
 
