@@ -41,8 +41,10 @@ def test_whoever_holds_clearly_more_than_the_mean_stands_back(
     ("own", "others", "expected"),
     [
         (5000, [], False),
-        (32, [0], False),
-        (33, [0], True),
+        (16, [0], False),
+        (17, [0], True),
+        (220, [170, 210], False),
+        (222, [171, 210], True),
         (1200, [1000], False),
         (1500, [0], True),
     ],
