@@ -26,9 +26,9 @@ from typing import Self
 ALIVE_WITHIN_US = 1_000_000
 """A slot that has not reported for longer hangs, or is dead."""
 _MAGIC = b"TWCONN1\0"
-_HEADER = struct.Struct("=8sqII8x")
+_HEADER_BYTES = 32
 _COLUMNS = 1 << 17
-_SIZE = _HEADER.size + 2 * 4 * _COLUMNS
+_SIZE = _HEADER_BYTES + 2 * 4 * _COLUMNS
 _KEY_BYTES = 16
 Columns = tuple[int, int]
 """Where an address counts: one place in each row."""
@@ -38,9 +38,12 @@ class _Slot:
     """One slot's file, as this process has it in memory."""
 
     def __init__(self, memory: mmap.mmap, descriptor: int, inode: int) -> None:
-        self.memory = memory
         self.inode = inode
-        self.counts = memoryview(memory)[_HEADER.size :].cast("I")
+        # Each number is written at once: who reads meanwhile finds the old one or the new one.
+        self.alive = memoryview(memory)[8:16].cast("q")
+        self.holds = memoryview(memory)[16:24].cast("I")
+        self.counts = memoryview(memory)[_HEADER_BYTES:].cast("I")
+        self._memory = memory
         self._descriptor = descriptor
 
     @classmethod
@@ -58,7 +61,7 @@ class _Slot:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             with open(descriptor, "wb", closefd=False) as file:
-                file.write(bytes(_SIZE))
+                file.write(_MAGIC.ljust(_SIZE, b"\0"))
             memory = mmap.mmap(descriptor, _SIZE)
             os.replace(unfinished, path)
         except OSError:
@@ -84,6 +87,10 @@ class _Slot:
         except (OSError, ValueError):  # it is shorter
             os.close(descriptor)
             return None
+        if memory[: len(_MAGIC)] != _MAGIC:
+            memory.close()
+            os.close(descriptor)
+            return None
         return cls(memory, descriptor, os.fstat(descriptor).st_ino)
 
     def lives(self) -> bool:
@@ -102,8 +109,9 @@ class _Slot:
 
     def close(self) -> None:
         """Let go of it; a second time does nothing."""
-        self.counts.release()
-        self.memory.close()
+        for view in (self.alive, self.holds, self.counts):
+            view.release()
+        self._memory.close()
         if self._descriptor >= 0:
             os.close(self._descriptor)
         self._descriptor = -1
@@ -159,14 +167,15 @@ class Occupancy:
 
         ``now`` is µs of the monotonic clock; ``takes`` says whether there is room for more.
         """
-        _HEADER.pack_into(self._own.memory, 0, _MAGIC, now, connections, takes)
+        self._own.holds[0], self._own.holds[1] = connections, takes
+        self._own.alive[0] = now
 
     def others(self, now: int) -> list[int]:
         """Return how many connections each other slot holds that lives and takes more."""
         found = []
         for slot in self._others.values():
-            magic, alive, connections, takes = _HEADER.unpack_from(slot.memory)
-            if magic == _MAGIC and takes and now - alive < ALIVE_WITHIN_US:
+            connections, takes = slot.holds
+            if takes and now - slot.alive[0] < ALIVE_WITHIN_US:
                 found.append(connections)
         return found
 

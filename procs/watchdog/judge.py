@@ -17,8 +17,9 @@ HUNG_AFTER_S = 20
 START_AFTER_S = 60
 """How long a program stays given up before a new start, on which supervisord tries 20 times."""
 HURRY_AGAIN_S = 10
-"""To stop at once may take a database server some seconds, too."""
+"""So long a database server may take to stop at once, before it is told again."""
 DATABASE = "postgres"
+"""The program that is one."""
 NOT_LISTENING_S = 5
 """A pause between two looks that proves that the watchdog itself stood still."""
 

@@ -1,10 +1,15 @@
 """What web processes see of each other's connections, in files that they share."""
 
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from bus.settings import ROOT
+from tests.eventually import eventually
 from web.occupancy import ALIVE_WITHIN_US, Occupancy
 
 Begin = Callable[..., Occupancy]
@@ -112,3 +117,29 @@ def test_files_are_nobody_elses_to_read(begin: Begin, tmp_path: Path) -> None:
     begin(1)
     assert {path.stat().st_mode & 0o077 for path in tmp_path.iterdir()} == {0}
     assert {path.name for path in tmp_path.iterdir()} == {"web-1.connections", "connections.key"}
+
+
+WRITES = """
+import sys, time
+from pathlib import Path
+from web.occupancy import Occupancy
+own = Occupancy(Path(sys.argv[1]), 1, 2)
+print(flush=True)
+while True:
+    own.report(7, time.monotonic_ns() // 1000, takes=True)
+"""
+
+
+def test_one_that_writes_all_the_time_is_never_missed(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WRITES, str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as writer:
+        try:
+            assert writer.stdout is not None
+            writer.stdout.readline()
+            seen = Occupancy(tmp_path, 2, 2)
+            eventually(lambda: seen.others(time.monotonic_ns() // 1000) == [7])
+            moments = (time.monotonic_ns() // 1000 for _ in range(200_000))
+            assert all(seen.others(moment) == [7] for moment in moments)
+            seen.close()
+        finally:
+            writer.kill()
