@@ -58,7 +58,7 @@ _SETTINGS = {"memLevel": _MEMORY, "level": _LEVEL}
 _SYNC = b"\x00\x00\xff\xff"
 """The end of what is compressed, which is not sent, RFC 7692 section 7.2.1."""
 _GROWS, _GROWS_BYTES = 16, 1024
-"""What comes in may become so many times as large, and so many bytes more; of texts ten times is much.
+"""What comes in may become so many times as large, and so many bytes more: for a text that is much.
 A message of 100 bytes can otherwise become one of 64 KiB, of which thousands are read at a time."""
 Framed = Callable[[str], bytes]
 """Makes a text the whole frame."""
