@@ -33,8 +33,9 @@ persister is about to store it."""
 _LATE_AFTER_US = int(LATE_AFTER_S * 1e6)
 _FRESH_US = 5_000_000
 """A process whose first heartbeat here is of one that old has had its state since it started."""
-_PROGRESS = ("trades", "stored", "batches", "messages", "frames", "requests")
-"""The counter of a process whose rate is shown: the first of these that it has."""
+_PROGRESS = ("messages", "trades", "stored", "batches", "frames", "requests")
+"""The counter of a process whose rate is shown: the first of these that it has. The tap has
+messages all the time, and trades only while somebody wants them."""
 
 Symbol = tuple[str, str]
 """(exchange, symbol)"""

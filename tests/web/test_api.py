@@ -131,6 +131,15 @@ def test_what_a_process_did_last_is_not_what_it_does_while_it_is_late(tmp_path: 
     assert found["rss_bytes"] == 1000
 
 
+def test_the_rate_of_the_tap_is_of_messages_whoever_wants_trades(without_database: Api) -> None:
+    now = wall()
+    without_database.tell(beat("tap", 9, now - 2_000_000, messages=100))
+    without_database.tell(beat("tap", 9, now - 1_000_000, messages=400))
+    without_database.tell(beat("tap", 9, now, messages=900, trades=20))
+    (found,) = without_database.get("/api/status").json["processes"]
+    assert found["rate"] == 500
+
+
 def test_what_the_persister_stores_is_its_rate(without_database: Api) -> None:
     now = wall()
     without_database.tell(

@@ -71,7 +71,7 @@ def test_who_takes_it_compressed_and_who_does_not_are_told_the_same(stack: Stack
         for seq in (1, 2):  # what changes first goes alone, the rest of it together
             for symbol in ("ETH-USDT", "ETH-BTC", "ETH-USDC"):
                 stack.publish(ticker(symbol, epoch=epoch, seq=seq, ts_recv=now()))
-        stack.publish(batch(epoch, [1, 2]))
+        stack.publish(batch(1, [1, 2], epoch=epoch))
         for client in (packing, plain):
             frames: list[dict[str, Any]] = []
             while sum(frame["type"] == "trade_update" for frame in frames) < 2 or not any(

@@ -19,6 +19,8 @@ from web.pages import DESCRIPTION, MISSING, PLACE, SYMBOL, THEME, THEMES, TITLE,
 HTML = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 OWN_BYTES_MAX = 60_000
 """What our own modules of a page may weigh, compressed, as they are sent."""
+EVERY_BYTES_MAX = 62_500
+"""And those of all pages together, which nobody loads at once."""
 ALL_BYTES_MAX = 200 * 1000
 """What all scripts of a page may, vendored ones too."""
 PARTS = {SYMBOL: ("chart/canvas.js",)}
@@ -102,6 +104,8 @@ def test_our_own_modules_stay_within_their_budget(stack: Stack) -> None:
     # main.js has vendored modules in it, which are not ours.
     kits = [STATIC / "vendor" / f"{name}.mjs" for name in KITS]
     kit = gzip.compress(b"".join(path.read_bytes() for path in kits), 9)
+    every = sum(sent(stack, name) for name in named if "/bundles/" in name) - len(kit)
+    assert every <= EVERY_BYTES_MAX
     for page in scripts:
         assert sum(sent(stack, name) for name in page) <= ALL_BYTES_MAX
         own = sum(sent(stack, name) for name in page if "/bundles/" in name) - len(kit)

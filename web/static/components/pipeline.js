@@ -13,7 +13,11 @@ import * as format from "../format.js";
 import { clock } from "../state.js";
 
 /** What a process's rate counts, by kind. */
-const UNITS = /** @type {Record<string, string>} */ ({ web: "messages", simulator: "frames" });
+const UNITS = /** @type {Record<string, string>} */ ({
+  web: "messages",
+  tap: "messages",
+  simulator: "frames",
+});
 const THIN = "\u202f";
 /** Within so many px of its end a line bends. */
 const BEND = 40;
