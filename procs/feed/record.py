@@ -10,10 +10,11 @@ never replaces a file.
 import argparse
 import os
 import select
+import signal
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn
@@ -289,19 +290,20 @@ def record(chosen: argparse.Namespace) -> str:
     recorder = Recorder(exchange, tape)
     try:
         with tape:
-            recorder.run(address, chosen.seconds)
+            with suppress(KeyboardInterrupt):  # before there was a connection to listen to
+                recorder.run(address, chosen.seconds)
             if not tape.messages:
                 raise NotRecorded("no message came")
-    except (NotRecorded, KeyboardInterrupt) as error:
-        reason = str(error) or "interrupted"
+    except NotRecorded as error:
         kept = f"; {chosen.out} has the {tape.messages} messages before" if tape.messages else ""
-        raise NotRecorded(f"{chosen.exchange}: {reason}{kept}") from None
+        raise NotRecorded(f"{chosen.exchange}: {error}{kept}") from None
     return f"{chosen.out}: {tape.messages} messages, {recorder.trades} trades"
 
 
 def main() -> int:
     """Record; return the exit code: 0, or 2 after one line on stderr."""
     chosen = parse()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         print(record(chosen), flush=True)
     except (SettingError, NotRecorded) as error:

@@ -1,6 +1,7 @@
 """The recorder as a program, against a server on loopback, and the file that it writes."""
 
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -183,6 +184,20 @@ def test_where_nothing_came_there_is_no_file(recorder: Record) -> None:
     assert list(program.out.parent.iterdir()) == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_it_still_connects_leaves_nothing(
+    recorder: Record, number: int
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        mute.settimeout(20)
+        url = f"ws://127.0.0.1:{mute.getsockname()[1]}"
+        program = recorder("--symbols", "BTC-USD", "--url", url)
+        connection, _ = mute.accept()
+        with connection:
+            refused(program.end(number), "no message came")
+    assert list(program.out.parent.iterdir()) == []
+
+
 def test_where_nobody_listens_there_is_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -200,10 +215,13 @@ def called(
 ) -> tuple[object, str]:
     """Return the exit code of the program, run here, and what it said on standard error."""
     monkeypatch.setattr(sys, "argv", ["record", *arguments])
+    handler = signal.getsignal(signal.SIGTERM)
     try:
         code: object = record.main()
     except SystemExit as end:
         code = end.code
+    finally:
+        signal.signal(signal.SIGTERM, handler)
     return code, capsys.readouterr().err
 
 
