@@ -303,7 +303,8 @@ def record(chosen: argparse.Namespace) -> str:
 def main() -> int:
     """Record; return the exit code: 0, or 2 after one line on stderr."""
     chosen = parse()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGINT):  # which a shell's background has ignored
+        signal.signal(number, signal.default_int_handler)
     try:
         print(record(chosen), flush=True)
     except (SettingError, NotRecorded) as error:

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -185,9 +186,7 @@ def test_where_nothing_came_there_is_no_file(recorder: Record) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_while_it_still_connects_leaves_nothing(
-    recorder: Record, number: int
-) -> None:
+def test_a_signal_while_it_still_connects_leaves_nothing(recorder: Record, number: int) -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         mute.settimeout(20)
         url = f"ws://127.0.0.1:{mute.getsockname()[1]}"
@@ -210,18 +209,27 @@ def test_where_nobody_listens_there_is_no_file(
     assert list(tmp_path.iterdir()) == []
 
 
+@contextmanager
+def handlers_kept() -> Iterator[None]:
+    """Give signals back to whom they went before."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def called(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str
 ) -> tuple[object, str]:
     """Return the exit code of the program, run here, and what it said on standard error."""
     monkeypatch.setattr(sys, "argv", ["record", *arguments])
-    handler = signal.getsignal(signal.SIGTERM)
-    try:
-        code: object = record.main()
-    except SystemExit as end:
-        code = end.code
-    finally:
-        signal.signal(signal.SIGTERM, handler)
+    with handlers_kept():
+        try:
+            code: object = record.main()
+        except SystemExit as end:
+            code = end.code
     return code, capsys.readouterr().err
 
 
@@ -299,15 +307,11 @@ def test_a_file_that_takes_the_name_meanwhile_stays_and_so_does_the_recording(
 def test_a_recording_that_has_ended_has_let_go_of_its_descriptor_for_signals(
     serve: Serve, tmp_path: Path
 ) -> None:
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
+    with handlers_kept():
         with Tape(tmp_path / "it.txt.zst") as tape:
             exchange = coinbase.Exchange(("BTC-USD",))
             Recorder(exchange, tape).run(serve().websocket_url, 0.1)
         assert signal.set_wakeup_fd(-1) == -1
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
 
 
 def test_times_never_go_backwards_when_our_clock_does(tmp_path: Path) -> None:
