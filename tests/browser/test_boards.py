@@ -179,6 +179,26 @@ def test_a_filter_by_text_and_exchange_says_how_many_are_left_or_what_to_do(
     expect(said).to_have_text("1,000 markets")
 
 
+def test_the_address_says_what_is_chosen_and_a_reload_keeps_it(board: Board, pages: Pages) -> None:
+    page = pages(viewport={"width": 1440, "height": 900}, locale="en-US")
+    markets(page, board)
+    search = page.get_by_role("searchbox")
+    search.fill("s99")
+    assert sorted_by(page, "Symbol") == "ascending"
+    chosen = re.compile(r"/markets\?q=s99&sort=symbol$")
+    expect(page).to_have_url(chosen)
+    page.reload()
+    expect(search).to_have_value("s99")
+    expect(page.locator(".row-link").first).to_have_text("S990-USDT binance")
+    page.get_by_role("link", name="Dashboard").click()
+    expect(page).to_have_url(re.compile(r"/$"))
+    page.go_back()
+    expect(page).to_have_url(chosen)
+    search.fill("")
+    sorted_by(page, "24\u202fh volume")
+    expect(page).to_have_url(re.compile(r"/markets$"))
+
+
 def test_the_keyboard_goes_through_rows_that_were_not_there_yet(board: Board, pages: Pages) -> None:
     page = pages(viewport={"width": 1024, "height": 700})
     markets(page, board)

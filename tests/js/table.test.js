@@ -5,10 +5,12 @@ import {
   COLUMNS,
   MOST_TRADED,
   between,
+  choiceOf,
   filtered,
   nearest,
   ordered,
   pressed,
+  queryOf,
 } from "../../web/static/table.js";
 
 /** @param {string} key @param {object} [known] */
@@ -50,6 +52,25 @@ test("a head that is pressed again turns the order round", () => {
   assert.deepEqual(once, { by: "price", falling: true });
   assert.deepEqual(pressed(once, "price"), { by: "price", falling: false });
   assert.deepEqual(pressed(once, "symbol"), { by: "symbol", falling: false });
+});
+
+test("an address says what is chosen, and nothing of what is there at first", () => {
+  /** @typedef {import("../../web/static/table.js").Choice} Choice */
+  const first = { text: "", exchange: "", order: MOST_TRADED };
+  assert.equal(queryOf(first), "");
+  assert.deepEqual(choiceOf(""), first);
+  /** @type {Choice} */
+  const chosen = { text: "btc & so", exchange: "kraken", order: { by: "change", falling: false } };
+  assert.equal(queryOf(chosen), "?q=btc+%26+so&exchange=kraken&sort=change");
+  assert.equal(queryOf({ ...first, order: { by: "price", falling: true } }), "?sort=-price");
+  assert.equal(queryOf({ ...first, order: { by: "volume", falling: false } }), "?sort=volume");
+  assert.deepEqual(choiceOf(queryOf(chosen)), chosen);
+});
+
+test("what an address says wrongly is as it is at first", () => {
+  for (const sort of ["", "-", "--price", "nothing", "-constructor", "Price"]) {
+    assert.deepEqual(choiceOf(`?sort=${sort}&other=1`).order, MOST_TRADED, sort);
+  }
 });
 
 test("a text is found in any spelling of a symbol, its exchange and its name", () => {

@@ -39,6 +39,45 @@ export const COLUMNS = [
 export const MOST_TRADED = { by: "volume", falling: true };
 
 /**
+ * What is chosen of the table: a text and an exchange that rows must have ("" for any), the order.
+ *
+ * @typedef {{text: string, exchange: string, order: Order}} Choice
+ */
+
+/**
+ * Return what an address has chosen; what it does not say, or says wrongly, is as it is at first.
+ *
+ * @param {string} query of the address, with or without its `?`
+ * @returns {Choice}
+ */
+export function choiceOf(query) {
+  const said = new URLSearchParams(query);
+  const sort = said.get("sort") ?? "";
+  const falling = sort.startsWith("-");
+  const by = COLUMNS.find(({ name }) => name === sort.slice(falling ? 1 : 0))?.name;
+  return {
+    text: said.get("q") ?? "",
+    exchange: said.get("exchange") ?? "",
+    order: by === undefined ? MOST_TRADED : { by, falling },
+  };
+}
+
+/**
+ * Return the query of the address that chooses this, with its `?`; "" for what is there at first.
+ *
+ * @param {Choice} choice
+ * @returns {string}
+ */
+export function queryOf({ text, exchange, order: { by, falling } }) {
+  const said = new URLSearchParams();
+  if (text.trim() !== "") said.set("q", text.trim());
+  if (exchange !== "") said.set("exchange", exchange);
+  const first = by === MOST_TRADED.by && falling === MOST_TRADED.falling;
+  if (!first) said.set("sort", `${falling ? "-" : ""}${by}`);
+  return said.size === 0 ? "" : `?${said}`;
+}
+
+/**
  * Return the order after a column's head was pressed: its own one first, then the other way round.
  *
  * @param {Order} before

@@ -2,32 +2,41 @@
  * All symbols in one table, to be sorted and filtered.
  *
  * What is sorted by is looked at when the table of all symbols has been read anew, or when it is to
- * be sorted otherwise: no row moves away under the pointer because a price has moved.
+ * be sorted otherwise: no row moves away under the pointer because a price has moved. The address
+ * says what is chosen, so that it can be kept and handed on.
  *
  * @module
  */
 
 import { html } from "htm/preact";
-import { useEffect, useRef } from "preact/hooks";
-import { signal, useComputed } from "@preact/signals";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { computed, signal, useComputed, useSignalEffect } from "@preact/signals";
 import { MarketTable } from "../components/market_table.js";
 import { dense, setDense } from "../density.js";
 import { count } from "../format.js";
 import { loadMarkets, wantMarkets } from "../loader.js";
 import { cardOf, markets, order } from "../state.js";
-import { MOST_TRADED, filtered, ordered, pressed } from "../table.js";
+import { choiceOf, filtered, ordered, pressed, queryOf } from "../table.js";
 
 const ROW_PX = 40;
 const DENSE_PX = 32;
 
 // As it was left, whoever comes back finds it.
-const text = signal("");
-const exchange = signal("");
-const sorting = signal(MOST_TRADED);
+const chosen = signal(choiceOf(""));
+const sorting = computed(() => chosen.value.order);
+
+/** @param {Partial<import("../table.js").Choice>} part */
+function choose(part) {
+  chosen.value = { ...chosen.peek(), ...part };
+}
 
 /** The page of all markets. */
 export function Page() {
   useEffect(wantMarkets, []);
+  useState(() => {
+    if (location.search !== "") choose(choiceOf(location.search));
+  });
+  useSignalEffect(() => history.replaceState(null, "", location.pathname + queryOf(chosen.value)));
   const sorted = useComputed(() => {
     void markets.value.loaded;
     const cards = order.value.map((key) => cardOf(key).peek());
@@ -35,7 +44,8 @@ export function Page() {
   });
   const before = useRef(/** @type {readonly string[]} */ ([]));
   const keys = useComputed(() => {
-    const found = filtered(sorted.value, text.value, exchange.value).map(({ key }) => key);
+    const { text, exchange } = chosen.value;
+    const found = filtered(sorted.value, text, exchange).map(({ key }) => key);
     if (found.join() !== before.current.join()) before.current = found;
     return before.current;
   }).value;
@@ -56,9 +66,8 @@ export function Page() {
             keys=${keys}
             order=${sorting.value}
             rowPx=${px}
-            onSort=${(/** @type {import("../table.js").ColumnName} */ by) => {
-              sorting.value = pressed(sorting.value, by);
-            }}
+            onSort=${(/** @type {import("../table.js").ColumnName} */ by) =>
+              choose({ order: pressed(sorting.value, by) })}
           />`
         : html`<${Nothing} all=${all} />`
     }
@@ -78,10 +87,9 @@ function Toolbar({ shown, all }) {
       placeholder="Filter, as BTC or bitcoin"
       autocomplete="off"
       spellcheck="false"
-      value=${text}
-      onInput=${(/** @type {Event & {currentTarget: HTMLInputElement}} */ event) => {
-        text.value = event.currentTarget.value;
-      }}
+      value=${chosen.value.text}
+      onInput=${(/** @type {Event & {currentTarget: HTMLInputElement}} */ event) =>
+        choose({ text: event.currentTarget.value })}
       onKeyDown=${(/** @type {KeyboardEvent} */ event) => {
         if (event.key !== "ArrowDown") return;
         event.preventDefault();
@@ -91,10 +99,9 @@ function Toolbar({ shown, all }) {
     <select
       class="exchange-select"
       aria-label="Exchange"
-      value=${exchange.value}
-      onChange=${(/** @type {Event & {currentTarget: HTMLSelectElement}} */ event) => {
-        exchange.value = event.currentTarget.value;
-      }}
+      value=${chosen.value.exchange}
+      onChange=${(/** @type {Event & {currentTarget: HTMLSelectElement}} */ event) =>
+        choose({ exchange: event.currentTarget.value })}
     >
       <option value="">All exchanges</option>
       ${exchanges.map((one) => html`<option key=${one} value=${one}>${one}</option>`)}
@@ -114,17 +121,15 @@ function Toolbar({ shown, all }) {
 /** @param {{all: number}} props */
 function Nothing({ all }) {
   if (all === 0) return html`<p class="empty">Waiting for the list of symbols.</p>`;
-  const named = text.value.trim() === "" ? "" : ` “${text.value.trim()}” in its name`;
-  const there = exchange.value === "" ? "" : ` on ${exchange.value}`;
+  const { text, exchange } = chosen.value;
+  const named = text.trim() === "" ? "" : ` “${text.trim()}” in its name`;
+  const there = exchange === "" ? "" : ` on ${exchange}`;
   return html`<p class="empty">
     No symbol${there} has${named}.${" "}
     <button
       type="button"
       class="quiet-button"
-      onClick=${() => {
-        text.value = "";
-        exchange.value = "";
-      }}
+      onClick=${() => choose({ text: "", exchange: "" })}
     >
       Show all markets
     </button>
