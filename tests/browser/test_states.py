@@ -157,6 +157,7 @@ def test_a_backend_that_is_away_is_said_with_the_next_try_and_retry_stays_in_the
     expect(alert).to_have_text(said, timeout=WITHIN_MS)
     expect(page.locator(".card.old .price .value").first).to_be_visible()
     expect(page.locator(".card:not(.old)")).to_have_count(0)
+    expect(page).to_have_title(re.compile(r"^stale: BTC-USD"))
 
     def tries() -> int:
         page.clock.fast_forward(30_000)
@@ -198,21 +199,6 @@ def test_a_page_that_cannot_be_loaded_is_loaded_when_it_is_asked_for_again(
     expect(page.locator(".process").first).to_be_visible(timeout=WITHIN_MS)
 
 
-def test_quality_that_cannot_be_read_is_said_and_retried(demo: Stack, pages: Pages) -> None:
-    page = pages()
-
-    def refuse(route: Route) -> None:
-        route.fulfill(status=503, json={"success": False, "error": {"message": "It is away."}})
-
-    page.route("**/api/quality*", refuse)
-    open_page(page, demo, "/status")
-    part = page.locator("section", has=page.locator("#quality"))
-    expect(part.locator(".empty")).to_contain_text("It is away.")
-    page.unroute("**/api/quality*")
-    part.get_by_role("button", name="Retry").click()
-    expect(part.locator("tbody tr").first).to_be_visible(timeout=WITHIN_MS)
-
-
 def test_a_recording_that_is_played_is_said_to_be_one(demo: Stack, pages: Pages) -> None:
     page = pages()
 
@@ -227,34 +213,6 @@ def test_a_recording_that_is_played_is_said_to_be_one(demo: Stack, pages: Pages)
     expect(page.locator(".simulated")).to_have_text(
         "REPLAY of recorded exchange data", timeout=WITHIN_MS
     )
-
-
-HIDE = """
-    state => {
-        Object.defineProperty(document, "visibilityState", {value: state, configurable: true});
-        document.dispatchEvent(new Event("visibilitychange"));
-    }
-"""
-
-
-def test_a_tab_that_was_hidden_for_an_hour_asks_anew_instead_of_replaying(
-    demo: Stack, pages: Pages
-) -> None:
-    page = pages()
-    page.clock.install()
-    sent: list[str] = []
-    page.on("websocket", lambda socket: socket.on("framesent", lambda text: sent.append(str(text))))
-    open_page(page, demo, FED)
-    page.evaluate(HIDE, "hidden")
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    sent.clear()
-    page.clock.fast_forward(3_600_000)
-    page.evaluate(HIDE, "visible")
-    eventually(lambda: any("/api/candles" in url for url in asked), within=20)
-    live(page)
-    assert not any("resume" in text for text in sent)
-    expect(page.get_by_role("alert")).to_have_text("")
 
 
 # ---- what holds on every page

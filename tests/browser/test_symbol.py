@@ -294,12 +294,19 @@ def test_a_picture_and_files_of_what_is_shown_are_had(demo: Demo, pages: Pages) 
         page.get_by_role("button", name="Picture (PNG)").click()
     assert re.fullmatch(r"BTC-USD-coinbase-1m-[\dT-]+\.png", picture.value.suggested_filename)
     assert picture.value.path().read_bytes().startswith(PNG)
-    for name, first in (("Candles", "t"), ("Hour averages", "t"), ("Trades", "t")):
+    for name, first, path in (
+        ("Candles", "t", "/api/candles?"),
+        ("Hour averages", "t", "/api/averages?"),
+        ("Trades", "t", "/api/trades?"),
+    ):
+        link = page.get_by_role("link", name=name)
+        assert path in (link.get_attribute("href") or ""), "before any range is known, too"
         with page.expect_download() as file:
-            page.get_by_role("link", name=name).click()
+            link.click()
         rows = list(csv.reader(io.StringIO(file.value.path().read_text())))
         assert rows[0][0] == first
         assert len(rows) > 1, name
+        assert path in file.value.url
 
 
 def test_candles_that_cannot_be_read_are_said_so_and_retried(demo: Demo, pages: Pages) -> None:

@@ -136,6 +136,17 @@ test("a price has the decimals that any of its tickers or candles has had, never
   assert.equal(cardOf(after(ranged)).decimals, 4);
 });
 
+test("a price has the decimals of its market from the first look on, and those of other prices", () => {
+  const symbols = [{ exchange: "coinbase", symbol: "BTC-USD", decimals: 6 }];
+  const listed = after(answered({ ...STATUS, symbols }));
+  assert.equal(cardOf(listed).decimals, 6);
+  const unknown = [{ exchange: "coinbase", symbol: "BTC-USD", decimals: null }];
+  assert.equal(cardOf(reduce(listed, answered({ ...STATUS, symbols: unknown }))).decimals, 6);
+  const seen = after(answered(STATUS), { type: "prices", key: KEY, prices: [0.5, 0.5049, null, "x"] });
+  assert.equal(cardOf(seen).decimals, 4);
+  assert.equal(after({ type: "prices", key: "nobody:X-Y", prices: [1.23456] }), EMPTY);
+});
+
 test("an hour whose first trades are missing is partial until one is whole", () => {
   const state = after(heard("price_update", { ...TICKER, partial: true }));
   assert.equal(cardOf(state).partial, true);

@@ -43,6 +43,12 @@ test("an exchange that is away is said, and not where its feed says nothing", ()
   assert.deepEqual(found({ feeds: [feed("coinbase", { ...away, silent: true })] }), []);
 });
 
+test("an exchange that is not connected yet is said", () => {
+  const { level, what } = only({ feeds: [feed("coinbase", { state: "connecting" })] });
+  assert.deepEqual([level, what], ["warn", "coinbase is being connected to"]);
+  assert.deepEqual(found({ feeds: [feed("coinbase", { state: "connecting", silent: true })] }), []);
+});
+
 test("trades that cannot be recorded are said", () => {
   assert.match(only({ feeds: [feed("coinbase", { journal_ok: false })] }).what, /cannot be recorded/);
 });

@@ -80,7 +80,11 @@ def test_status_puts_programs_and_heartbeats_together(without_database: Api) -> 
     )
     found = without_database.get("/api/status").json
     assert (found["version"], found["simulated"]) == ("1.2.3", False)
-    assert found["symbols"][0] == {"exchange": "coinbase", "symbol": "BTC-USD"}
+    assert found["symbols"][0] == {
+        "exchange": "coinbase",
+        "symbol": "BTC-USD",
+        "decimals": None,
+    }
     assert found["feeds"][0]["exchange"] == "binance"
     assert found["disk"]["free_bytes"] > 0
     processes = {each["name"]: each for each in found["processes"]}

@@ -222,3 +222,4 @@ def test_decimals_follow_from_the_tick_size(
     body = without_database.get("/api/symbols").body
     row = msgspec.json.decode(body, type=list[SymbolRow])[3]
     assert (row.decimals, row.tick_size) == (decimals, Decimal(step))
+    assert without_database.get("/api/status").json["symbols"][3]["decimals"] == decimals

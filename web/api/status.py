@@ -12,6 +12,7 @@ from web.disk import Disk, disk
 from web.frames.fields import EpochMs
 from web.frames.native import Feed
 from web.latest import Life
+from web.present import listings
 from web.schema import route
 from web.services import Services
 
@@ -24,6 +25,9 @@ class ConfiguredSymbol(msgspec.Struct):
 
     exchange: str
     symbol: str
+    decimals: Annotated[
+        int | None, Meta(description="Digits of a price after the point, by the market's tick size")
+    ]
 
 
 class ProcessStatus(msgspec.Struct):
@@ -75,7 +79,7 @@ def status(services: Services) -> Status:
         services.version,
         services.settings.simulated,
         simulator is not None and bool(simulator.heartbeat.counters.get(PLAYED)),
-        [ConfiguredSymbol(*one) for one in services.directory.all],
+        [ConfiguredSymbol(*key, one.decimals) for key, one in listings(services).items()],
         [_process(life, now) for life in latest.lives(now)],
         feeds,
         disk(services.settings),

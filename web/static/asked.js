@@ -26,6 +26,17 @@ import { RequestFailed, ask } from "./api.js";
  * @property {() => void} end
  */
 
+/**
+ * What is known now: the last answer, unless the last try has failed.
+ *
+ * @template T
+ * @param {Asked<T>} asked
+ * @returns {T | null}
+ */
+export function present({ value, error }) {
+  return error === null ? value : null;
+}
+
 /** @returns {Asked<any>} */
 const nothing = () => ({ value: null, at: 0, error: null });
 

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { RequestFailed } from "./api.js";
 import { fullJitter } from "./backoff.js";
 
 /** A failed request is not repeated sooner than this. */
@@ -50,7 +51,8 @@ export class Job {
       this.#attempt = 0;
       if (!this.#again && !this.#ended) this.#take(answer);
     } catch (error) {
-      const wait = RETRY_MS_MIN + fullJitter(this.#attempt, Math.random);
+      const least = error instanceof RequestFailed ? (error.afterMs ?? 0) : 0;
+      const wait = Math.max(least, RETRY_MS_MIN + fullJitter(this.#attempt, Math.random));
       this.#attempt += 1;
       if (!this.#ended) {
         this.#fail(error instanceof Error ? error.message : String(error));

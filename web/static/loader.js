@@ -29,8 +29,8 @@ const OFTEN_MS = 3_000;
 const jobs = new Map();
 /** The candle that was loose at the last look, by key. @type {Map<string, number>} */
 const loose = new Map();
-/** The keys whose chart was asked for again as it was shorter than what is known. */
-const takenUp = new Set();
+/** At how many looks a chart was shorter than what is known, by key. @type {Map<string, number>} */
+const takenUp = new Map();
 /** The keys whose hours are wanted. @type {Set<string>} */
 const wanted = new Set();
 /** How many want the table of all symbols, and when it was last asked for, ms. */
@@ -168,16 +168,17 @@ function mendLooseEnds() {
 }
 
 /**
- * Ask again, once, for a chart that is short although 24 hours are known: on a fresh installation
- * the exchange's own candles come after the first prices.
+ * Ask again for a chart that is short although 24 hours are known, at looks that lie ever farther
+ * apart: on a fresh installation the exchange's own candles come after the first prices.
  */
 function takeUpPast() {
   for (const key of wanted) {
     const { candles, load } = chartOf(key).value;
     const known = cardOf(key).value.changePercent !== null;
-    if (!known || load !== "ready" || candles.length >= HOURS || takenUp.has(key)) continue;
-    takenUp.add(key);
-    loadCandles(key);
+    if (!known || load !== "ready" || candles.length >= HOURS) continue;
+    const times = (takenUp.get(key) ?? 0) + 1;
+    takenUp.set(key, times);
+    if (Number.isInteger(Math.log2(times))) loadCandles(key);
   }
 }
 

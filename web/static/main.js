@@ -12,7 +12,7 @@ import * as copying from "./copying.js";
 import { loadAllCandles, loadStatus, watch } from "./loader.js";
 import { follow } from "./navigation.js";
 import { connect } from "./socket.js";
-import { clock, connectionChanged, dispatch, use } from "./state.js";
+import { clock, connectionChanged, dispatch, second, use } from "./state.js";
 import { title } from "./title.js";
 
 /** A server that has just begun has heard of every process after this. */
@@ -35,7 +35,8 @@ listen();
 copying.listen();
 
 setInterval(() => {
-  if (document.visibilityState === "visible") clock.value = Date.now();
+  second.value = Date.now();
+  if (document.visibilityState === "visible") clock.value = second.value;
 }, 1000);
 document.addEventListener("visibilitychange", () => {
   clock.value = Date.now();
@@ -45,8 +46,11 @@ effect(() => {
   document.title = title.value;
 });
 
-void loadFirst().then(() => {
+function show() {
   const root = document.getElementById("app");
   root?.replaceChildren();
   if (root !== null) render(html`<${App} retry=${() => connection.retry()} />`, root);
-});
+}
+
+// A slow phone has a moment for others between running all of this and showing it.
+void loadFirst().then(() => setTimeout(show));

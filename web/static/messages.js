@@ -135,6 +135,7 @@
  * @typedef {object} ConfiguredSymbol
  * @property {string} exchange
  * @property {string} symbol
+ * @property {number | null} decimals Digits of a price after the point, by the market's tick size
  */
 
 /**

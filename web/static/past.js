@@ -13,7 +13,7 @@ import { HOURS_ASKED_MAX, HOUR_S, withHours } from "./hours.js";
 import { INTERVALS, opening, partOf } from "./intervals.js";
 import { Job } from "./job.js";
 import { newSeries, withLate, withOlder, withParts, withStored, withUpdate } from "./series.js";
-import { demand, listen, missed } from "./state.js";
+import { demand, dispatch, listen, missed, serverTime } from "./state.js";
 
 /** Candles of a page: the first fills a screen and what is looked at next, the others are larger. */
 const FIRST = 300;
@@ -48,11 +48,20 @@ export function address(path, query) {
   return `${path}?${new URLSearchParams(Object.entries(query).map(([k, v]) => [k, String(v)]))}`;
 }
 
-/** @param {Record<string, string | number>} query @returns {Promise<unknown[]>} */
+/**
+ * @param {{symbol: string} & Record<string, string | number>} query
+ * @returns {Promise<unknown[]>}
+ */
 async function candles(query) {
   const { body } = await ask(address("/api/candles", query));
   if (!Array.isArray(body)) throw new RequestFailed("The server answered with no list of candles.");
+  needDecimals(query.symbol, body);
   return body;
+}
+
+/** Let what is shown of a symbol have the digits that candles have. @param {string} key @param {any[]} rows */
+function needDecimals(key, rows) {
+  dispatch({ type: "prices", key, prices: rows.flatMap((row) => [row?.o, row?.h, row?.l, row?.c]) });
 }
 
 /** Rows of a frame that are of a symbol. @param {string} key @param {string} channel */
@@ -113,7 +122,7 @@ export function openCandles(key, interval) {
   const parts = new Job(
     async () => {
       // The running candle and the one before it, of which trades may still be announced.
-      const since = opening(Date.now() / 1000, seconds) - seconds;
+      const since = opening(serverTime() / 1000, seconds) - seconds;
       return { since, rows: await candles({ symbol: key, interval: part, from: iso(since) }) };
     },
     ({ rows, since }) => {
@@ -143,6 +152,7 @@ export function openCandles(key, interval) {
   );
   const deaf = hear({ channel: "candle", symbols: [key], interval: part }, (rows) => {
     const before = series.peek();
+    needDecimals(key, rows);
     series.value = rows.reduce(withUpdate, before);
     if (series.peek().late !== before.late) void late.run();
   });
@@ -192,7 +202,7 @@ export function openCandles(key, interval) {
 export function openHours(key) {
   const hours = signal(/** @type {readonly import("./hours.js").Hour[]} */ ([]));
   /** Hours since this one are here; what is wanted is since the other one. */
-  let since = opening(Date.now() / 1000, HOUR_S) + HOUR_S;
+  let since = opening(serverTime() / 1000, HOUR_S) + HOUR_S;
   let wanted = since;
   const job = new Job(
     async () => {
@@ -211,7 +221,7 @@ export function openHours(key) {
   });
   const stop = effect(() => {
     if (missed.value === 0) return;
-    since = opening(Date.now() / 1000, HOUR_S) + HOUR_S;
+    since = opening(serverTime() / 1000, HOUR_S) + HOUR_S;
     if (wanted < since) void job.run();
   });
   return {

@@ -9,8 +9,10 @@
  */
 
 import { batch, computed, signal } from "@preact/signals";
+import { epochMs } from "./candles.js";
 import { Demands } from "./demand.js";
 import { UNBROKEN, brokenBy, gatheredBy } from "./interruptions.js";
+import { Skew } from "./skew.js";
 import { EMPTY, reduce } from "./store.js";
 
 /**
@@ -32,6 +34,8 @@ export const statusError = signal(EMPTY.statusError);
 export const database = signal(EMPTY.database);
 /** How the table of all symbols was last read. */
 export const markets = signal(EMPTY.markets);
+/** True once the list of symbols has come: with the status, which brings the version. */
+export const symbolsKnown = computed(() => version.value !== null);
 /** The moment of the last frame, ms of this machine's clock. */
 export const heardAt = signal(EMPTY.heardAt);
 /** @type {Signal<import("./session.js").Session | null>} */
@@ -39,6 +43,8 @@ export const session = signal(null);
 export const connected = computed(() => session.value?.state === "connected");
 /** This machine's clock, ms; moves once a second while the page can be seen. */
 export const clock = signal(Date.now());
+/** The same, and moves also while nobody sees the page but for its title. */
+export const second = signal(Date.now());
 /** When the connection was lost, ms; null while there is one or the first is opened. */
 export const lostAt = signal(/** @type {number | null} */ (null));
 
@@ -51,6 +57,13 @@ const GRACE_MS = 1_500;
 export const unreachable = computed(
   () => lostAt.value !== null && clock.value - lostAt.value > GRACE_MS,
 );
+
+const skew = new Skew();
+
+/** The server's clock, ms, by one of ours. @param {number} [at] ms */
+export function serverTime(at = Date.now()) {
+  return at - skew.ms;
+}
 
 /** How often something of the past may have been missed: who keeps some of it asks again. */
 export const missed = signal(0);
@@ -78,6 +91,8 @@ export function use(connection) {
   line = connection;
   demands = new Demands(connection, (action, ms) => void setTimeout(action, ms));
   connection.on("frame", (frame, at) => {
+    const told = epochMs(frame.timestamp);
+    if (told !== null) skew.take(told, at);
     dispatch({ type: "frame", frame, at });
     interruptions.value = gatheredBy(interruptions.peek(), frame);
     for (const listener of listeners) listener(frame, at);
@@ -190,6 +205,11 @@ function write(signals, before, after) {
 /** @param {string} key one of `order` @returns {Signal<import("./store.js").Card>} */
 export function cardOf(key) {
   return /** @type {Signal<import("./store.js").Card>} */ (cards.get(key));
+}
+
+/** True while the price of a symbol is not that of now. @param {string} key one of `order` */
+export function isOld(key) {
+  return cardOf(key).value.stale || unreachable.value;
 }
 
 /** @param {string} key one of `order` @returns {Signal<import("./store.js").Chart>} */

@@ -57,6 +57,7 @@ const STARTING_S = 5;
  *   | {type: "status", status: import("./messages.js").Status, at: number}
  *   | {type: "status_failed", error: string}
  *   | {type: "opened"}
+ *   | {type: "prices", key: string, prices: readonly unknown[]}
  *   | {type: "candles_loading", key: string}
  *   | {type: "candles_loaded", key: string, candles: unknown}
  *   | {type: "candles_failed", key: string, error: string}
@@ -101,6 +102,8 @@ export function reduce(state, change) {
       return { ...state, statusError: change.error };
     case "opened":
       return opened(state);
+    case "prices":
+      return needDecimals(state, change.key, change.prices.map(number).filter((price) => price !== null));
     case "candles_loading":
       return setChart(state, change.key, (chart) => ({ ...chart, load: "loading", error: null }));
     case "candles_failed":
@@ -257,9 +260,19 @@ function pricesOf({ open, high, low, close }) {
 function needDecimals(state, key, prices) {
   const card = state.cards[key];
   if (card === undefined) return state;
-  const decimals = mostDecimals(card.decimals, prices);
-  if (decimals === card.decimals) return state;
-  return { ...state, cards: { ...state.cards, [key]: { ...card, decimals } } };
+  return withDecimals(state, key, mostDecimals(card.decimals, prices));
+}
+
+/**
+ * @param {State} state
+ * @param {string | null} key
+ * @param {number | null} decimals
+ * @returns {State}
+ */
+function withDecimals(state, key, decimals) {
+  const card = state.cards[key ?? ""];
+  if (card === undefined || (decimals ?? 0) <= card.decimals) return state;
+  return { ...state, cards: { ...state.cards, [card.key]: { ...card, decimals: decimals ?? 0 } } };
 }
 
 /** @param {State} state @param {any} row a `Feed`, hopefully @returns {State} */
@@ -286,6 +299,7 @@ function status(state, answer, at) {
     .filter((/** @type {string | null} */ key) => key !== null);
   const order = [...new Set([...configured, ...state.order])];
   let next = withSymbols(state, configured);
+  for (const row of answer?.symbols ?? []) next = withDecimals(next, keyOf(row), number(row?.decimals));
   next = (Array.isArray(answer?.feeds) ? answer.feeds : []).reduce(feed, next);
   return {
     ...next,

@@ -79,6 +79,14 @@ function ofFeed({ exchange, state, since, reason, silent, journal_ok }) {
       advice: "Make room on the disk of DATA_DIR, and see that it can be written to.",
       since: null,
     });
+  if (!silent && state === "connecting")
+    found.push({
+      level: "warn",
+      what: `${exchange} is being connected to`,
+      why: "",
+      advice: "What is missed until then is asked for.",
+      since,
+    });
   if (!silent && (state === "reconnecting" || state === "disconnected"))
     found.push({
       level: "bad",

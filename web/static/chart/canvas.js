@@ -36,6 +36,7 @@ import { Times } from "./times.js";
  * @property {readonly Line[]} lines
  * @property {readonly import("../timeline.js").Band[]} bands
  * @property {string} countdown to the close of the last candle
+ * @property {boolean} old the last price is not that of now
  * @property {string} theme
  *
  * @typedef {object} Seen
@@ -147,11 +148,13 @@ export class Canvas {
   draw(view) {
     const before = this.#view;
     this.#view = view;
-    const other = before === null || before.seconds !== view.seconds;
-    if (other) this.#times = new Times(view.seconds);
+    const times = new Times(view.seconds);
+    // The clocks may have been put forward meanwhile.
+    const other = before?.seconds !== view.seconds || times.shift !== this.#times.shift;
+    if (other) this.#times = times;
     if (before?.theme !== view.theme) this.#paint();
     const made = this.#make(before, view);
-    const from = made || other ? null : changedFrom(before.candles, view.candles, view.seconds);
+    const from = made || other || before === null ? null : changedFrom(before.candles, view.candles, view.seconds);
     // Times of two intervals at once are more than the chart can find its way in.
     if (other) for (const series of this.#lines.values()) series.setData([]);
     if (from === null) this.#drawAll(view);
@@ -242,14 +245,15 @@ export class Canvas {
    *
    * @param {View} view
    */
-  #markLast({ candles, countdown, type }) {
-    const { up, down, accent, surface } = this.#colours;
+  #markLast({ candles, countdown, old, type }) {
+    const { up, down, accent, muted, surface } = this.#colours;
     const last = candles.at(-1);
     const shown = last !== undefined;
+    const live = type === "line" || !shown ? accent : last.close >= last.open ? up : down;
     this.#last?.applyOptions({
       price: last?.close ?? 0,
-      title: countdown,
-      color: type === "line" || !shown ? accent : last.close >= last.open ? up : down,
+      title: old ? "stale" : countdown,
+      color: old ? muted : live,
       axisLabelTextColor: surface,
       axisLabelVisible: shown,
       lineVisible: shown,

@@ -1,7 +1,9 @@
 /**
  * How times stand under a chart. The chart thinks in UTC, and would have its days begin there: so
- * it is given moments of the user's zone as if they were UTC, by one offset for all, and each label
- * is written from the true moment. Days and weeks are buckets of UTC, and are labelled as such.
+ * it is given moments of the user's zone as if they were UTC, by one offset for all: that of now. Times
+ * are written from the true moment, dates as the chart has them, whose days so begin an hour early or
+ * late on the other side of a change of the clocks. Days and weeks are buckets of UTC, and are
+ * labelled as such.
  *
  * @module
  */
@@ -42,12 +44,12 @@ export class Times {
 
   /** What stands under a mark. @param {unknown} stamp @param {number} kind */
   mark(stamp, kind) {
+    const date = new Date(Number(stamp) * 1000);
+    const timeZone = "UTC";
+    if (kind === YEAR) return date.toLocaleDateString(undefined, { year: "numeric", timeZone });
+    if (kind === MONTH && this.daily) return date.toLocaleDateString(undefined, { month: "short", timeZone });
+    if (kind <= DAY_OF_MONTH) return date.toLocaleDateString(undefined, { ...DATE, timeZone });
     const ms = this.moment(stamp) * 1000;
-    const date = new Date(ms);
-    const zone = this.daily ? { timeZone: "UTC" } : {};
-    if (kind === YEAR) return date.toLocaleDateString(undefined, { year: "numeric", ...zone });
-    if (kind === MONTH && this.daily) return date.toLocaleDateString(undefined, { month: "short", ...zone });
-    if (kind <= DAY_OF_MONTH) return date.toLocaleDateString(undefined, { ...DATE, ...zone });
     return time(ms, ms, { seconds: false });
   }
 

@@ -18,9 +18,9 @@ import { Times } from "../chart/times.js";
 import { drawNever, drawSoon } from "../drawing.js";
 import * as format from "../format.js";
 import { averagesOf } from "../hours.js";
-import { INTERVALS, RANGES, countdown, partOf } from "../intervals.js";
+import { INTERVALS, RANGES, countdown } from "../intervals.js";
 import { openCandles, openHours } from "../past.js";
-import { cardOf, clock, database, simulated } from "../state.js";
+import { cardOf, clock, database, isOld, serverTime, simulated } from "../state.js";
 import { theme } from "../theme.js";
 import { bandsOf } from "../timeline.js";
 import { Toolbar } from "./toolbar.js";
@@ -69,10 +69,11 @@ export function CandleChart({ name, gaps }) {
     const stamp = new Date(now).toISOString().slice(0, 19).replaceAll(":", "-");
     save(titled(canvas, of.join("  ·  ")), `${symbol}-${exchange}-${interval}-${stamp}.png`);
   };
-  return html`<section class="study" aria-label="Chart">
+  const old = useComputed(() => isOld(name));
+  return html`<section class=${`study${old.value ? " old" : ""}`} aria-label="Chart">
     <${Toolbar} name=${name} seen=${() => drawing.current?.seen() ?? null} onPicture=${picture} />
     <div class="study-plot">
-      <${Legend} view=${view} pointed=${pointed} />
+      <${Legend} name=${name} view=${view} pointed=${pointed} />
       <${Plot} name=${name} view=${view} container=${container} />
       ${
         failed.value
@@ -123,11 +124,12 @@ function keepDrawn(name, element, { past, view, pointed, failed, gaps }) {
     drawSoon(draw);
   };
   const card = cardOf(name);
+  const old = computed(() => isOld(name));
   const left = computed(() => {
     const series = past.value?.series.value;
     const last = series?.candles.at(-1);
     if (series === undefined || last === undefined) return "";
-    return countdown(last.time, INTERVALS[series.interval], clock.value / 1000);
+    return countdown(last.time, INTERVALS[series.interval], serverTime(clock.value) / 1000);
   });
 
   function draw() {
@@ -138,7 +140,7 @@ function keepDrawn(name, element, { past, view, pointed, failed, gaps }) {
     const series = opened.series.peek();
     const { type, log, studies, range } = settings.peek();
     const seconds = INTERVALS[series.interval];
-    const candles = follow(series.candles, card.peek(), INTERVALS[partOf(series.interval)]);
+    const candles = follow(series.candles, card.peek(), seconds);
     const hourly = seconds <= INTERVALS["1h"];
     const first = candles[0];
     if (hourly && first !== undefined && studies.includes("average")) reach(first.time);
@@ -152,18 +154,19 @@ function keepDrawn(name, element, { past, view, pointed, failed, gaps }) {
       lines: linesOf(new Set(studies), candles, averages),
       bands: bandsOf(candles, seconds, gaps.peek()),
       countdown: left.peek(),
+      old: old.peek(),
       theme: theme.peek(),
     };
     canvas.draw(view.value);
     const wanted = `${series.interval} ${range}`;
     if (first === undefined || wanted === shown) return;
     shown = wanted;
-    if (range !== null) canvas.show(Date.now() / 1000 - RANGES[range].seconds);
+    if (range !== null) canvas.show(serverTime() / 1000 - RANGES[range].seconds);
   }
   void load();
   const stop = effect(() => {
     void [past.value?.series.value, past.value?.load.value, hours.value, gaps.value, settings.value];
-    void [left.value, theme.value, card.value.decimals];
+    void [left.value, old.value, theme.value, card.value.decimals];
     drawSoon(draw);
   });
   const moved = () => {
@@ -198,7 +201,7 @@ function Plot({ name, view, container }) {
     const now = view.peek();
     const last = now?.candles.at(-1);
     if (now === null || last === undefined) return "no candles yet";
-    return `last candle ${describe(last, now)}`;
+    return `last candle ${describe(last, now, symbol)}`;
   });
   return html`<div
     class="study-canvas"
@@ -208,22 +211,25 @@ function Plot({ name, view, container }) {
   ></div>`;
 }
 
-/** @param {import("../candles.js").Candle} candle @param {View} view */
-function describe({ time, open, high, low, close, volume }, { decimals, seconds }) {
+/** @param {import("../candles.js").Candle} candle @param {View} view @param {string} symbol */
+function describe({ time, open, high, low, close, volume }, { decimals, seconds }, symbol) {
+  const [base, quote] = symbol.split("-");
   const [o, h, l, c] = [open, high, low, close].map((value) => format.price(value, decimals));
   const at = new Times(seconds).label(time);
-  return `${at}: open ${o}, high ${h}, low ${l}, close ${c}, volume ${format.volume(volume)}`;
+  return `${at}: open ${o}, high ${h}, low ${l}, close ${c} ${quote}, volume ${format.volume(volume)} ${base}`;
 }
 
 /**
  * The candle under the pointer, else the last one, in words; and the lines at its time.
  *
  * @param {object} props
+ * @param {string} props.name
  * @param {import("@preact/signals").Signal<View | null>} props.view
  * @param {import("@preact/signals").Signal<Pointed | null>} props.pointed
  */
-function Legend({ view, pointed }) {
+function Legend({ name, view, pointed }) {
   const now = view.value;
+  const [base, quote] = cardOf(name).peek().symbol.split("-");
   if (now === null) return null;
   const { candles, decimals, seconds, lines, bands } = now;
   const at = pointed.value ?? { time: candles.at(-1)?.time ?? 0, index: candles.length - 1 };
@@ -246,7 +252,8 @@ function Legend({ view, pointed }) {
       <span class="study-at">${new Times(seconds).label(candle.time)}</span>
       ${priced("O", candle.open)}${priced("H", candle.high)}${priced("L", candle.low)}
       ${priced("C", candle.close)}
-      <span>V <b><data value=${format.full(candle.volume)}>${format.volume(candle.volume)}</data></b></span>
+      <span>${quote}</span>
+      <span>V <b><data value=${format.full(candle.volume)}>${format.volume(candle.volume)}</data></b> ${base}</span>
       <span class=${direction}>${format.change(percent)}</span>
       ${candle.published && html`<span class="study-published">exchange’s own</span>`}
       ${gap}

@@ -13,7 +13,7 @@ import * as format from "../format.js";
 import { wantCandles } from "../loader.js";
 import { useNear } from "../near.js";
 import { symbolPath } from "../routes.js";
-import { cardOf, clock, demand, feeds, unreachable } from "../state.js";
+import { cardOf, clock, demand, feeds, isOld } from "../state.js";
 import { CHART_INTERVAL } from "../store.js";
 import { Change, Price } from "./price.js";
 import { Spark } from "./spark.js";
@@ -26,7 +26,7 @@ const DAY = "24\u202fh";
 export function Card({ name }) {
   const card = cardOf(name);
   const chip = useComputed(() => chipOf(card.value));
-  const old = useComputed(() => card.value.stale || unreachable.value);
+  const old = useComputed(() => isOld(name));
   const waiting = useComputed(() => card.value.price === null);
   const { symbol, exchange } = card.peek();
   const title = `${symbol} on ${exchange}`;

@@ -12,8 +12,9 @@ import { KEYS, NOTHING_PRESSED, press } from "../keys.js";
 import { wantMarkets } from "../loader.js";
 import { go } from "../navigation.js";
 import { symbolPath } from "../routes.js";
-import { cardOf, order } from "../state.js";
+import { cardOf, order, symbolsKnown } from "../state.js";
 import { filtered } from "../table.js";
+import { Unlisted } from "./unlisted.js";
 
 /** Names that are listed at most. */
 const LISTED_MAX = 12;
@@ -144,7 +145,12 @@ function Search() {
         </li>`;
       })}
     </ul>
-    ${found.value.length === 0 && html`<p class="label">No configured symbol has that in its name.</p>`}
+    ${
+      found.value.length === 0 &&
+      (symbolsKnown.value
+        ? html`<p class="label">No configured symbol has that in its name.</p>`
+        : html`<${Unlisted} />`)
+    }
   `;
 }
 

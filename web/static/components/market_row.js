@@ -9,13 +9,13 @@ import { useComputed } from "@preact/signals";
 import * as format from "../format.js";
 import { symbolPath } from "../routes.js";
 import { HEIGHT, WIDTH, line } from "../sparkline.js";
-import { cardOf, clock, unreachable } from "../state.js";
+import { cardOf, clock, isOld } from "../state.js";
 import { Change, Price } from "./price.js";
 
 /** @param {{name: string, at: number}} props the symbol's key, and its place from 0 */
 export function MarketRow({ name, at }) {
   const card = cardOf(name);
-  const old = useComputed(() => card.value.stale || unreachable.value).value;
+  const old = useComputed(() => isOld(name)).value;
   const { symbol, exchange } = card.peek();
   return html`<div
     class=${`market-row${old ? " old" : ""}`}
@@ -40,24 +40,25 @@ export function MarketRow({ name, at }) {
 /** What changes less often than the price. @param {{name: string}} props */
 function Values({ name }) {
   const card = cardOf(name);
+  const [base, quote] = card.peek().symbol.split("-");
   const price = (/** @type {"high" | "low" | "hourAverage"} */ which) => {
     const shown = useComputed(() => format.price(card.value[which], card.value.decimals));
-    return html`<data value=${useComputed(() => format.full(card.value[which]))}>${shown}</data>`;
+    const whole = useComputed(() => format.full(card.value[which]));
+    return html`<data value=${whole}>${shown}</data>${" "}<span class="quote">${quote}</span>`;
   };
   // Rows are compared by it: what was traded at the present price.
   const volume = useComputed(() => {
-    const { volume: traded, price: now } = card.value;
-    return format.compact(traded && now && traded * now);
+    const { volume: amount, price: now } = card.value;
+    return format.compact(amount && now && amount * now);
   });
-  const [base, quote] = card.peek().symbol.split("-");
-  const whole = useComputed(() => {
+  const traded = useComputed(() => {
     const value = card.value.volume;
     return value === null ? "Not known yet" : `${format.volume(value)} ${base}`;
   });
   return html`
     <div class="cell cell-high" role="cell">${price("high")}</div>
     <div class="cell cell-low" role="cell">${price("low")}</div>
-    <div class="cell cell-volume" role="cell" title=${whole}>
+    <div class="cell cell-volume" role="cell" title=${traded}>
       ${volume}${" "}<span class="quote">${quote}</span>
     </div>
     <div class="cell cell-average" role="cell">${price("hourAverage")}</div>

@@ -7,13 +7,13 @@
 import { html } from "htm/preact";
 import { DASH } from "../format.js";
 import { countOf } from "../processes.js";
-import { processes, unreachable } from "../state.js";
+import { processes, statusError, unreachable } from "../state.js";
 
 /** The chip; nothing before the first word of any process. */
 export function ProcessesChip() {
   const { all, well, worst } = countOf(processes.value);
   if (all === 0) return null;
-  const known = !unreachable.value;
+  const known = !unreachable.value && statusError.value === null;
   const level = known ? (worst?.level ?? "good") : "unknown";
   const why = known && worst !== null ? `${worst.name} ${worst.word}` : "";
   return html`<a class="processes" href="/status" data-level=${level}>

@@ -8,7 +8,7 @@
 import { html } from "htm/preact";
 import { useComputed } from "@preact/signals";
 import * as format from "../format.js";
-import { cardOf, clock, unreachable } from "../state.js";
+import { cardOf, clock, isOld } from "../state.js";
 import { chipOf } from "./card.js";
 import { Change, Price } from "./price.js";
 
@@ -17,14 +17,14 @@ const DAY = "24\u202fh";
 /**
  * @param {object} props
  * @param {string} props.name the symbol's key
- * @param {import("../asked.js").Asked<import("../messages.js").Quality[]>} props.quality
+ * @param {import("../messages.js").Quality | undefined} props.quality
  * @param {any} props.consolidated the `data` of `/api/market/price`, null before it is known
  */
 export function Strip({ name, quality, consolidated }) {
   const card = cardOf(name);
   const { symbol, exchange, quote } = card.peek();
   const base = symbol.slice(0, symbol.indexOf("-"));
-  const old = useComputed(() => card.value.stale || unreachable.value);
+  const old = useComputed(() => isOld(name));
   const chip = useComputed(() => chipOf(card.value));
   return html`<header class=${`strip${old.value ? " old" : ""}`}>
     <div class="strip-head">
@@ -37,7 +37,7 @@ export function Strip({ name, quality, consolidated }) {
       <${Hour} name=${name} />
       ${median(base, consolidated)}
       <${Age} name=${name} />
-      <${Quality} row=${quality.value?.[0]} />
+      <${Quality} row=${quality} />
     </dl>
     ${chip.value !== null && html`<p class="strip-chip">${chip.value}</p>`}
   </header>`;

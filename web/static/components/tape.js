@@ -13,7 +13,7 @@ import { drawNever, drawSoon } from "../drawing.js";
 import * as format from "../format.js";
 import { Job } from "../job.js";
 import { address, hear } from "../past.js";
-import { cardOf, clock, missed } from "../state.js";
+import { cardOf, clock, dispatch, isOld, missed } from "../state.js";
 import { TRADES_MAX, newer, withTrades } from "../tape.js";
 
 /** @typedef {import("../tape.js").Trade} Trade */
@@ -32,6 +32,7 @@ export function Tape({ name }) {
   const still = useSignal(/** @type {readonly Trade[] | null} */ (null));
   useEffect(() => keep(name, tape), [name]);
   const shown = useComputed(() => still.value ?? tape.value);
+  const old = useComputed(() => isOld(name));
   const waiting = useComputed(() => (still.value === null ? 0 : newer(tape.value, still.value)));
   const { symbol, quote } = cardOf(name).peek();
   const { decimals } = cardOf(name).value;
@@ -44,7 +45,7 @@ export function Tape({ name }) {
       return;
     still.value = null;
   };
-  return html`<section class="tape" aria-label="Trades">
+  return html`<section class=${`tape${old.value ? " old" : ""}`} aria-label="Trades">
     <header class="tape-head">
       <h2>Trades</h2>
       <span class="label"
@@ -125,6 +126,8 @@ function keep(name, tape) {
   const add = (/** @type {readonly unknown[]} */ more) => {
     // A hidden page draws nothing: it keeps what it would show, not all that came.
     come = [...come, ...more].slice(-TRADES_MAX);
+    const prices = more.map((row) => /** @type {any} */ (row)?.price);
+    dispatch({ type: "prices", key: name, prices });
     drawSoon(take);
   };
   const stored = new Job(

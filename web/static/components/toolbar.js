@@ -7,7 +7,8 @@
 import { html } from "htm/preact";
 import { change, settings } from "../chart/kept.js";
 import { STUDIES } from "../chart/studies.js";
-import { INTERVALS, RANGES, intervalFor } from "../intervals.js";
+import { count } from "../format.js";
+import { INTERVALS, RANGES, intervalFor, partOf } from "../intervals.js";
 import { address } from "../past.js";
 import { Menu } from "./menu.js";
 
@@ -15,9 +16,12 @@ import { Menu } from "./menu.js";
 /** @typedef {import("../intervals.js").RangeName} RangeName */
 /** @typedef {import("../chart/studies.js").StudyName} StudyName */
 
-/** Hourly averages are asked for 31 days at most, and trades a thousand at most. */
+/** What one answer has at most: hourly averages of 31 days, and so many trades and candles. */
 const AVERAGES_S_MAX = 31 * 86_400;
 const TRADES_MAX = 1_000;
+const CANDLES_MAX = 10_000;
+/** Of so many stored candles, which longer ones are made of. */
+const STORED_MAX = 20_000;
 
 /**
  * @param {object} props
@@ -82,7 +86,8 @@ function toggled(studies, one) {
 }
 
 /**
- * Links to files of what is seen; the range is that of the moment of the click.
+ * Links to files of what is seen; the range is that of the moment of the click, and none before
+ * there is one: then it is the newest.
  *
  * @param {string} name
  * @param {Interval} interval
@@ -90,41 +95,31 @@ function toggled(studies, one) {
  */
 function files(name, interval, seen) {
   const seconds = INTERVALS[interval];
-  /** @type {[string, (range: {from: number, to: number}) => string][]} */
+  const stored = Math.floor((STORED_MAX * INTERVALS[partOf(interval)]) / seconds);
+  const candles = count(Math.min(CANDLES_MAX, stored));
+  /** @type {[string, string, Record<string, string | number>, number][]} */
   const kinds = [
+    [`Candles (CSV, the newest ${candles})`, "/api/candles", { symbol: name, interval }, Infinity],
+    ["Hour averages (CSV, 31 days at most)", "/api/averages", { pair: name }, AVERAGES_S_MAX],
     [
-      "Candles (CSV)",
-      ({ from, to }) =>
-        address("/api/candles", { symbol: name, interval, ...between(from, to + seconds) }),
-    ],
-    [
-      "Hour averages (CSV, 31 days at most)",
-      ({ from, to }) =>
-        address("/api/averages", {
-          pair: name,
-          ...between(Math.max(from, to + seconds - AVERAGES_S_MAX), to + seconds),
-        }),
-    ],
-    [
-      "Trades (CSV, the newest 1,000)",
-      ({ from, to }) =>
-        address("/api/trades", {
-          symbol: name,
-          limit: TRADES_MAX,
-          ...between(from, to + seconds),
-        }),
+      `Trades (CSV, the newest ${count(TRADES_MAX)})`,
+      "/api/trades",
+      { symbol: name, limit: TRADES_MAX },
+      Infinity,
     ],
   ];
   return kinds.map(
-    ([label, of]) => html`<a
-      key=${label}
+    ([label, path, query, most]) => html`<a
+      key=${path}
       class="choice"
       download
-      href=${`/api/candles?symbol=${encodeURIComponent(name)}&format=csv`}
+      href=${address(path, { ...query, format: "csv" })}
       onClick=${(/** @type {Event} */ event) => {
         const range = seen();
-        if (range !== null && event.currentTarget instanceof HTMLAnchorElement)
-          event.currentTarget.href = of(range);
+        if (range === null || !(event.currentTarget instanceof HTMLAnchorElement)) return;
+        const to = range.to + seconds;
+        const from = Math.max(range.from, to - most);
+        event.currentTarget.href = address(path, { ...query, format: "csv", from: iso(from), to: iso(to) });
       }}
     >
       ${label}
@@ -132,8 +127,5 @@ function files(name, interval, seen) {
   );
 }
 
-/** @param {number} from s @param {number} to s */
-function between(from, to) {
-  const iso = (/** @type {number} */ at) => new Date(at * 1000).toISOString();
-  return { from: iso(from), to: iso(to), format: "csv" };
-}
+/** @param {number} at s */
+const iso = (at) => new Date(at * 1000).toISOString();

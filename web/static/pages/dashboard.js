@@ -7,6 +7,7 @@
 import { html } from "htm/preact";
 import { Card } from "../components/card.js";
 import { Movers } from "../components/movers.js";
+import { Unlisted } from "../components/unlisted.js";
 import { count } from "../format.js";
 import { order } from "../state.js";
 
@@ -24,7 +25,7 @@ export function Page() {
       <div class="cards">
         ${
           keys.length === 0
-            ? html`<p class="empty">Waiting for the list of symbols.</p>`
+            ? html`<${Unlisted} />`
             : shown.map((key) => html`<${Card} key=${key} name=${key} />`)
         }
         ${

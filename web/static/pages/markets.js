@@ -12,6 +12,7 @@ import { html } from "htm/preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { computed, signal, useComputed, useSignalEffect } from "@preact/signals";
 import { MarketTable } from "../components/market_table.js";
+import { Unlisted } from "../components/unlisted.js";
 import { dense, setDense } from "../density.js";
 import { count } from "../format.js";
 import { loadMarkets, wantMarkets } from "../loader.js";
@@ -120,7 +121,7 @@ function Toolbar({ shown, all }) {
 
 /** @param {{all: number}} props */
 function Nothing({ all }) {
-  if (all === 0) return html`<p class="empty">Waiting for the list of symbols.</p>`;
+  if (all === 0) return html`<${Unlisted} />`;
   const { text, exchange } = chosen.value;
   const named = text.trim() === "" ? "" : ` “${text.trim()}” in its name`;
   const there = exchange === "" ? "" : ` on ${exchange}`;

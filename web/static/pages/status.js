@@ -47,7 +47,7 @@ export function Page() {
   const old = unreachable.value || statusError.value !== null;
   return html`<div class=${`status${old ? " old" : ""}`}>
     <h1 class="unseen">Status</h1>
-    <${Verdict} troubles=${troubles} />
+    <${Verdict} troubles=${troubles} of=${[quality, open]} />
     <section id="pipeline-section" aria-labelledby="pipeline">
       <div class="section-head">
         <h2 id="pipeline">Pipeline</h2>
@@ -64,7 +64,10 @@ export function Page() {
       ${
         quality.value === null
           ? html`<${Nothing} ...${quality} />`
-          : html`<${Qualities} rows=${quality.value} at=${quality.at} />`
+          : html`${quality.error !== null && html`<${Nothing} ...${quality} />`}
+              <div class=${quality.error === null ? "" : "old"}>
+                <${Qualities} rows=${quality.value} at=${quality.at} />
+              </div>`
       }
     </section>
     <section aria-labelledby="gaps">
@@ -74,9 +77,16 @@ export function Page() {
   </div>`;
 }
 
-/** @param {{troubles: import("../troubles.js").Trouble[]}} props */
-function Verdict({ troubles }) {
+/** @typedef {import("../asked.js").Asked<unknown> & {again: () => void}} Asked */
+
+/**
+ * @param {object} props
+ * @param {import("../troubles.js").Trouble[]} props.troubles
+ * @param {Asked[]} props.of what else they were found in
+ */
+function Verdict({ troubles, of }) {
   const error = statusError.value;
+  const unread = of.find((each) => each.error !== null);
   const at = heardAt.value;
   if (processes.value.length === 0)
     return html`<p class="verdict"><span class="dot" aria-hidden="true"></span>Not known yet.</p>`;
@@ -92,6 +102,14 @@ function Verdict({ troubles }) {
       The status could not be read: ${error}${" "}
       <button type="button" class="quiet-button" onClick=${loadStatus}>Retry</button>
     </p>`;
+  if (troubles.length === 0 && unread !== undefined)
+    return html`<p class="verdict" data-level="warn">
+      <span class="dot" aria-hidden="true"></span>
+      Whether trades are missing could not be read: ${unread.error}${" "}
+      <button type="button" class="quiet-button" onClick=${unread.again}>Retry</button>
+    </p>`;
+  if (troubles.length === 0 && of.some(({ value }) => value === null))
+    return html`<p class="verdict"><span class="dot" aria-hidden="true"></span>Not known yet.</p>`;
   if (troubles.length === 0)
     return html`<p class="verdict" data-level="good">
       <span class="dot" aria-hidden="true"></span>

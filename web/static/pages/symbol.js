@@ -7,16 +7,17 @@
 import { html } from "htm/preact";
 import { useEffect, useMemo } from "preact/hooks";
 import { useSignal } from "@preact/signals";
-import { useAsked } from "../asked.js";
+import { present, useAsked } from "../asked.js";
 import { epochMs } from "../candles.js";
 import { CandleChart } from "../components/candlechart.js";
 import { Elsewhere } from "../components/elsewhere.js";
 import { Strip } from "../components/strip.js";
 import { Tape } from "../components/tape.js";
+import { Unlisted } from "../components/unlisted.js";
 import { go } from "../navigation.js";
 import { symbolPath } from "../routes.js";
 import { meant, near } from "../spelling.js";
-import { demand, order, version } from "../state.js";
+import { demand, order, statusError, symbolsKnown } from "../state.js";
 import { address } from "../past.js";
 
 /** How often what is not announced is asked for. */
@@ -34,9 +35,10 @@ export function Page({ name }) {
     if (!known && key !== undefined) go(symbolPath(key), { replace: true });
   }, [known, key]);
   if (known) return html`<${Known} name=${name} />`;
-  // The list of symbols comes with the status, which brings the version.
-  if (key !== undefined || version.value === null)
-    return html`<div class="skeleton" aria-busy="true" aria-label="Loading"></div>`;
+  if (key !== undefined || !symbolsKnown.value)
+    return statusError.value === null
+      ? html`<div class="skeleton" aria-busy="true" aria-label="Loading"></div>`
+      : html`<${Unlisted} />`;
   return html`<${Unknown} name=${name} />`;
 }
 
@@ -68,6 +70,7 @@ function Known({ name }) {
     [keys, name],
   );
   useEffect(() => demand({ channel: "ticker", symbols: [name, ...others] }), [name, others]);
+  /** @type {import("../asked.js").Asked<import("../messages.js").Quality[]>} */
   const quality = useAsked(address("/api/quality", { symbol: name }), EVERY_MS);
   const missing = useAsked(address("/api/gaps", { symbol: name, limit: GAPS }), EVERY_MS);
   const price = useAsked(`/api/market/price/${encodeURIComponent(base)}`, PRICE_EVERY_MS);
@@ -75,10 +78,10 @@ function Known({ name }) {
   useEffect(() => {
     gaps.value = gapsOf(missing.value);
   }, [missing.value]);
-  const data = /** @type {any} */ (price.value)?.data;
+  const data = /** @type {any} */ (present(price))?.data;
   const consolidated = data?.sources?.length > 0 ? data : null;
   return html`<div class="symbol-page">
-    <${Strip} name=${name} quality=${quality} consolidated=${consolidated} />
+    <${Strip} name=${name} quality=${present(quality)?.[0]} consolidated=${consolidated} />
     <${CandleChart} name=${name} gaps=${gaps} />
     <${Tape} name=${name} />
     <${Elsewhere} base=${base} keys=${others} consolidated=${consolidated} />
