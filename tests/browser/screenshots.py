@@ -30,7 +30,11 @@ SIZES = ((320, 720), (768, 1024), (1440, 900))
 THEMES: tuple[Literal["dark", "light"], ...] = ("dark", "light")
 SETTLED = "performance.now() > 5000"
 """A page lives for so long before it is photographed: prices have moved, charts are drawn."""
-HISTORY = "SELECT count(*) >= 2000 FROM candle_history WHERE interval_s = 60"
+HISTORY = """
+    SELECT count(*) FILTER (WHERE interval_s = 60) >= 2000
+        AND count(*) FILTER (WHERE interval_s = 3600) >= 5000
+    FROM candle_history
+"""
 TIMEOUT_MS = 60_000
 
 

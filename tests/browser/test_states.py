@@ -265,6 +265,39 @@ def test_axe_would_find_what_is_wrong(demo: Stack, pages: Pages) -> None:
     assert [each.partition(":")[0] for each in broken(page)] == ["button-name"]
 
 
+@pytest.mark.parametrize("scheme", GROUNDS)
+def test_what_opens_and_what_is_old_is_accessible_too(
+    demo: Stack, pages: Pages, scheme: str
+) -> None:
+    if not AXE.is_file():
+        needed.lacking("no axe-core (make check installs it): accessibility was NOT tried")
+    page = pages(color_scheme=scheme)
+    cut = Cut(page)
+    open_page(page, demo, FED)
+    for key in ("/", "?"):
+        page.keyboard.press(key)
+        expect(page.get_by_role("dialog")).to_be_visible()
+        assert broken(page) == [], key
+        page.keyboard.press("Escape")
+    page.get_by_role("button", name="Indicators").click()
+    expect(page.locator(".menu:popover-open")).to_be_visible()
+    assert broken(page) == []
+    page.keyboard.press("Escape")
+    cut.cut()
+    expect(page.locator(".strip.old, .study.old, .tape.old")).to_have_count(3, timeout=WITHIN_MS)
+    assert broken(page) == []
+
+
+def test_who_wants_no_motion_sees_none(demo: Stack, pages: Pages) -> None:
+    page = open_page(pages(), demo)
+    eventually(evaluated(page, "document.getAnimations().length > 0"), within=20)
+    page.emulate_media(reduced_motion="reduce")
+    price = page.locator(".card .price .value").first
+    for _ in range(3):
+        expect(price).not_to_have_text(price.inner_text(), timeout=WITHIN_MS)
+        assert page.evaluate("document.getAnimations().length") == 0
+
+
 # ---- keys, focus, theme
 
 

@@ -25,7 +25,11 @@ export function Alert({ retry }) {
   const worst = away ? backendTrouble(link.online, heardAt.peek(), now) : (exchanges ?? stored);
   const more = !away && exchanges !== null && stored !== null && route.value.page !== "status";
   const waits = away && (link.nextTryAt !== null || link.attempt >= RETRY_STAYS_AFTER);
-  return html`<div class=${`alert-region${worst === null ? "" : away || exchanges ? " alert" : " alert mild"}`}>
+  const region = worst !== null && { role: "region", "aria-label": "What is wrong" };
+  return html`<div
+    class=${`alert-region${worst === null ? "" : away || exchanges ? " alert" : " alert mild"}`}
+    ...${region || {}}
+  >
     <p role="alert">${worst}</p>
     ${away && html`<span class="detail">Next try ${nextTry(link, now)}</span>`}
     ${waits && html`<button type="button" class="quiet-button" onClick=${retry}>Retry now</button>`}

@@ -21,6 +21,8 @@ const UNITS = /** @type {Record<string, string>} */ ({
 const THIN = "\u202f";
 /** Within so many px of its end a line bends. */
 const BEND = 40;
+/** And so many px beside a box that is in its way. */
+const ASIDE = 6;
 
 /** @param {{pipeline: import("../pipeline.js").Pipeline}} props */
 export function Diagram({ pipeline }) {
@@ -124,28 +126,55 @@ function pathsOf(place, lines) {
     const { left, top, width, height } = box.getBoundingClientRect();
     boxes.set(box.getAttribute("data-id") ?? "", new DOMRect(left - x, top - y, width, height));
   }
+  const all = [...boxes.values()].map((box) => placed(box, stacked));
   return lines.map(({ from, to }) => {
     const [source, target] = [boxes.get(from), boxes.get(to)];
     if (source === undefined || target === undefined) return "";
-    return stacked
-      ? curve(middle(source.left, source.right), source.bottom, middle(target.left, target.right), target.top, true)
-      : curve(source.right, middle(source.top, source.bottom), target.left, middle(target.top, target.bottom), false);
+    return way(placed(source, stacked), placed(target, stacked), all, stacked);
   });
 }
 
-/** @param {number} one @param {number} other */
-const middle = (one, other) => (one + other) / 2;
+/**
+ * @typedef {object} Placed a box along the way that data go, and across it
+ * @property {number} begin
+ * @property {number} end
+ * @property {number} low
+ * @property {number} high
+ */
+
+/** @param {DOMRect} box @param {boolean} down @returns {Placed} */
+function placed({ left, right, top, bottom }, down) {
+  return down
+    ? { begin: top, end: bottom, low: left, high: right }
+    : { begin: left, end: right, low: top, high: bottom };
+}
 
 /**
- * Return a line that goes straight until shortly before its end, and bends there.
+ * Return a line from one box to another: it bends shortly after its begin into a lane in which no
+ * other box lies, and shortly before its end out of it.
  *
- * @param {number} x @param {number} y its begin
- * @param {number} u @param {number} v its end
+ * @param {Placed} source
+ * @param {Placed} target
+ * @param {readonly Placed[]} all
  * @param {boolean} down whether it goes down, else to the right
  */
-function curve(x, y, u, v, down) {
-  const back = Math.max(0, Math.min(BEND, down ? v - y : u - x));
-  const half = back / 2;
-  const bend = down ? [x, v - half, u, v - half, u, v] : [u - half, y, u - half, v, u, v];
-  return `M${Math.round(x)} ${Math.round(y)} ${down ? "V" : "H"}${Math.round((down ? v : u) - back)} C${bend.map(Math.round).join(" ")}`;
+function way(source, target, all, down) {
+  const [from, to] = [middle(source), middle(target)];
+  const between = all.filter(({ begin, end }) => begin >= source.end && end <= target.begin);
+  const isFree = (/** @type {number} */ at) =>
+    at > 0 && between.every(({ low, high }) => at < low || at > high);
+  const lanes = [from, ...between.flatMap(({ low, high }) => [low - ASIDE, high + ASIDE])];
+  const far = (/** @type {number} */ at) => Math.abs(at - from);
+  const lane = lanes.filter(isFree).sort((one, other) => far(one) - far(other))[0] ?? from;
+  const back = Math.max(0, Math.min(BEND, target.begin - source.end));
+  const at = (/** @type {number} */ along, /** @type {number} */ across) =>
+    (down ? [across, along] : [along, across]).map(Math.round).join(" ");
+  const bend = (/** @type {number} */ along, /** @type {number} */ one, /** @type {number} */ other) =>
+    `C${at(along + back / 2, one)} ${at(along + back / 2, other)} ${at(along + back, other)}`;
+  const [begin, end] = [source.end, target.begin];
+  const aside = lane === from ? "" : bend(begin, from, lane);
+  return `M${at(begin, from)} ${aside} L${at(end - back, lane)} ${bend(end - back, lane, to)}`;
 }
+
+/** @param {Placed} box */
+const middle = ({ low, high }) => (low + high) / 2;
