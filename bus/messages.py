@@ -118,6 +118,8 @@ class Wanted(msgspec.Struct, frozen=True, array_like=True):
 
     ``first_id`` is then only where the ids may begin, and the calls are counted.
     """
+    ahead: bool = False
+    """They are after the newest that is known: there may be none. One answer settles them."""
 
 
 class GapsWanted(msgspec.Struct, frozen=True, array_like=True, tag="gaps_wanted"):

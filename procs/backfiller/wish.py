@@ -86,6 +86,9 @@ class Wish:
                 given_up = none_there and (first, last) == part_asked
                 (self.absent if in_run or given_up else left).append((first, last))
         taken = [one for part in self.missing for one in _inside(part, found)]
+        if mine and self.wanted.ahead:
+            self.absent += [one for one in left if not ids or one[0] > ids[-1]]
+            left = []
         self.missing = left
         if mine:
             self._answers += 1

@@ -21,6 +21,8 @@ Key = tuple[str, int]
 
 WISHES_MAX = 1_000
 """More ranges of one exchange are not taken: the feed asks again."""
+AHEAD_MAX = 10
+"""A range that may have nothing is not taken while there are so many."""
 
 
 class Settled(NamedTuple):
@@ -59,8 +61,9 @@ class Wishes:
     def add(self, wanted: Wanted) -> None:
         """Ask for a range, but not for what is being asked for already."""
         known = self._wishes.get((wanted.symbol, wanted.series), [])
+        room = AHEAD_MAX if wanted.ahead else WISHES_MAX
         for first, last in list(_outside(wanted, known)):
-            if len(self) < WISHES_MAX:
+            if len(self) < room:
                 wish = Wish(replace(wanted, first_id=first, last_id=last), [(first, last)])
                 mine = self._wishes.setdefault((wanted.symbol, wanted.series), [])
                 mine.append(wish)

@@ -43,7 +43,7 @@ from procs.feed.exchanges import (
 )
 from procs.feed.failover import Failover
 from procs.feed.gaps import Gaps
-from procs.feed.link import Link
+from procs.feed.link import Link, connected_since, status_of
 from procs.feed.listing import Listings
 from procs.feed.watch import SymbolWatch
 
@@ -88,7 +88,6 @@ class Feed(Idle):
         speaking_for: Callable[[tuple[str, ...]], Exchange] | None = None,
     ) -> None:
         self._exchange = exchange
-        self._gapless = exchange.ids == "consecutive"
         self._series = {
             symbol: number
             for (name, symbol), number in (series or {}).items()
@@ -125,6 +124,7 @@ class Feed(Idle):
         self._next_status = 0
         self._next_counts = 0
         self._last_state: tuple[str, str] | None = None
+        self._connected_since: int | None = None
         self._refused: str | None = None
 
     # ---- in: the exchange's messages
@@ -239,6 +239,7 @@ class Feed(Idle):
         if watch is not None:
             watch.duplicates += 1
             watch.streamed(trade_id)
+        self._gaps.newer.streamed(symbol, trade_id)
 
     def _beat(self, beat: Beat, now: Instant) -> None:
         watch = self._watches.get(beat.symbol)
@@ -293,6 +294,7 @@ class Feed(Idle):
             watch = self._watches[symbol]
             watch.lagged(trade.ts_recv - trade.ts_event)
             watch.streamed(trade.trade_id)
+            self._gaps.newer.streamed(symbol, trade.trade_id)
         return self._commits.commit(trades, items, counts, now)
 
     # ---- time
@@ -309,6 +311,9 @@ class Feed(Idle):
             self._health.counters["reconnects"] = self.connection.reconnects
             self._health.counters["handovers"] = self.connection.handovers
             self._health.counters["oversized"] = self.connection.oversized
+            if self._connected_since != (since := connected_since(self.connection)):
+                self._connected_since = since
+                self._gaps.newer.connected(self.subscribed if since is not None else (), now.mono)
         sends += self._commits.keep_within_bounds(now)
         sends += self._gaps.on_tick(now)
         state = (self.connection.state, self.connection.circuit) if self.connection else None
@@ -345,14 +350,13 @@ class Feed(Idle):
     def _each_second(self, now: Instant) -> None:
         self._commits.refill_reserve()
         self._bad_frames.on_second()
-        line, listings = self.connection, self.listings
-        if line is not None and listings is not None:
-            listings.on_second(now, line.since if line.state == "connected" else None)
+        if self.connection is not None and self.listings is not None:
+            self.listings.on_second(now, self._connected_since)
             if self._commits.journal_ok:  # a full disk is the greater trouble
-                listings.complain(self._health)
+                self.listings.complain(self._health)
         for watch in self._watches.values():
             watch.second()
-            if self.connection is None or self.connection.state != "connected":
+            if self.connection is None or self._connected_since is None:
                 continue
             if watch.should_resubscribe(now.mono, self._stale_after_us):
                 self._log.warning("feed.resubscribe", symbol=watch.symbol)
@@ -361,28 +365,19 @@ class Feed(Idle):
 
     def status(self, now: Instant) -> FeedStatus:
         """Return the state of the connection and of each symbol."""
-        line = self.connection
-        connected = line is not None and line.state == "connected"
+        up = connected_since(self.connection) is not None
         missing = self._gaps.counted()
         known = [
-            watch.status(now.mono, self._stale_after_us, connected=connected)
+            watch.status(now.mono, self._stale_after_us, connected=up)
             for watch in self._watches.values()
         ]
         symbols = [self._failover.of(self._gaps.of(one, missing)) for one in known]
         if self._days:
             symbols = [replace(one, day=self._days.get(one.symbol)) for one in symbols]
-        return FeedStatus(
-            exchange=self._exchange.name,
-            state=line.state if line else "idle",
-            circuit=line.circuit if line else "open",
-            since=line.since if line else 0,
-            attempt=line.attempt if line else 0,
-            next_try=line.next_try if line else None,
-            reason=line.reason if line else None,
-            gapless=self._gapless,
-            symbols=[self.listings.of(one) for one in symbols] if self.listings else symbols,
-            journal_ok=self._commits.journal_ok,
-            ts=now.wall,
+        if self.listings is not None:
+            symbols = [self.listings.of(one) for one in symbols]
+        return status_of(
+            self._exchange, self.connection, symbols, now, journal_ok=self._commits.journal_ok
         )
 
     def on_drain(self, now: Instant) -> Sequence[Send]:

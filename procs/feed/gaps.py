@@ -3,7 +3,8 @@
 In come the exchange's newest ids, what Postgres has, and the backfiller's word that there is
 nothing; out go journal records and wishes for the backfiller. A gap is journalled before it is
 asked for, so that one that stays is a visible row. Which ids are missing is ``holes``' business,
-and their trades come in like all others; so do those from before the first (``earlier``).
+and their trades come in like all others; so do those from before the first (``earlier``) and after
+the last (``newer``).
 """
 
 from collections import Counter
@@ -28,6 +29,7 @@ from market.sequence import IdSet
 from procs.feed.commits import Commits
 from procs.feed.earlier import Earlier
 from procs.feed.holes import JUMP_MAX, Key
+from procs.feed.newer import Newer
 
 REASON = "ids are missing"
 JUMP = "an id far ahead that no other one confirms"
@@ -68,6 +70,8 @@ class Gaps:
         self._log = log
         self._series = dict(series or {})
         self._earlier = Earlier(commits.ids, commits.newest_at)
+        self.newer = Newer(commits)
+        """What the stream does not tell; to be told of each connect and trade."""
         self._filled: Counter[str] = Counter()
         self._unfillable: Counter[str] = Counter()
         self._promised: dict[Key, int] = {}
@@ -89,6 +93,7 @@ class Gaps:
         ours = self._commits.newest(symbol)
         if ours is None or not self._commits.gapless or newest - ours > JUMP_MAX:
             return
+        self.newer.told(symbol)
         known = max(ours, self._promised.get(key, 0))
         if newest > known:
             self._promised[key] = newest
@@ -216,6 +221,7 @@ class Gaps:
     def absent(self, message: Recovered, now: Instant) -> None:
         """Take the exchange's word that it has no trade there."""
         self._earlier.brought(message, now.mono)
+        self.newer.brought(message, now.mono)
         key = (message.symbol, message.series)
         if message.absent and key in self._commits.ids:
             self._holes.absent(key, message.absent, self._commits.ids)
@@ -253,6 +259,7 @@ class Gaps:
             return sends  # whatever came now would only push out what is still to be stored
         wanted = self._holes.wanted(ids, now.mono)
         if self._commits.gapless:
+            wanted += self.newer.wanted(now.mono)
             wanted += self._earlier.wanted(now.mono)
         if wanted:
             sends.append(Send("backfiller", b"", encode(GapsWanted(self._exchange, wanted))))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Literal, Protocol
 
 from bus.actor import Instant, Reader
+from bus.messages import FeedStatus, SymbolStatus
 from procs.feed.exchanges import Exchange
 
 LinkState = Literal["idle", "connecting", "connected", "reconnecting"]
@@ -62,3 +63,32 @@ class Link(Protocol):
 
     def close(self) -> None:
         """End it."""
+
+
+def status_of(
+    exchange: Exchange,
+    link: Link | None,
+    symbols: list[SymbolStatus],
+    now: Instant,
+    *,
+    journal_ok: bool,
+) -> FeedStatus:
+    """Return what a feed says of itself: of its link, and what else it knows."""
+    return FeedStatus(
+        exchange=exchange.name,
+        state=link.state if link else "idle",
+        circuit=link.circuit if link else "open",
+        since=link.since if link else 0,
+        attempt=link.attempt if link else 0,
+        next_try=link.next_try if link else None,
+        reason=link.reason if link else None,
+        gapless=exchange.ids == "consecutive",
+        symbols=symbols,
+        journal_ok=journal_ok,
+        ts=now.wall,
+    )
+
+
+def connected_since(link: Link | None) -> int | None:
+    """Return since when it is connected, µs UTC; None while it is not."""
+    return link.since if link is not None and link.state == "connected" else None

@@ -18,7 +18,9 @@ from bus.messages import (
     decode,
     decode_record,
 )
+from procs.feed.connection import Connection
 from procs.feed.exchanges import Exchange as AnyExchange
+from procs.feed.exchanges import Streamed
 from procs.feed.exchanges.coinbase import Exchange
 from procs.feed.failover import Failover
 from procs.feed.feed import Feed
@@ -38,6 +40,13 @@ def match(
         f'{{"type":"match","trade_id":{trade_id},"side":"sell","size":"0.5","price":"{price}",'
         f'"product_id":"{symbol}","sequence":1,"time":"{stamp}.{moment % 1_000_000:06d}Z"}}'
     ).encode()
+
+
+class Standing(Connection):
+    """A connection without a socket that is there, or not, as ``Feeding`` says."""
+
+    def on_tick(self, now: Instant) -> None:
+        """Stay as it is."""
 
 
 class Feeding:
@@ -81,6 +90,15 @@ class Feeding:
         """Move both clocks on."""
         self.now = Instant(self.now.wall + micros, self.now.mono + micros)
         return self.now
+
+    def connect(self) -> None:
+        """Let the connection be there anew; the exchange has told its time."""
+        exchange = self.feed._exchange
+        assert isinstance(exchange, Streamed)
+        line = Standing(exchange, "", "", self.feed.on_frame, Log("feed"))
+        line.state, line.since = "connected", self.now.wall
+        line.clock_offset_us, line.clock_known = self.now.wall - self.now.mono, True
+        self.feed.connection = line
 
     def take(self, *frames: bytes) -> list[Send]:
         """Hand over frames, then wake."""

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from bus.messages import Wanted
 from procs.backfiller.wish import UNTIL_ANSWERS_MAX
-from procs.backfiller.wishes import WISHES_MAX, Settled, Wishes
+from procs.backfiller.wishes import AHEAD_MAX, WISHES_MAX, Settled, Wishes
 
 BTC, ETH = "BTC-USD", "ETH-USD"
 
@@ -92,6 +92,30 @@ def test_what_is_being_asked_for_is_not_asked_for_twice() -> None:
     assert wishes.next() is None
     wishes.add(Wanted(BTC, 10, 20))
     assert asked_next(wishes) == Wanted(BTC, 10, 20)
+
+
+def test_of_what_may_come_after_the_newest_one_answer_is_enough() -> None:
+    for found, absent in (
+        (ids((10, 10)), [(11, 1009)]),
+        (ids((10, 15)), [(16, 1009)]),
+        (ids((20, 30), (35, 40)), [(31, 34), (41, 1009)]),  # the feed misses 11 to 19 now
+        ([], [(11, 1009)]),
+        (ids((10, 1009)), []),
+    ):
+        wishes = Wishes()
+        wishes.add(Wanted(BTC, 11, 1009, ahead=True))
+        settled = wishes.settle(asked_next(wishes), found)
+        assert settled == Settled({one for one in found if one > 10}, absent, 1)
+        assert wishes.next() is None
+
+
+def test_what_may_not_be_there_leaves_room_for_what_is_missing() -> None:
+    wishes = Wishes()
+    for number in range(2 * WISHES_MAX):
+        wishes.add(Wanted(f"COIN{number}-USD", 11, 1009, ahead=True))
+    assert len(wishes) == AHEAD_MAX
+    wishes.add(Wanted(BTC, 5, 6))
+    assert len(wishes) == AHEAD_MAX + 1
 
 
 def test_symbols_take_turns_page_by_page_and_of_each_the_newest_comes_first() -> None:

@@ -93,6 +93,10 @@ class Trading:
         ts = self._schedule.when(f"{self._name}:{symbol}", trade_id)
         return unframed(self._renders[symbol](trade_id, ts)).encode()
 
+    def stop(self) -> None:
+        """No more trades happen from now on."""
+        self._schedule.close(self.feeding.now.wall)
+
     def newest(self, symbol: str) -> int:
         """Return the id of the newest trade that has happened."""
         return self._market.last_id(self._natives[symbol], self._market.position())

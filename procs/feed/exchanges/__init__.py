@@ -175,7 +175,8 @@ class Paged(Exchange, Protocol):
         A page is an unbroken run of the trades that the exchange has, in whatever order: which ids
         between its lowest and its highest are not in it, the exchange has not. Where none of it
         lies in the range, the exchange has nothing there. Ranges are asked for from the newest on
-        and are often short: the more of a page lies before the range, the more of them it has.
+        and are often short: the more of a page lies before the range, the more of them it has. A
+        range may reach beyond the newest trade there is.
         """
 
     def parse_page(self, symbol: str, body: bytes, ts_recv: int) -> tuple[TradeEvent, ...]:
