@@ -197,6 +197,10 @@ class Commits:
         frontier = self.frontiers.get(self.key_of(symbol))
         return frontier.last if frontier else None
 
+    def symbols(self) -> set[str]:
+        """Return the symbols that have had trades, in whatever life."""
+        return {symbol for (symbol, _), ids in self.ids.items() if ids.last is not None}
+
     # ---- records
 
     def commit(

@@ -366,9 +366,9 @@ class Feed(Idle):
     def status(self, now: Instant) -> FeedStatus:
         """Return the state of the connection and of each symbol."""
         up = connected_since(self.connection) is not None
-        missing = self._gaps.counted()
+        missing, had = self._gaps.counted(), self._commits.symbols()
         known = [
-            watch.status(now.mono, self._stale_after_us, connected=up)
+            watch.status(now.mono, self._stale_after_us, connected=up, had=watch.symbol in had)
             for watch in self._watches.values()
         ]
         symbols = [self._failover.of(self._gaps.of(one, missing)) for one in known]

@@ -118,10 +118,12 @@ class SymbolWatch:
         self._asked = mono
         return True
 
-    def status(self, mono: int, stale_after_us: int, *, connected: bool) -> SymbolStatus:
-        """Return what is to be said of the symbol."""
+    def status(
+        self, mono: int, stale_after_us: int, *, connected: bool, had: bool = False
+    ) -> SymbolStatus:
+        """Return what is to be said of the symbol; ``had``: it has had trades before."""
         state: Literal["never received", "live", "quiet", "stale"] = "never received"
-        if self.last_recv is not None:
+        if had or self.last_recv is not None:
             dead = not connected or self.should_flow(mono)
             state = "stale" if dead else "quiet"
             if mono - self._heard <= stale_after_us:

@@ -228,6 +228,20 @@ def test_after_a_lost_journal_postgres_says_how_far_the_updates_were(feeding: Ma
     assert one.journal.seen() == {(BTC, 0): [(0, START + 51)]}
 
 
+@pytest.mark.parametrize("ids", ["none", "latest"])
+def test_what_has_delivered_in_an_earlier_life_is_not_never_received(
+    feeding: Make, ids: Ids
+) -> None:
+    one = feeding(ids)
+    one.take(frame(trade() if ids == "none" else update(1)))
+    one.close()
+    again = feeding(ids)
+    assert [found.state for found in again.feed.status(again.now).symbols] == [
+        "stale",  # as it is not connected
+        "never received",
+    ]
+
+
 def test_an_update_that_could_not_be_journalled_is_taken_when_it_is_told_again(
     disk: Disk, feeding: Make
 ) -> None:

@@ -59,6 +59,25 @@ def test_what_the_exchange_has_not_is_not_asked_for_again_whoever_has_it_open(on
     assert has(one, (1, 1), (3, 3), gaps=(Gap(SYMBOL, 2, 2),)) == []
 
 
+def test_never_received_is_said_of_what_had_no_trade_in_any_life_that_is_known_of(
+    one: Feeding, tmp_path: Path
+) -> None:
+    one.take(match(1))
+    one.close()
+    again = Feeding(tmp_path)
+    again.connect()
+
+    def states() -> list[str]:
+        return [found.state for found in again.feed.status(again.now).symbols]
+
+    assert states() == ["quiet", "never received"]
+    ids = [SeenIds("ETH-USD", 0, [(5, 9)], START)]  # after a lost journal Postgres knows
+    message = Seen("coinbase", again.journal.epoch, 0, ids)
+    again.feed.on_message("stored", [b"ids.coinbase.", encode(message)], again.now)
+    assert states() == ["quiet", "quiet"]
+    again.close()
+
+
 def test_f17_what_comes_before_an_id_far_ahead_is_not_asked_for_though_postgres_has_it_open(
     one: Feeding,
 ) -> None:
