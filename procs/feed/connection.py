@@ -71,7 +71,7 @@ class Connection:
 
         None until the first attempt to connect has ended.
         """
-        self.clock_known = False
+        self.clock_known = self.clock_old = False
         self.reconnects = 0
         self.handovers = 0
         self._oversized_before = 0
@@ -197,6 +197,7 @@ class Connection:
 
     def _collect(self, attempt: Attempt, now: Instant) -> None:
         self._attempt = None
+        self.clock_old = attempt.clock_us is None
         if attempt.clock_us is not None:
             self.clock_offset_us = attempt.clock_us - now.mono
             self.clock_known = True

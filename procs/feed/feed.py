@@ -208,8 +208,12 @@ class Feed(Idle):
 
     def _plausible(self, ts_event: int, now: Instant, past_us: int = DAY_US) -> bool:
         """Return whether a time is about the exchange's own, as it last told us."""
-        offset = self.connection.clock_offset_us if self.connection else None
-        return -past_us <= ts_event - (now.wall if offset is None else now.mono + offset) <= DAY_US
+        line = self.connection
+        offset = line.clock_offset_us if line else None
+        if -past_us <= ts_event - (now.wall if offset is None else now.mono + offset) <= DAY_US:
+            return True
+        # The clock that only goes forward may have stood still: a machine that was asleep.
+        return line is not None and line.clock_old and -past_us <= ts_event - now.wall <= DAY_US
 
     def _quarantine(self, item: Quarantined, now: Instant) -> None:
         symbol, trade_id = item.symbol, item.trade_id

@@ -30,6 +30,8 @@ class Link(Protocol):
 
     None until it was asked.
     """
+    clock_old: bool
+    """It did not tell the last time that it was asked: ours may be the better one since."""
     reconnects: int
     handovers: int
 

@@ -51,6 +51,7 @@ class Polling:
         self.next_try: int | None = None
         self.clock_offset_us: int | None = None
         """Our own clock: the exchange has none that is asked for."""
+        self.clock_old = False
         self.reconnects = 0
         self.handovers = 0
         self.oversized = 0

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -156,6 +158,36 @@ def test_f19_whatever_our_clock_says_candles_are_the_same_and_time_outs_keep_wor
     assert states[0] == states[1]
     assert states[0][10] == "live"
     assert states[0][-1] == "stale"  # it is not connected
+
+
+def told(clock_us: int | None) -> Any:
+    """Return an attempt to connect that has ended, having asked for the exchange's clock."""
+    return SimpleNamespace(
+        clock_us=clock_us, clock_error="HTTP 500", socket=None, error="lost", retry_after_s=0.0
+    )
+
+
+def test_f19_after_a_sleep_of_more_than_a_day_what_is_live_is_believed_without_the_exchanges_clock(
+    feeding: Make,
+) -> None:
+    """A machine that sleeps: the clock that only goes forward stands still meanwhile."""
+    one = feeding("one")
+    address = "127.0.0.1:9"
+    line = Connection(
+        *(one.exchange, f"ws://{address}", f"http://{address}", one.feed.on_frame, Log("x"))
+    )
+    one.feed.connection = line
+    line._collect(told(START), one.now)
+    one.take(match(1, ts=START))
+    slept = 30 * HOUR_US
+    one.now = Instant(START + slept, one.now.mono + 10_000_000)
+    line._collect(told(None), one.now)
+    one.take(match(2, ts=START + slept), match(3, ts=START), match(4, ts=START + 3 * slept))
+    assert one.ids() == [1, 2, 3]
+    assert [trade_id for trade_id, _ in one.quarantined()] == [4]
+    line._collect(told(START + slept), one.now)
+    one.take(match(5, ts=START + slept), match(6, ts=START))  # it is known again which it is
+    assert one.ids() == [1, 2, 3, 5]
 
 
 def test_f19_the_exchanges_clock_is_what_times_are_held_against(feeding: Make) -> None:
