@@ -167,9 +167,14 @@ class Holes:
         return list(parts)
 
     def late(self, key: Key, trade_id: int, ids: IdSet, now: int) -> None:
-        """Take an id that is behind the newest: where it comes from, others may come after all."""
+        """Take an id that is behind the newest: where it comes from, others may come after all.
+
+        Not where it follows the one before it: behind a wrong id ahead all trades come like that.
+        """
         gone = self.gone.get(key)
-        if gone is None or trade_id not in gone or now - self._looked.get(key, 0) < ASK_AGAIN_US:
+        if gone is None or trade_id not in gone or trade_id - 1 in ids:
+            return
+        if now - self._looked.get(key, 0) < ASK_AGAIN_US:
             return
         self._looked[key] = now
         for first, last in gone.within(trade_id - JUMP_MAX, trade_id + JUMP_MAX):

@@ -164,6 +164,26 @@ def test_f17_ids_that_jump_by_a_billion_cost_few_calls_and_end_as_a_visible_gap(
     assert said == [[Gap(SYMBOL, 4, far + 3)]]
 
 
+def test_f17_a_wrong_id_a_little_ahead_costs_a_few_calls_and_not_some_with_each_trade(
+    filling: Make,
+) -> None:
+    one = filling()
+    one.time_of = lambda trade_id: START + trade_id % 9_000 * 60_000_000
+    one.trade(1, 2, 3)
+    one.hear(9_003)
+    for trade_id in range(4, 64):  # an hour
+        one.trade(trade_id)
+        rest(one)
+    assert 1 <= one.calls <= 5
+    records = one.feeding.recorded()
+    assert len([each for each in records if isinstance(each, GapOpened)]) == 1
+    assert len([each for each in records if isinstance(each, GapUnfillable)]) == 1
+    one.ranges = [(1, 65)]  # two that the stream loses
+    one.trade(66)
+    rest(one)
+    assert sorted(one.feeding.ids()) == [*range(1, 67), 9_003]
+
+
 def test_f17_an_honest_gap_of_eight_hours_is_filled_whole(filling: Make) -> None:
     one = filling()
     night = 300_000
