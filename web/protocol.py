@@ -19,8 +19,9 @@ from web.admission import spread_ms
 from web.fanout import EXTENSION, FanoutProtocol, Room
 from web.limits import Bucket, Limits
 
-PIECE_BYTES = 4 << 10
-"""Of what has come so much is taken at a time: more may be in it than may be held."""
+PIECE_BYTES = 1 << 10
+"""Of what has come so much is taken at a time: more may be in it than may be held, or than there is
+time for. Of the smallest frames there are 170 in it."""
 GOING_AWAY, NO_TEXT, IDLE, TOO_BIG, RESTART = 1001, 1007, 1008, 1009, 1012
 TOO_SLOW, TOO_MANY = 4408, 4429
 
@@ -30,8 +31,8 @@ class LiveConnection(FanoutProtocol):
 
     limits = Limits()
     audience = Room
-    _flooding = False
-    """True once it is not heard any more."""
+    _heard_closing = 0
+    """Bytes since it has been closed from here, which the client's answer is looked for in."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to count control frames."""
@@ -41,14 +42,16 @@ class LiveConnection(FanoutProtocol):
         self._controls = Bucket(self.limits.messages_per_minute)
 
     def data_received(self, data: bytes) -> None:
-        """Take what has come, unless the client has sent too many messages at once."""
+        """Take what has come, as long as it may come; of the rest nothing is even looked at."""
         for begin in range(0, len(data), PIECE_BYTES):
-            if self._flooding:
+            if self._heard_closing > PIECE_BYTES:
                 return
-            super().data_received(data[begin : begin + PIECE_BYTES])
+            piece = data[begin : begin + PIECE_BYTES]
+            super().data_received(piece)
             if self.queue.qsize() > self.limits.messages_per_minute:
-                self._flooding = True
                 self.evict(TOO_MANY, "too many messages at once")
+            if self.close_sent:
+                self._heard_closing += len(piece)
 
     async def send(self, message: ASGISendEvent) -> None:
         """Send, unless the socket has been closed from here."""
@@ -101,6 +104,13 @@ class LiveConnection(FanoutProtocol):
         else:
             self.conn.data_to_send()
             self.evict(TOO_MANY, "too many pings")
+
+    def handle_pong(self, event: Frame) -> None:
+        """Take the answer to a ping, and others, as long as there are not too many of them."""
+        if self._controls.take(instant().mono):
+            super().handle_pong(event)
+        else:
+            self.evict(TOO_MANY, "too many pongs")
 
     def send_receive_event_to_app(self) -> None:
         """Hand a whole message to the application, unless it says text and is none."""

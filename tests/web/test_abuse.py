@@ -19,6 +19,7 @@ from tests.web.stack import Stack
 from tests.web.websocket import (
     CONTINUED,
     PING,
+    PONG,
     TEXT,
     asked,
     close_code,
@@ -112,6 +113,7 @@ ABUSE = {
     "tiny frames without end": (masked(TEXT, b"x") * 100_000, {4429}),
     "subscriptions without end": (SUBSCRIBE * 10_000, {4429}),
     "pings without end": (masked(PING) * 10_000, {4429}),
+    "pongs without end": (masked(PONG) * 10_000, {4429}),
     "no UTF-8": (masked(TEXT, b"\xff\xfe"), {1007}),
     "half a character": (masked(TEXT, b"\xe2\x82"), {1007}),
     "fragments without end": (
@@ -153,6 +155,65 @@ def test_a18_abuse_leaves_the_process_as_large_as_it_was(start: Start) -> None:
                 assert code_after(client, sent) in codes
         sizes.append(rss_bytes(stack.web.process.pid))
     assert min(after - before for before, after in itertools.pairwise(sizes)) < MIB, sizes
+
+
+TEXTS = masked(TEXT, b"x") * 1_000_000
+FLOODS = {
+    "texts": (b"", TEXTS, 4429),
+    "texts after what is none": (masked(TEXT, b"\xff"), TEXTS, 1007),
+    "pings": (b"", masked(PING) * 1_000_000, 4429),
+    "pongs": (b"", masked(PONG) * 1_000_000, 4429),
+    "fragments": (
+        masked(TEXT, b"x", fin=False),
+        masked(CONTINUED, fin=False) * 1_000_000,
+        1009,
+    ),
+}
+"""What begins, a million tiny frames that are sent again and again, and the code for that."""
+
+
+class Flooding(Beside):
+    """A client that only sends, until it is cut; then ``code`` is what it was told before."""
+
+    def __init__(self, client: socket.socket, first: bytes, million: bytes) -> None:
+        super().__init__(self._send)
+        self._client = client
+        self._first, self._million = first, million
+        self.cut = threading.Event()
+        self.code: int | None = None
+
+    def _send(self) -> None:
+        try:
+            self._client.sendall(self._first)
+            while not self.ended.is_set():
+                self._client.sendall(self._million)
+        except OSError:
+            pass
+        self.code = code_after(self._client, b"")
+        self.cut.set()
+
+
+@pytest.mark.alone
+def test_a18_millions_of_tiny_frames_keep_nobody_waiting(start: Start) -> None:
+    stack = start(apart=True, close_within_s=0.3)
+    bound = max(10 * p99_s(stack), BUSY_S)
+    for kind, (first, million, code) in FLOODS.items():
+
+        def slowest_s() -> float:
+            took = []
+            with (
+                opened(stack.port) as client,
+                Flooding(client, first, million) as flooding,  # noqa: B023
+            ):
+                while not flooding.cut.is_set():
+                    began = time.perf_counter()
+                    assert stack.get("/health/live", within=60)[0] == 200
+                    took.append(time.perf_counter() - began)
+            assert flooding.code == code, kind  # noqa: B023
+            return max(took)
+
+        # A machine that is busy with something else lets us wait too, but not each time.
+        eventually(lambda: slowest_s() < bound, within=10)  # noqa: B023
 
 
 def rss_bytes(pid: int) -> int:

@@ -6,7 +6,7 @@ HANDSHAKE = (
     b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
 )
-TEXT, CONTINUED, PING = 0x1, 0x0, 0x9
+TEXT, CONTINUED, PING, PONG = 0x1, 0x0, 0x9, 0xA
 COMPRESSED = 0x40
 """The bit that goes with the opcode of a compressed message."""
 
