@@ -64,6 +64,8 @@ export class Server {
   heard = [];
   price = 100;
   #seq = 0;
+  /** The one before that it traded, whether or not anybody was told. @type {number | null} */
+  #before = null;
   /** How to write a frame to each client, and how to cut it off. @type {Set<Client>} */
   #clients = new Set();
   #server = createServer((request, response) => this.#answer(request, response));
@@ -111,10 +113,11 @@ export class Server {
     for (const { write } of this.#clients) write(text);
   }
 
-  /** Let it trade once. @param {number} price */
-  trade(price) {
+  /** Let it trade once, and lose so many trades before that. @param {number} price */
+  trade(price, lost = 0) {
     this.price = price;
-    this.#seq += 1;
+    this.#before = this.#seq + lost || null;
+    this.#seq += 1 + lost;
     this.say("price_update", this.#row());
     this.say("trade_update", this.#trade());
   }
@@ -124,7 +127,8 @@ export class Server {
   }
 
   #trade() {
-    return { ...this.#row(), trade_id: this.#seq, epoch: 5, seq: this.#seq, index: 0 };
+    const seq = this.#seq;
+    return { ...this.#row(), trade_id: seq, epoch: 5, seq, index: 0, prev_seq: this.#before };
   }
 
   /**

@@ -102,6 +102,21 @@ for (const way of OPEN_WAYS) {
     assert.deepEqual(payloads(told, "refetch"), []);
   });
 
+  test(`${way}: trades that never came are said as soon as the next one shows it`, async () => {
+    const { connection, told } = listening([way], "trade", "refetch", "snapshot");
+    connection.subscribe({ channel: "trade", symbols: "*" });
+    await eventually(() => payloads(told, "snapshot").length === 1);
+    server.trade(101);
+    server.trade(102);
+    server.trade(103, 2);
+    server.trade(104);
+    await eventually(() => payloads(told, "trade").length === 4);
+    assert.deepEqual(
+      told.slice(1).map(([event, { price }]) => price ?? event),
+      [101, 102, "refetch", 103, 104],
+    );
+  });
+
   test(`${way}: what could not be recovered is said, and no trade comes twice`, async () => {
     const { connection, told } = listening([way], "trade", "refetch", "snapshot");
     connection.subscribe({ channel: "trade", symbols: "*" });

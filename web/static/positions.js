@@ -2,8 +2,9 @@
  * How far a page has come in the streams of trades, so that it can go on from there.
  *
  * In come frames, in order, whichever way they came; out goes what `subscribe` takes as `resume`,
- * and whether a trade is news. Conflated channels have nothing to go on from: their newest value is
- * all there is. It holds one position for each exchange.
+ * whether a trade is news, and whether others before it never came. Conflated channels have nothing
+ * to go on from: their newest value is all there is. It holds two positions for each exchange and
+ * one for each symbol.
  *
  * @module
  */
@@ -39,6 +40,13 @@ function isBehind([epoch, seq, index = Infinity], reached) {
 export class Positions {
   /** @type {Map<string, Position>} */
   #reached = new Map();
+  /**
+   * Up to where nothing is missing: of each exchange by what it answered, of each `exchange:symbol`
+   * by its last trade. Whichever is further counts.
+   *
+   * @type {Map<string, Position>}
+   */
+  #whole = new Map();
   /** Where the streams are, once the snapshot that is awaited has come. @type {any} */
   #here = null;
 
@@ -61,6 +69,7 @@ export class Positions {
   /** Go on from nowhere: what comes next is the present state. */
   forget() {
     this.#reached.clear();
+    this.#whole.clear();
   }
 
   /**
@@ -101,11 +110,33 @@ export class Positions {
     return news;
   }
 
+  /**
+   * Take a live trade; return true when others of its symbol should have come before it: `prev_seq`
+   * names a batch that never did, or the exchange's journal was begun anew. Of what an exchange's
+   * symbols missed together only the first that shows it is told.
+   *
+   * @param {any} trade a `TradePayload`, hopefully
+   */
+  lacks(trade) {
+    const position = positionOf(trade);
+    if (position === null) return false;
+    const { exchange, symbol, epoch, prev_seq } = trade;
+    const name = `${exchange}:${symbol}`;
+    const whole = this.#whole;
+    const lacks = [whole.get(exchange) ?? position, whole.get(name)].every(
+      (place) => !isBehind([epoch, prev_seq ?? 0, 0], place),
+    );
+    if (lacks || !whole.has(exchange)) whole.set(exchange, position);
+    whole.set(name, position);
+    return lacks;
+  }
+
   /** @param {any} here `[epoch, seq]` by exchange, hopefully */
   #arrive(here) {
     for (const [exchange, place] of Object.entries(here ?? {})) {
       const known = Array.isArray(place) && place.every((each) => Number.isSafeInteger(each));
-      if (known) this.#reached.set(exchange, [place[0], place[1]]);
+      if (!known) continue;
+      for (const places of [this.#reached, this.#whole]) places.set(exchange, [place[0], place[1]]);
     }
   }
 }

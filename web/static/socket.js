@@ -283,7 +283,9 @@ export class Connection {
     const channel = snapshot ? payload.channel : type === "status" ? type : CHANNELS.get(type);
     if (channel === undefined || !(channel === "trade" || listeners.has(channel))) return;
     const updates = Array.isArray(payload.updates) ? payload.updates : [payload];
-    const news = channel === "trade" ? this.#wants.positions.news(updates, snapshot) : updates;
+    const { positions } = this.#wants;
+    if (type === "trade_update" && positions.lacks(payload)) this.#refetch(channel);
+    const news = channel === "trade" ? positions.news(updates, snapshot) : updates;
     for (const update of news) listeners.tell(channel, update);
   }
 
