@@ -213,7 +213,7 @@ def test_a18_millions_of_tiny_frames_keep_nobody_waiting(start: Start) -> None:
             return max(took)
 
         # A machine that is busy with something else lets us wait too, but not each time.
-        eventually(lambda: slowest_s() < bound, within=10)  # noqa: B023
+        eventually(lambda: slowest_s() < bound, within=10)
 
 
 def rss_bytes(pid: int) -> int:
