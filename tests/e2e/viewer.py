@@ -55,6 +55,8 @@ class Viewer(Beside):
         self._resuming = True
         self._last: dict[tuple[str, ...], dict[str, Any]] = {}
         self.trades = self.connections = self.recovered = self.not_recovered = self.holes = 0
+        self.process = ""
+        """Which one serves it, by name."""
         self.wrong: list[str] = []
 
     # ---- what it saw
@@ -159,7 +161,9 @@ class Viewer(Beside):
         kind, payload = frame["type"], frame["payload"]
         if kind == "trade_update":
             return self._trade(payload)
-        if kind == "subscribed" and payload["channel"] == "trade":
+        if kind == "connection_status":
+            self.process = payload["process"]
+        elif kind == "subscribed" and payload["channel"] == "trade":
             self._resuming = False
             self._answered(payload["recovered"])
         elif kind == "snapshot" and payload["channel"] == "trade":

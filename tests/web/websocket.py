@@ -1,12 +1,13 @@
 """WebSockets byte by byte: what no library would send, and what comes back."""
 
+import asyncio
 import socket
 
 HANDSHAKE = (
     b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
 )
-TEXT, CONTINUED, PING, PONG = 0x1, 0x0, 0x9, 0xA
+TEXT, CONTINUED, CLOSE, PING, PONG = 0x1, 0x0, 0x8, 0x9, 0xA
 COMPRESSED = 0x40
 """The bit that goes with the opcode of a compressed message."""
 
@@ -50,10 +51,22 @@ def close_code(received: bytes) -> int | None:
         begin = at + 2
         if size == 126:
             size, begin = int.from_bytes(received[at + 2 : at + 4], "big"), at + 4
-        if received[at] & 0x0F == 0x8:
+        if received[at] & 0x0F == CLOSE:
             return int.from_bytes(received[begin : begin + 2], "big")
         at = begin + size
     return None
+
+
+async def read_frame(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    """Return the opcode and the payload of the next frame of a server.
+
+    Raises:
+        EOFError: there is none.
+    """
+    first, size = await reader.readexactly(2)
+    if size >= 126:
+        size = int.from_bytes(await reader.readexactly(2 if size == 126 else 8), "big")
+    return first & 0x0F, await reader.readexactly(size)
 
 
 def code_after(client: socket.socket, sent: bytes) -> int | None:
