@@ -83,7 +83,7 @@ chaos: setup ## hurt a whole installation; SEEDS=1,2,3 SECONDS=60 RATE=2000 EVER
 	$(PY) -m tests.e2e.chaos --seeds $(or $(SEEDS),1,2,3) --seconds $(or $(SECONDS),60) \
 	  --rate $(or $(RATE),2000) --every $(or $(EVERY),1.3) --out $(or $(OUT),data/chaos)
 
-FAULTS := $(foreach f,1 2 3 4 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 25 27 28,test_f$(f)_ or)
+FAULTS := $(foreach f,1 2 3 4 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 27 28,test_f$(f)_ or)
 ATTACKS := test_a10_ or test_a18_ or test_a19_ or test_a20_ or test_a28_
 .PHONY: faults
 faults: setup ## the tests of faults, each done up to TIMES=300 times; ONLY=test_f12_

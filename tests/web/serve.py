@@ -130,6 +130,13 @@ class Apart:
             self.process.kill()
             self.process.wait(10)
 
+    def rss_bytes(self) -> int:
+        """Return its memory."""
+        told = subprocess.run(
+            ["ps", "-o", "rss=", "-p", str(self.process.pid)], capture_output=True, check=True
+        )
+        return int(told.stdout) * 1024
+
     def errors(self) -> list[str]:
         """Return the lines at ERROR that it has logged."""
         return [line for line in self._log.read_text().splitlines() if " ERROR " in line]

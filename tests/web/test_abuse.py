@@ -3,7 +3,6 @@
 import itertools
 import json
 import socket
-import subprocess
 import threading
 import time
 from contextlib import ExitStack
@@ -153,7 +152,7 @@ def test_a18_abuse_leaves_the_process_as_large_as_it_was(start: Start) -> None:
         for sent, codes in ABUSE.values():
             with opened(stack.port) as client:
                 assert code_after(client, sent) in codes
-        sizes.append(rss_bytes(stack.web.process.pid))
+        sizes.append(stack.web.rss_bytes())
     assert min(after - before for before, after in itertools.pairwise(sizes)) < MIB, sizes
 
 
@@ -214,12 +213,6 @@ def test_a18_millions_of_tiny_frames_keep_nobody_waiting(start: Start) -> None:
 
         # A machine that is busy with something else lets us wait too, but not each time.
         eventually(lambda: slowest_s() < bound, within=10)
-
-
-def rss_bytes(pid: int) -> int:
-    """Return the memory of a process."""
-    told = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, check=True)
-    return int(told.stdout) * 1024
 
 
 def test_a_client_that_behaves_is_not_closed(stack: Stack) -> None:

@@ -1,5 +1,6 @@
 """``/ws`` over real sockets: bus messages in on ZeroMQ, frames out of a WebSocket."""
 
+import itertools
 import json
 import socket
 import time
@@ -12,8 +13,10 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
 
 from tests.eventually import eventually
+from tests.faults import times
 from tests.web.conftest import Start
 from tests.web.messages import average, batch, candle, status, ticker
+from tests.web.serve import Apart
 from tests.web.stack import Stack, receive, say
 
 _epochs = iter(range(100, 10_000))
@@ -202,6 +205,53 @@ def test_f24_clients_that_take_nothing_are_closed_and_the_others_are_not(start: 
             assert received.endswith(bytes([0x88, 2 + len(b"too slow")]) + b"\x11\x38too slow")
         say(other, "ping")
         receive(other, "pong")
+
+
+BUSY_S = 0.25
+"""So long a trade may take on a machine that is busy with other tests too."""
+ROUNDS = 50
+FILLING = 100
+"""Trades of one batch, of which a few are more than the kernel holds for one who does not read."""
+
+
+@pytest.mark.alone
+def test_f24_many_who_take_nothing_delay_nobody_and_cost_little_memory(start: Start) -> None:
+    stack = start(apart=True, slow_after_s=times(2, 15))
+    assert isinstance(stack.web, Apart)
+    message = b'{"type":"subscribe","symbols":"*","channel":"trade"}'
+    seqs = itertools.count(1)
+    with ExitStack() as opened:
+        healthy = [opened.enter_context(raw(stack, message)) for _ in range(times(10, 100))]
+        usual = p99_s(stack, healthy, seqs)
+        before = stack.web.rss_bytes()
+        slow = [opened.enter_context(raw(stack, message)) for _ in range(times(100, 10_000))]
+        for _ in range(10):
+            delivered(stack, healthy, next(seqs), FILLING)
+        grown = stack.web.rss_bytes() - before
+        assert p99_s(stack, healthy, seqs) < max(2 * usual, BUSY_S)
+        assert grown < min((8 << 20) + len(slow) * (64 << 10), 1 << 30)
+        eventually(lambda: too_slow(stack) == len(slow), within=30)
+
+
+def p99_s(stack: Stack, clients: list[socket.socket], seqs: Iterator[int]) -> float:
+    """Return how long a trade takes to clients, seconds, at the 99th percentile."""
+    took = [each for _ in range(ROUNDS) for each in delivered(stack, clients, next(seqs))]
+    return sorted(took)[int(len(took) * 0.99)]
+
+
+def delivered(stack: Stack, clients: list[socket.socket], seq: int, count: int = 1) -> list[float]:
+    """Publish a batch of trades; return how long it took each client to have it, seconds."""
+    ids = list(range(seq * 1000, seq * 1000 + count))
+    last = b'"trade_id":%d,' % ids[-1]
+    began = time.perf_counter()
+    stack.publish(batch(seq, ids))
+    took = []
+    for client in clients:
+        received = b""
+        while last not in received:
+            received += client.recv(1 << 16)
+        took.append(time.perf_counter() - began)
+    return took
 
 
 def test_what_waits_for_a_client_that_was_given_up_is_given_up_too(start: Start) -> None:
