@@ -6,6 +6,7 @@ are set, disks are full, the database is away or takes nothing (``trouble``). Th
 loses, doubles and disorders trades, and its REST interface does not always answer.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from random import Random
@@ -19,6 +20,7 @@ from bus.messages import GapsWanted, Recovered, Trade, decode, encode
 from market.sequence import IdSet
 from procs.feed import exchanges
 from procs.feed.feed import Feed
+from tests.eventually import eventually
 from tests.procs.living import Aggregating, Persisting
 from tests.sim.fake_bus import FakeBus
 from tests.sim.market import FEEDS, START, Execution
@@ -104,6 +106,8 @@ class World:
         self._executed: dict[str, list[Trade]] = {name: [] for name in FEEDS}
         self.persister = self._new_persister()
         self.aggregator = self._new_aggregator()
+        self._counted: Counter[str] = Counter()
+        """By the aggregators that have died."""
 
     def _new_persister(self) -> Persisting:
         return Persisting(self._folder, self._dsn, self.clock)
@@ -258,6 +262,7 @@ class World:
                 self.persister.die()
                 self.persister = self._new_persister()
             else:
+                self._counted = self.aggregator_counters()
                 self.aggregator = self._new_aggregator()
 
     def _live_persister(self) -> None:
@@ -277,6 +282,21 @@ class World:
         for _ in range(40):
             self.clock.pass_time(1_000_000)
             self.step([])
+
+    def aggregator_counters(self) -> Counter[str]:
+        """Return what the aggregator has counted, in all its lives together."""
+        return self._counted + self.aggregator.health.counters
+
+    def have_it_checked(self) -> None:
+        """Live on until the aggregator has compared its candles with Postgres once more."""
+        before = self.aggregator_counters()["self_check_runs"]
+
+        def checked() -> bool:
+            self.clock.pass_time(1_000_000)
+            self._live_aggregator()
+            return self.aggregator_counters()["self_check_runs"] > before
+
+        eventually(checked, within=20)
 
     def close(self) -> None:
         """End everything."""
