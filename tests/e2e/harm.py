@@ -162,7 +162,7 @@ class Harm:
         return at_once(go_on)
 
     def _end_all(self, kind: str) -> None:
-        """Kill the root, or everybody, and start again as an operator does."""
+        """Kill or end the root, or kill everybody, and start again as an operator does."""
         began = time.monotonic()
         folder = self._stack.settings.data_dir
         if kind == "kill -9 of all":
@@ -170,7 +170,8 @@ class Harm:
             self._healing.pop(("supervisord stopped", ""), None)
         else:
             self._mend({"supervisord stopped"})  # it is asked for its number
-            self._stack.kill("supervisord" if kind.endswith("supervisord") else "launcher")
+            how = signal.SIGTERM if kind.startswith("SIGTERM") else signal.SIGKILL
+            self._stack.kill("supervisord" if kind.endswith("supervisord") else "launcher", how)
         signal_all(folder, signal.SIGCONT)  # one that stands still cannot end
         self._stack.wait_ended()
         self._stack.wait_gone()

@@ -47,7 +47,8 @@ KINDS: dict[str, Kind] = {
     "SIGSTOP": Kind(10, "program", (0.5, 10.0)),
     "hung": Kind(0.5, "program"),
     "supervisord stopped": Kind(1, "", (0.5, 5.0)),
-    "kill -9 of supervisord": Kind(0.5, ""),
+    "kill -9 of supervisord": Kind(0.25, ""),
+    "SIGTERM of supervisord": Kind(0.25, ""),
     "kill -9 of the launcher": Kind(0.3, ""),
     "kill -9 of all": Kind(0.5, ""),
     # The database.
@@ -76,7 +77,12 @@ KINDS: dict[str, Kind] = {
     "REST fails": Kind(2, "", (1.0, 5.0), (0.1, 1.0)),
 }
 DISKS = {"disk full", "journal disk full"}
-WHOLE = {"kill -9 of supervisord", "kill -9 of the launcher", "kill -9 of all"}
+WHOLE = {
+    "kill -9 of supervisord",
+    "SIGTERM of supervisord",
+    "kill -9 of the launcher",
+    "kill -9 of all",
+}
 """After these everything has to be started again, as an operator does."""
 DATABASE_USERS = ("persister", "aggregator")
 """They do not call themselves ready without Postgres."""

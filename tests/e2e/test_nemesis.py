@@ -24,6 +24,14 @@ def test_every_kind_comes_in_the_long_run_and_meets_every_target() -> None:
     assert 3700 < len(found) < 4300
 
 
+def test_everybody_and_the_root_is_killed_ended_and_stopped() -> None:
+    found = faults(3)
+    for kind in ("kill -9", "SIGTERM", "SIGSTOP"):
+        assert {one.target for one in found if one.kind == kind} == set(PROGRAMS)
+    root = {"kill -9 of supervisord", "SIGTERM of supervisord", "supervisord stopped"}
+    assert root <= {one.kind for one in found}
+
+
 def test_what_cannot_be_done_here_does_not_come() -> None:
     assert {one.kind for one in faults(3, without=frozenset(DISKS))} == set(KINDS) - DISKS
 
