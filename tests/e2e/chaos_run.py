@@ -1,24 +1,27 @@
 """One run of chaos: an installation that is hurt by a seed, in rounds, and looked at after each.
 
-Comes in: what to run, a folder, and the tally that it adds to. Goes out: nothing where all is
-exact; else a failure that names the seed and what was done. What does not come to rest in time is
-a failure, too.
+Comes in: what to run, and a folder. Goes out: the figures of each round, where all is exact; else a
+failure that names the seed and what was done. What does not come to rest in time is a failure, too.
+A round's faults do not depend on the rounds before, so a run can go on where another one ended.
 """
 
 import heapq
+import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
 
 from tests.e2e import evidence
 from tests.e2e.audit import Audit
+from tests.e2e.growth import Growth, Sample
 from tests.e2e.harm import SIMULATED, Harm
 from tests.e2e.nemesis import DISKS, HINDERS, WHOLE, Fault, plan
 from tests.e2e.proxy import Proxy
+from tests.e2e.rounds import Round, Wish
 from tests.e2e.small_disk import SmallDisk
 from tests.e2e.stack import Mark, Stack
 from tests.e2e.tally import Tally
@@ -39,26 +42,18 @@ RESTS_WITHIN_S = 300.0
 """Kraken is asked for a thousand trades a second: what it traded in a minute takes as long."""
 HEAL_AGAIN_S = 0.5
 SEEN_WITHIN_S = 20.0
+CHECKED_WITHIN_S = 120.0
+"""The aggregator compares itself with Postgres once a minute, first a minute after its start."""
+PAGE = os.sysconf("SC_PAGESIZE")
+MIB = 1 << 20
 RSS_MIB_MAX = 1024
 DESCRIPTORS_MORE_MAX = 40
 """A program that has more at the end than at the beginning loses them."""
 ROUND_SEED = 1_000_003
+VIEWED = ("trades", "connections", "recovered", "not_recovered", "holes")
+CHECKS = ("runs", "candles", "differences")
 EVIDENCE = "evidence"
 """The part of a run's folder that a failure leaves."""
-
-
-class Wish(NamedTuple):
-    """What is to be run."""
-
-    seed: int
-    seconds: float
-    rate: int
-    every_s: float
-    round_s: float
-    whole: bool = True
-    """Supervisord and everything may be killed, too."""
-    disks: bool = True
-    """Disks are filled, where root can mount them."""
 
 
 class Chaos:
@@ -67,15 +62,20 @@ class Chaos:
     Args:
         wish: what to run.
         folder: where; nothing may be there.
-        tally: what is added to.
     """
 
-    def __init__(self, wish: Wish, folder: Path, tally: Tally) -> None:
+    def __init__(self, wish: Wish, folder: Path) -> None:
         self._wish = wish
         self._folder = folder
-        self._tally = tally
+        self._tally = Tally()
+        """Of the round that is being done."""
+        self._counted: Counter[str] = Counter()
+        """What had been counted as the round before ended."""
+        self._trades = 0
+        self._gaps_until = "-infinity"
+        self._growth = Growth()
         self._ended = ExitStack()
-        self._looked: Mark = {}
+        self._looked = False
         self._seen_until: Mark = {}
         self._descriptors: dict[str, int] = {}
         self.log: list[str] = []
@@ -116,7 +116,7 @@ class Chaos:
         known = self._simulated()
         self._without = {kind for kind in DISKS if kind not in disks}
         self._without |= {kind for kind, name in SIMULATED.items() if name not in known}
-        self._tally.not_tried = sorted(self._without)
+        self._not_tried = sorted(self._without)
         if not self._wish.whole:
             self._without |= WHOLE
 
@@ -144,41 +144,47 @@ class Chaos:
 
     # ---- rounds
 
-    def run(self) -> None:
-        """Do all rounds, then look at everything once more.
+    def round(self, one: Round, *, last: bool = False) -> Tally:
+        """Do one round; return what it has shown, and what was measured since the one before.
+
+        Args:
+            one: comes after those that were done already.
+            last: everything is looked at once more, from the first trade on.
 
         Raises:
             AssertionError: something is not exact; it names the seed and what was done.
         """
-        number, hurt_s = 0, 0.0
+        self._tally = Tally(seeds=[one.seed], seconds=one.seconds, not_tried=self._not_tried)
         try:
-            self._look(first=True)
-            while hurt_s < self._wish.seconds:
-                number += 1
-                seconds = min(self._wish.round_s, self._wish.seconds - hurt_s)
-                self._round(number, seconds)
-                hurt_s += seconds
-            with self.stack.at_rest(within=RESTS_WITHIN_S) as executed:
-                self.audit.look_at_everything(executed)
-            self._finish(hurt_s)
+            if not self._looked:
+                self._look()
+            self.log.append(f"round {one.number}")
+            self._do(self._plan(one), one.seconds)
+            self._look(hurt=True)
+            trades = self.audit.trades
+            if last:
+                self._look_back()
         except AssertionError as failure:
             done = "\n".join(self.log[-60:])
             raise AssertionError(
-                f"--seed {self._wish.seed}, round {number}: {failure}\nwhat was done:\n{done}"
+                f"--seed {one.seed}, round {one.number}: {failure}\nwhat was done:\n{done}"
             ) from failure
+        self._measure(trades)
+        return self._tally
 
-    def _round(self, number: int, seconds: float) -> None:
-        faults = plan(
-            self._wish.seed * ROUND_SEED + number,
+    def stop(self) -> None:
+        """End the installation; fail unless that is clean and leaves nothing."""
+        self.stack.stop()
+
+    def _plan(self, one: Round) -> list[Fault]:
+        return plan(
+            one.seed * ROUND_SEED + one.number,
             sorted(self.stack.pids()),
             sorted(self.proxies),
-            seconds=seconds,
-            every_s=self._wish.every_s,
+            seconds=one.seconds,
+            every_s=one.every_s,
             without=self._without.__contains__,
         )
-        self.log.append(f"round {number}")
-        self._do(faults, seconds)
-        self._look()
 
     def _do(self, faults: list[Fault], seconds: float) -> None:
         """Do and heal faults, each at its time."""
@@ -236,7 +242,7 @@ class Chaos:
 
     # ---- looks
 
-    def _look(self, *, first: bool = False) -> None:
+    def _look(self, *, hurt: bool = False) -> None:
         """Wait until everything works and rests; compare."""
         began = time.monotonic()
         self._wait_for_all()
@@ -245,12 +251,12 @@ class Chaos:
         flows = time.monotonic()
         with self.stack.at_rest(within=RESTS_WITHIN_S) as executed:
             rests = time.monotonic()
-            if not first:
+            if hurt:
                 self._tally.rest_s.append(round(rests - began, 1))
             try:
                 self.audit.look(executed)
                 self._look_at_the_viewer(executed)
-                self._look_at_the_processes(first=first)
+                self._look_at_the_processes()
             except AssertionError:
                 evidence.keep(self.stack, self.log, self._folder / EVIDENCE)
                 raise
@@ -260,6 +266,7 @@ class Chaos:
             f" {self.audit.trades:,} trades",
             flush=True,
         )
+        self._looked = True
         self._tally.looks += 1
         self._tally.candles += self.audit.candles
 
@@ -312,54 +319,77 @@ class Chaos:
         viewed["streams whole"] = viewed.get("streams whole", 0) + viewer.forget()
         self._seen_until = executed
 
-    def _look_at_the_processes(self, *, first: bool) -> None:
-        pids = self.stack.pids()
-        now = {}
-        for name, pid in pids.items():
+    def _look_at_the_processes(self) -> None:
+        now = time.time()
+        for name, seen in eventually(self.stack.programs).items():
+            process = Path(f"/proc/{seen.pid}")
             with suppress(OSError):
-                now[name] = len(list(Path(f"/proc/{pid}/fd").iterdir()))
-        if first:
-            self._descriptors = now
-        for name, count in now.items():
-            before = self._descriptors.setdefault(name, count)
-            assert count <= before + DESCRIPTORS_MORE_MAX, f"{name}: {count} descriptors"
-            self._tally.descriptors[name] = [before, count]
+                count = len(list((process / "fd").iterdir()))
+                rss = int((process / "statm").read_bytes().split()[1]) * PAGE
+                before = self._descriptors.setdefault(name, count)
+                assert count <= before + DESCRIPTORS_MORE_MAX, f"{name}: {count} descriptors"
+                self._tally.descriptors[name] = [before, count]
+                self._growth.take(name, seen.pid, Sample(now - seen.since / 1e6, rss / MIB))
         for name, size in self.signs.rss.items():
-            mib = round(size / (1 << 20), 1)
+            mib = round(size / MIB, 1)
             assert mib < RSS_MIB_MAX, f"{name} takes {mib} MiB"
             self._tally.rss_mib[name] = max(mib, self._tally.rss_mib.get(name, 0.0))
+        self._growth.assert_none()
+        self.signs.assert_no_difference()
 
-    def _finish(self, seconds: float) -> None:
-        """Add the figures of the whole run."""
-        tally, viewer = self._tally, self.viewer
-        tally.seeds.append(self._wish.seed)
-        tally.seconds = round(tally.seconds + seconds, 1)
-        tally.trades += self.audit.trades
-        tally.restarts_s += [round(one, 1) for one in self.harm.restarts_s]
-        for one in self.signs.recoveries:
+    def _look_back(self) -> None:
+        """Look at everything once more, and let the aggregator look at itself."""
+        with self.stack.at_rest(within=RESTS_WITHIN_S) as executed:
+            self.audit.look_at_everything(executed)
+        if self._wish.self_checked:
+            eventually(self.signs.checked_itself, within=CHECKED_WITHIN_S)
+        self.signs.assert_no_difference()
+
+    def _measure(self, trades: int) -> None:
+        """Add the figures since the round before."""
+        tally = self._tally
+        tally.trades, self._trades = trades - self._trades, trades
+        tally.restarts_s = [round(one, 1) for one in self.harm.restarts_s]
+        self.harm.restarts_s.clear()
+        measured = self.signs.figures()
+        for one in measured.recoveries:
             if one.hindered:
                 tally.hindered_s.append(one.seconds)
             elif one.repeat:
                 tally.repeats_s.append(one.seconds)
             else:
                 tally.recoveries_s.setdefault(one.program, []).append(one.seconds)
-        tally.lag_ms += [one // 1000 for one in self.signs.lags_us]
-        tally.drains += [round(one) for one in self.signs.drains]
-        for name in ("trades", "connections", "recovered", "not_recovered", "holes"):
-            tally.viewed[name] = tally.viewed.get(name, 0) + getattr(viewer, name)
-        count, detected, filled = self._gaps()
-        tally.gaps += count
-        tally.gap_rows.append((count, detected, filled))
+        tally.lag_ms = [one // 1000 for one in measured.lags_us]
+        tally.drains = [round(one) for one in measured.drains]
+        tally.rises = self._growth.rises()
+        for name in VIEWED:
+            tally.viewed[name] = self._more(name, getattr(self.viewer, name))
+        for name in CHECKS:
+            tally.self_checks[name] = self._more(f"check {name}", self.signs.self_checks(name))
+        gaps = self._gaps()
+        tally.gaps = gaps[0]
+        tally.gap_rows = [gaps]
+
+    def _more(self, name: str, count: int) -> int:
+        """Return by how much a count has risen since the round before."""
+        before, self._counted[name] = self._counted[name], count
+        return count - before
 
     def _gaps(self) -> tuple[int, list[float], list[float]]:
-        """Return how many gaps were filled, and p50, p99 and max of when known and when filled."""
+        """Return how many gaps were filled since the round before, when known and when filled.
+
+        The times are p50, p99 and max.
+        """
         parts = "percentile_cont(ARRAY[0.5, 0.99, 1.0]) WITHIN GROUP (ORDER BY "
-        ((count, detected, filled),) = self.stack.rows(
+        ((count, detected, filled, until),) = self.stack.rows(
             "SELECT count(*), "
             f"{parts} extract(epoch FROM opened_at - next.ts_recv)::float),"
-            f"{parts} extract(epoch FROM closed_at - opened_at)::float)"
+            f"{parts} extract(epoch FROM closed_at - opened_at)::float), max(closed_at)::text"
             " FROM gap LEFT JOIN trade AS next ON next.exchange = gap.exchange"
             " AND next.symbol = gap.symbol AND next.series = gap.series"
-            " AND next.trade_id = gap.last_id + 1 WHERE state = 'filled'"
+            " AND next.trade_id = gap.last_id + 1"
+            " WHERE state = 'filled' AND closed_at > %s::timestamptz",
+            self._gaps_until,
         )
+        self._gaps_until = until or self._gaps_until
         return int(count), detected or [], filled or []

@@ -1,7 +1,8 @@
 """What an installation's heartbeats tell of it while it is hurt: recovery, lag, backlog, memory.
 
 Comes in: every heartbeat, heard in a thread of its own, and word of each kill. Goes out: how long
-it took until each killed program worked again as another process, and figures of the rest.
+it took until each killed program worked again as another process, what the aggregator found when it
+compared itself with Postgres, and figures of the rest.
 """
 
 import threading
@@ -40,6 +41,16 @@ class Recovery(NamedTuple):
     """Something else kept it from working: no database, no disk, no supervisord, a SIGSTOP."""
 
 
+class Figures(NamedTuple):
+    """What was measured since it was last asked for."""
+
+    recoveries: list[Recovery]
+    lags_us: list[int]
+    """The persister's, each second: from the socket to the commit in Postgres."""
+    drains: list[float]
+    """Trades a second that it stored while it was far behind."""
+
+
 @dataclass
 class _Kill:
     at: float
@@ -65,11 +76,9 @@ class VitalSigns(Beside):
         self._killed_at: dict[str, float] = {}
         self._hindrances: Counter[str] = Counter()
         self.last: dict[str, Heartbeat] = {}
-        self.recoveries: list[Recovery] = []
-        self.lags_us: list[int] = []
-        """The persister's, each second: from the socket to the commit in Postgres."""
-        self.drains: list[float] = []
-        """Trades a second that it stored while it was far behind."""
+        self._figures = Figures([], [], [])
+        self._counted: dict[tuple[int, int], dict[str, int | float]] = {}
+        """What each life of the aggregator counted, by its pid and when it began."""
         self.rss: dict[str, int] = {}
         """The most of each program, bytes."""
 
@@ -107,6 +116,34 @@ class VitalSigns(Beside):
         with self._lock:
             return {name: beat.pid for name, beat in self.last.items() if _works(beat)}
 
+    def figures(self) -> Figures:
+        """Return what was measured since the last call."""
+        with self._lock:
+            found, self._figures = self._figures, Figures([], [], [])
+            return found
+
+    # ---- the aggregator's own look
+
+    def self_checks(self, name: str) -> int:
+        """Return a sum over all lives of the aggregator: of ``runs``, ``candles``, ``differences``.
+
+        A life that is killed between a check and the next heartbeat takes that one with it.
+        """
+        with self._lock:
+            lives = self._counted.values()
+            return sum(int(counted.get(f"self_check_{name}", 0)) for counted in lives)
+
+    def checked_itself(self) -> bool:
+        """Return whether the aggregator that lives has compared itself with Postgres."""
+        with self._lock:
+            beat = self.last.get("aggregator")
+            return beat is not None and beat.counters.get("self_check_runs", 0) > 0
+
+    def assert_no_difference(self) -> None:
+        """Fail if an aggregator ever showed what was not in Postgres; it has mended that since."""
+        found = self.self_checks("differences")
+        assert found == 0, f"the aggregator found {found} candles that Postgres has otherwise"
+
     # ---- threads
 
     def _listen(self) -> None:
@@ -140,6 +177,8 @@ class VitalSigns(Beside):
             self.rss[beat.program] = max(self.rss.get(beat.program, 0), beat.rss_bytes)
             if beat.program == "persister":
                 self._count_lag(before, beat)
+            elif beat.program == "aggregator":
+                self._counted[beat.pid, beat.started] = beat.counters
             kill = self._pending.get(beat.program)
             if kill is not None and beat.pid != kill.pid and _works(beat):
                 self._recovered(beat.program)
@@ -148,18 +187,19 @@ class VitalSigns(Beside):
         if beat.lag_us is None:
             return
         if beat.state == "ready":
-            self.lags_us.append(beat.lag_us)
+            self._figures.lags_us.append(beat.lag_us)
         if before is None or before.pid != beat.pid or before.lag_us is None:
             return
         if min(before.lag_us, beat.lag_us) > BACKLOG_US:
             stored = beat.counters.get("stored", 0) - before.counters.get("stored", 0)
             if stored:
-                self.drains.append(stored / ((beat.ts - before.ts) / 1e6))
+                self._figures.drains.append(stored / ((beat.ts - before.ts) / 1e6))
 
     def _recovered(self, program: str) -> None:
         kill = self._pending.pop(program)
         seconds = time.monotonic() - kill.at
-        self.recoveries.append(Recovery(program, round(seconds, 3), kill.repeat, kill.hindered))
+        found = Recovery(program, round(seconds, 3), kill.repeat, kill.hindered)
+        self._figures.recoveries.append(found)
 
     def _try_database(self) -> None:
         while not self.ended.wait(0.05):
