@@ -31,6 +31,7 @@ BACK_WITHIN_S = 5.0
 FLOWS_WITHIN_S = 20.0
 ASK_EVERY_S = 0.1
 LAG_US_MAX = 50_000
+WINDOWS = 5
 DRAINED_WITHIN_S = 5.0
 ALL_BACK_WITHIN_S = 20.0
 """All of them begin within seconds, on few cores."""
@@ -160,7 +161,13 @@ def test_web_processes_restarted_one_by_one_refuse_nobody(demo: Stack) -> None:
 
 
 def test_f7_while_all_others_stand_still_the_feeds_read_on(demo: Stack) -> None:
-    """Alive they need nobody: not the database, not who reads them, not the watchdog."""
+    """Alive they need nobody: not the database, not who reads them, not the watchdog.
+
+    In each window half of all trades are read in time, however busy the machine is: a feed that
+    waits for somebody who stands still reads none. That 99 of 100 are is asked of one window: of a
+    few hundred trades that is the third worst, and a machine that is busy with something else makes
+    some of them wait for a processor, in other windows than those in which it lets us wait.
+    """
     since = demo.mark()
     feeds = {"feed-coinbase", "feed-binance"}
     pids = demo.pids()
@@ -168,22 +175,22 @@ def test_f7_while_all_others_stand_still_the_feeds_read_on(demo: Stack) -> None:
     try:
         for pid in others:
             os.kill(pid, signal.SIGSTOP)
-        # A machine that is busy with something else lets everybody wait, us too.
         window_s = 2.0 if times(1, 2) == 1 else 30.0
-
-        def reads_on() -> bool:
+        in_time = []
+        for _ in range(WINDOWS):
             ends = journal_ends(demo)
             waited_us = scheduled_p99_us(window_s)
-            return lag_p99_us(demo, ends) <= max(LAG_US_MAX, 3 * waited_us)
-
-        eventually(reads_on, within=5 * window_s)
+            lags = lags_us(demo, ends)
+            assert percentile(lags, 0.5) <= LAG_US_MAX
+            in_time.append(percentile(lags, 0.99) <= max(LAG_US_MAX, 3 * waited_us))
+        assert any(in_time)
     finally:
         for pid in others:
             os.kill(pid, signal.SIGCONT)
     ends = journal_ends(demo)
     with stopped(pids["feed-coinbase"]):  # the control: such a stop would be seen
         threading.Event().wait(0.3)
-    assert lag_p99_us(demo, ends) > 200_000
+    assert percentile(lags_us(demo, ends), 0.99) > 200_000
     assert demo.pids() == pids
     assert all(assert_exact(demo, since).values())
 
@@ -232,7 +239,12 @@ def scheduled_p99_us(seconds: float) -> int:
     while (began := time.monotonic()) < until:
         never.wait(0.005)
         late.append(int((time.monotonic() - began - 0.005) * 1e6))
-    return sorted(late)[int(len(late) * 0.99)]
+    return percentile(late, 0.99)
+
+
+def percentile(values: list[int], part: float) -> int:
+    """Return the smallest value that ``part`` of them do not pass."""
+    return sorted(values)[int(len(values) * part)]
 
 
 def journal_ends(stack: Stack) -> dict[str, int]:
@@ -240,12 +252,11 @@ def journal_ends(stack: Stack) -> dict[str, int]:
     return {name: len(journalled(stack, name)) for name in stack.settings.feeds}
 
 
-def lag_p99_us(stack: Stack, ends: dict[str, int]) -> int:
+def lags_us(stack: Stack, ends: dict[str, int]) -> list[int]:
     """Return how long after they happened the trades after ``ends`` were read, µs."""
     eventually(lambda: all(now > ends[name] for name, now in journal_ends(stack).items()))
-    lags = sorted(
+    return [
         one.ts_recv - one.ts_event
         for name, end in ends.items()
         for one in journalled(stack, name)[end:]
-    )
-    return lags[int(len(lags) * 0.99)]
+    ]
