@@ -12,6 +12,7 @@ from typing import NamedTuple
 WARM_S = 60.0
 """Younger processes fill their caches."""
 RISE_MIB_MAX = 16.0
+"""More than the web's rings of the newest records take where a low rate fills them for minutes."""
 SAMPLES_MIN = 3
 """Of a warm process: from fewer no jump can be left out."""
 
