@@ -7,6 +7,7 @@ import pytest
 
 from bus.messages import Trade
 from store.pool import Connection
+from store.retention import prune_trades
 from store.trades import copy
 from tests.web.fix_api import HOUR, MINUTE, Api, iso, store, trades, wall
 from tests.web.messages import candle
@@ -212,6 +213,7 @@ def test_a_candle_that_a_gap_reaches_into_is_partial_until_it_is_filled(
         " VALUES ('binance', 'ETH-USDT', 0, %s, %s, 'a test', %s)",
         [last + 1, following - 1, state],
     )
+    assert prune_trades(records, 1)[0] == 7  # all but the newest: their minutes know when it was
     query = {"symbol": "ETHUSDT", "interval": interval, "from": iso(hour)}
     rows = api.get("/api/candles", query).json
     assert [row["partial"] for row in rows] == partial

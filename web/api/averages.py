@@ -54,8 +54,8 @@ async def averages(services: Services, query: AveragesQuery) -> Averages:
     """Return the hours that begin in [from, to), at most 31 days of them.
 
     An hour is ``partial`` when the trades began to be stored within it, and as long as a gap
-    reaches into it that is not filled and whose neighbours are still stored. A stored hour and the
-    same hour of the live stream are one point: the one with more trades.
+    reaches into it that is not filled. A stored hour and the same hour of the live stream are one
+    point: the one with more trades.
     """
     exchange, symbol = services.directory.resolve(query.pair, query.exchange)
     start, end = last_day(query.start, query.end, instant().wall)

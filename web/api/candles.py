@@ -51,10 +51,10 @@ async def candles(services: Services, query: CandlesQuery) -> Page:
     4h, 2,857 of 1w, whatever ``limit`` says. Within a page candles rise; the cursor leads to the
     page of older ones before it. Of a stored candle and the live one the one with more trades is
     answered. One is ``partial`` when the trades began to be stored within it, and as long as a gap
-    reaches into it that is not filled and whose neighbours are still stored. Where there is none,
-    or one in which the data began that has closed, the candle that the exchange itself has
-    published stands, and is of ``origin`` ``exchange``; so is a longer one of which a part is, if
-    anything was traded in it. It has no count of trades: ``n`` and ``revision`` are 0.
+    reaches into it that is not filled. Where there is none, or one in which the data began that has
+    closed, the candle that the exchange itself has published stands, and is of ``origin``
+    ``exchange``; so is a longer one of which a part is, if anything was traded in it. It has no
+    count of trades: ``n`` and ``revision`` are 0.
     """
     exchange, symbol = services.directory.resolve(query.symbol, query.exchange)
     interval_s = intervals.parse(query.interval)
