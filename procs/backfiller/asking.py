@@ -4,9 +4,9 @@ Wanted ranges come in; each good answer goes out as ``Recovered``. Where no trad
 exchange's own candles are asked for that are wanted; they go out as ``History``. Last come the
 trades from before a symbol's first, of which there may be a hundred pages. A call blocks a
 thread of its own, never the loop, and never the end of the process. An exchange that says when to
-come back is not asked before; one that fails is left alone for a while that grows; one that forbids
-is left alone for minutes. Nothing is given up but what the exchange calls a wrong question: who
-wants it asks again for whatever does not come.
+come back is not asked before, by a later life of the process neither; one that fails is left alone
+for a while that grows; one that forbids is left alone for minutes. Nothing is given up but what the
+exchange calls a wrong question: who wants it asks again for whatever does not come.
 """
 
 import random
@@ -20,6 +20,7 @@ from bus.heartbeat import Health
 from bus.log import Log
 from bus.messages import History, HistoryWanted, Quarantined, Recovered, Trade, Wanted
 from market.backoff import Backoff
+from procs.backfiller.ban import Ban, BanFile
 from procs.backfiller.history import HistoryWishes
 from procs.backfiller.wishes import Wishes
 from procs.feed.exchanges import Historic, Paged, PagedByTime, TradeEvent, headers_of
@@ -50,9 +51,17 @@ class Asking:
         rest_url: and where.
         health: what the process says of itself; counted in.
         log: one WARNING for each new kind of refusal.
+        ban: where it is kept until when the exchange does not want to be asked; None: nowhere.
     """
 
-    def __init__(self, exchange: Paged, rest_url: str, health: Health, log: Log) -> None:
+    def __init__(
+        self,
+        exchange: Paged,
+        rest_url: str,
+        health: Health,
+        log: Log,
+        ban: BanFile | None = None,
+    ) -> None:
         self._exchange = exchange
         self._rest_url = rest_url
         self._health = health
@@ -66,6 +75,9 @@ class Asking:
         self._not_before = 0
         self._refusal: str | None = None
         """Why the last call was no good; None: it was."""
+        self._ban_file = ban
+        self._ban = ban.read() if ban is not None else None
+        """What a life before this one was told, until it is heeded."""
 
     def __len__(self) -> int:
         """Return how many wanted ranges are not finished."""
@@ -89,10 +101,19 @@ class Asking:
 
     def on_tick(self, now: Instant) -> Recovered | History | None:
         """Take the answer if there is one; ask if it is time to."""
+        if self._ban is not None:
+            self._heed(self._ban, now)
         brought = self._take(self._call, now) if self._call is not None else None
         if self._call is None and now.mono >= self._not_before:
             self._call = self._next(now)
         return brought
+
+    def _heed(self, ban: Ban, now: Instant) -> None:
+        self._ban = None
+        left_us = ban.left_us(now.wall)
+        if left_us > 0:
+            self._not_before = now.mono + left_us
+            self._refusal = ban.reason
 
     def _next(self, now: Instant) -> _PageCall | None:
         """Ask for what is missing, else for candles, else for trades from before the first."""
@@ -170,7 +191,8 @@ class Asking:
         reason = FORBIDDEN.get(answer.status, f"HTTP {answer.status}")
         least_s = wait_s(answer.status, answer.retry_after_s)
         if least_s is not None:
-            self._wait(reason, least_s, now)
+            limited = answer.status not in FORBIDDEN  # which a restart with other settings may end
+            self._wait(reason, least_s, now, least_s if limited else answer.retry_after_s)
         else:
             if 400 <= answer.status < 500:
                 self._drop(asked)  # it will not be a better question the next time
@@ -179,7 +201,7 @@ class Asking:
     def _refused_in_words(self, asked: Wanted | HistoryWanted, bad: BadFrame, now: Instant) -> None:
         """Take an answer with HTTP 200 that is none all the same."""
         if isinstance(bad, Throttled):
-            self._wait(str(bad), LIMITED_S, now)
+            self._wait(str(bad), LIMITED_S, now, LIMITED_S)
             return
         if isinstance(bad, WrongQuestion):
             self._drop(asked)
@@ -193,10 +215,13 @@ class Asking:
 
     def _failed(self, reason: str, now: Instant, at_least_s: float = 0.0) -> None:
         delay_s = self._backoff.next_delay_s(random.random())  # noqa: S311
-        self._wait(reason, max(delay_s, at_least_s), now)
+        self._wait(reason, max(delay_s, at_least_s), now, at_least_s)
 
-    def _wait(self, reason: str, wait_s: float, now: Instant) -> None:
+    def _wait(self, reason: str, wait_s: float, now: Instant, asked_s: float = 0.0) -> None:
+        """Wait; ``asked_s`` of it is what the exchange asks for."""
         self._not_before = max(self._not_before, now.mono + int(wait_s * 1e6))
+        if asked_s and self._ban_file is not None:
+            self._ban_file.write(Ban(reason, now.wall, now.wall + int(asked_s * 1e6)))
         self._health.counters["refused"] += 1
         self._health.last_error = f"{self._exchange.name}: {reason}"
         if reason != self._refusal:

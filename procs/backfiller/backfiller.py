@@ -1,7 +1,7 @@
 """The backfiller as an actor: what feeds miss comes in, what exchanges bring goes out to the feeds.
 
-So do the exchanges' own candles that the persister wants. It keeps nothing: what is lost with it is
-asked for again.
+So do the exchanges' own candles that the persister wants. It keeps nothing but until when exchanges
+do not want to be asked: what is lost with it is asked for again.
 """
 
 from collections.abc import Mapping, Sequence

@@ -12,6 +12,7 @@ from bus.log import Log
 from bus.messages import GapsWanted, Recovered, Trade, Wanted, decode, encode
 from procs.backfiller.asking import PAGE_BYTES_MAX, RETRY_CAP_S, Asking
 from procs.backfiller.backfiller import Backfiller
+from procs.backfiller.ban import BanFile
 from procs.feed import exchanges, rest
 from procs.feed.exchanges import Paged
 from procs.feed.refusal import FORBIDDEN, FORBIDDEN_S, LIMITED_S
@@ -47,7 +48,7 @@ def trade(trade_id: int, ts_recv: int = 0, series: int = 0) -> Trade:
 class Asked:
     """An exchange that has the trades up to NEWEST of each symbol, but ``gone``; and the asker."""
 
-    def __init__(self, server: ExchangeServer) -> None:
+    def __init__(self, server: ExchangeServer, ban: BanFile | None = None) -> None:
         self.server = server
         self.clock = Clock()
         self.gone: set[int] = set()
@@ -58,7 +59,7 @@ class Asked:
         exchange = exchanges.load("coinbase")((BTC, ETH))
         assert isinstance(exchange, Paged)
         self.health = Health("backfiller")
-        asking = Asking(exchange, server.rest_url, self.health, Log("test"))
+        asking = Asking(exchange, server.rest_url, self.health, Log("test"), ban)
         self.asking = asking
         self.actor = Backfiller({"coinbase": asking}, self.health)
         self.brought: list[Recovered] = []
