@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from bus.errors import BadFrame
 from bus.messages import Quarantined, Trade, Wanted
-from procs.feed.exchanges import Beat
+from procs.feed.exchanges import Beat, Event, Refused
 from procs.feed.exchanges.coinbase import Exchange
 from tests.exchanges.samples import coinbase
 from tests.fix_recordings import frames, recorded
@@ -73,6 +74,30 @@ def test_the_side_is_the_takers_as_the_recorded_tickers_say() -> None:
             ours[trade.symbol, trade.trade_id] = trade.side
     assert len(takers) == 107
     assert {key: ours[key] for key in takers} == takers
+
+
+def test_real_single_frames_say_their_trades_beats_and_refusal_and_nothing_else() -> None:
+    recording = coinbase.recordings[1]
+    exchange = Exchange(recording.symbols)
+    found: list[Event] = []
+    bad = []
+    for _, frame in frames(*recorded(recording.path)):
+        try:
+            found += exchange.parse(frame, 7)
+        except BadFrame:
+            bad.append(json.loads(frame)["type"])
+    assert found == [
+        Trade("BTC-USD", 147587438, 1616298447112041, 7, "57786.82", "0.00031874", "buy"),
+        Trade("BTC-USD", 1081862674, 1787628957096368, 7, "80691.53", "0.00000001", "buy"),
+        Trade("BTC-USD", 1081862675, 1787628957198335, 7, "80691.53", "0.00000001", "buy"),
+        Refused(
+            "Failed to subscribe: level2, level3, and full channels now require authentication."
+            " https://docs.cloud.coinbase.com/exchange/docs/websocket-auth"
+        ),
+        Beat("ETH-USD", 278953096),
+        Beat("ETH-BTC", 23080426),
+    ]
+    assert bad == ["snapshot", "l2update", "ticker", "ticker"]
 
 
 def test_a_page_falls_from_the_newest_wanted_trade() -> None:

@@ -70,6 +70,7 @@ recordings = (
         ),
         107,
     ),
+    RealRecording("coinbase/ws_feed_single_frames.jsonl", ("BTC-USD", "ETH-USD", "ETH-BTC"), 3),
 )
 
 
