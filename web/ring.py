@@ -2,18 +2,21 @@
 
 In go raw payloads, 0.2 µs each: nothing is decoded until a client needs it. Out come the batches
 after a position, or None, which means: not all of them are here. Never says "all" of a range with
-a hole in it.
+a hole in it; a record that cannot be decoded is one.
 """
 
 from collections import deque
 from itertools import islice
+
+import msgspec
 
 from bus.messages import JournalRecord, TradeBatch, decode_record
 
 RECORDS_MAX = 20_000
 BYTES_MAX = 16 << 20
 _UNSTORED_MAX = 200
-"""Newest records without a seq (the journal could not store them) that are looked past at most."""
+"""Newest records without a seq (the journal could not store them, or they cannot be decoded) that
+are looked past at most."""
 
 
 class Ring:
@@ -43,17 +46,17 @@ class Ring:
     def position(self) -> tuple[int, int] | None:
         """Return the (epoch, seq) of the newest record that has a seq; None when none is near."""
         for payload in islice(reversed(self._payloads), _UNSTORED_MAX + 1):
-            record = decode_record(payload)
-            if record.seq is not None:
+            record = _read(payload)
+            if record is not None and record.seq is not None:
                 return record.epoch, record.seq
         return None
 
     def missing(self, epoch: int, seq: int) -> int | None:
         """Return how many records came after a position; None when they cannot all be here."""
-        newest = self.position()
-        if newest is None or newest[0] != epoch:
+        newest = _read(self._payloads[-1]) if self._payloads else None
+        if newest is None or newest.epoch != epoch or newest.seq is None:
             return None
-        count = newest[1] - seq
+        count = newest.seq - seq
         return count if 0 <= count <= len(self._payloads) else None
 
     def since(self, epoch: int, seq: int) -> list[JournalRecord] | None:
@@ -65,9 +68,13 @@ class Ring:
         if missing is None:
             return None
         tail = islice(self._payloads, len(self._payloads) - missing, None)
-        records = [decode_record(payload) for payload in tail]
-        wanted = [(epoch, seq + 1 + i) for i in range(missing)]
-        return records if [(r.epoch, r.seq) for r in records] == wanted else None
+        records: list[JournalRecord] = []
+        for payload in tail:
+            record = _read(payload)
+            if record is None or (record.epoch, record.seq) != (epoch, seq + 1 + len(records)):
+                return None
+            records.append(record)
+        return records
 
     def recent(
         self, symbols: set[str], count: int, records_max: int
@@ -81,7 +88,7 @@ class Ring:
         """
         found: list[tuple[TradeBatch, int]] = []
         for payload in islice(reversed(self._payloads), records_max):
-            record = decode_record(payload)
+            record = _read(payload)
             if isinstance(record, TradeBatch):
                 for index in range(len(record.trades) - 1, -1, -1):
                     if record.trades[index].symbol in symbols:
@@ -89,3 +96,10 @@ class Ring:
             if len(found) >= count:
                 break
         return found[count - 1 :: -1] if len(found) >= count else found[::-1]
+
+
+def _read(payload: bytes) -> JournalRecord | None:
+    try:
+        return decode_record(payload)
+    except (ValueError, msgspec.MsgspecError):
+        return None

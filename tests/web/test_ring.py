@@ -44,6 +44,21 @@ def test_what_is_not_all_here_is_never_said_to_be(
     assert filled(*seqs).since(epoch, seq) is None
 
 
+@pytest.mark.parametrize("bad", [b"", b"no record", encode(batch(None, [9]))])
+def test_a_record_that_nobody_can_resume_after_is_a_hole(bad: bytes) -> None:
+    ring = filled(1, 2)
+    ring.add(bad)
+    assert ring.position() == (5, 2)
+    assert ring.since(5, 2) is None
+    for seq in (4, 5):
+        ring.add(encode(batch(seq, [seq])))
+    assert ring.position() == (5, 5)
+    assert [ring.since(5, seq) is None for seq in (1, 2, 3, 4)] == [True, True, False, False]
+    found = ring.recent({"ETH-USDT"}, 9, 10)
+    here = [record.trades[index].trade_id for record, index in found]
+    assert [each for each in here if each != 9] == [1, 2, 4, 5]
+
+
 def test_how_many_are_missing_is_known_before_any_is_decoded() -> None:
     ring = filled(1, 2, 3, 4)
     assert [ring.missing(5, seq) for seq in (4, 1, 5)] == [0, 3, None]
