@@ -205,7 +205,18 @@ class Cohort:
         serial: of the newest update there is: what comes later is sent.
     """
 
-    __slots__ = ("audience", "codec", "lanes", "late", "members", "trades", "traffic", "wishes")
+    __slots__ = (
+        "_waiting",
+        "audience",
+        "codec",
+        "lanes",
+        "late",
+        "members",
+        "queued",
+        "trades",
+        "traffic",
+        "wishes",
+    )
 
     def __init__(
         self,
@@ -228,6 +239,10 @@ class Cohort:
         """Those that are ahead or behind, each by its own ``seen``."""
         self.trades: list[bytes] = []
         """Frames of trades to be sent by the next flush."""
+        self._waiting = 0
+        """Bytes in them."""
+        self.queued = False
+        """Whether it waits for its turn."""
         self.audience = client.outlet.audience()
         """The members' outlets."""
 
@@ -236,14 +251,24 @@ class Cohort:
 
     def enter(self, client: Client, seen: dict[Channel, int]) -> None:
         """Add a client that has been sent that much of each channel, and all trades until now."""
-        if self.trades:
-            frames = b"".join(self.trades)
-            for each in (*self.members, *self.late):
-                each.put_frames(frames)
-            self.trades = []
+        self.hand_over()
         client.cohort = self
         client.seen = seen
         self.late[client] = None
+
+    def put_trade(self, frame: bytes) -> None:
+        """Let the frame of a trade wait; when too many do, too much waits for each client."""
+        self.trades.append(frame)
+        self._waiting += len(frame)
+        if self._waiting > BACKLOG_BYTES:
+            self.hand_over()
+
+    def hand_over(self) -> None:
+        """Let the trades that wait go to each client by itself, before all that is put for it."""
+        while self.trades:
+            frames = b"".join(self.take_trades())
+            for each in (*self.members, *self.late):
+                each.put_frames(frames)
 
     def take_trades(self) -> list[bytes]:
         """Return and forget the first frames of trades, about ``TAKE_BYTES`` of them."""
@@ -253,6 +278,7 @@ class Cohort:
             count += 1
         taken = self.trades[:count]
         del self.trades[:count]
+        self._waiting -= size
         return taken
 
     def fall_behind(self, client: Client, seen: dict[Channel, int]) -> None:

@@ -7,7 +7,7 @@ outlet is not known here.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from typing import cast
 
 from bus.actor import Instant
@@ -32,15 +32,13 @@ from web.cohort import (
     Wishes,
     wishes_of,
 )
-from web.lanes import Lane
 from web.latest import Latest
 from web.ring import Ring
+from web.turns import GRAIN_US, Turns
 from web.update import Channel, Update, WatchKey
 from web.watching import Compute, Watching
 
 RATE_US = 100_000
-GRAIN_US = 10_000
-"""What may go at nearly the same time goes at the same time, and is made once for all."""
 WRITES_A_TURN = 500
 """Clients that are written to, about 10 µs each, before others have their turn."""
 PACKED_COHORTS = 100
@@ -62,19 +60,13 @@ class Hub:
         self.clients: set[Client] = set()
         self.rings: dict[str, Ring] = {}
         self.positions: dict[str, tuple[int, int]] = {}
-        """(epoch, seq) of the newest record of each exchange whose trades have been sent."""
+        """(epoch, seq) of the newest record of each exchange whose trades somebody watches."""
         self._serial = 0
         self._floors: deque[int] = deque([0], KEEP_TICKS)
         self._watching = Watching()
         self._ready: dict[Client, None] = {}
         """Clients for whom frames wait that are their own."""
-        self._woken: deque[Lane] = deque()
-        """Lanes with a first change after a quiet time."""
-        self._traded: dict[Cohort, None] = {}
-        self._due: dict[Cohort, list[Lane]] = {}
-        """What is to go next, of cohorts with several channels or with trades."""
-        self._waiting: dict[int, deque[Lane]] = {}
-        """Lanes that may go again at their time, by their rate; of one rate in order."""
+        self.turns = Turns()
         self._blocked: dict[Client, None] = {}
         """Clients whose outlet has no room, and that have not been given up."""
         self._wrote: dict[Traffic, tuple[int, int | None]] = {}
@@ -112,13 +104,26 @@ class Hub:
             channel = cast(Channel, key[0])
             wanted.setdefault(channel, (0 if channel == "trade" else rate_us, set()))[1].add(key)
         if client.cohort is not None:
+            if "trade" in wanted:  # what is told of trades next has those that wait
+                client.cohort.hand_over()
             client.cohort.hurry(client, set(wanted), self._serial, now)
             for channel, rate, held in client.cohort.wishes:
                 if channel in wanted:
                     wanted[channel][1].update(held)
                 else:
                     wanted[channel] = (rate, set(held))
+        for exchange in {key[1] for key in wanted.get("trade", (0, ()))[1]}:
+            if not self._watching.trades(exchange):
+                self._look_up(exchange)
         self._move(client, wishes_of(wanted))
+
+    def _look_up(self, exchange: str) -> None:
+        """Find out where an exchange is whose records nobody has looked at until now."""
+        position = self.ring(exchange).position()
+        if position is None:
+            self.positions.pop(exchange, None)
+        else:
+            self.positions[exchange] = position
 
     def derive(self, key: WatchKey, compute: Compute, now: Instant) -> Update:
         """Make a value that is computed from others one to be watched; return its present update.
@@ -153,7 +158,6 @@ class Hub:
             cohort.enter(client, held)
             self._ready[client] = None
         if before is not None and not before:  # last: what both watch must not be forgotten
-            self._traded.pop(before, None)
             self._watching.end(before)
 
     # ---- what comes in
@@ -234,7 +238,7 @@ class Hub:
             for lane in topic.idle:
                 if lane.idle:
                     lane.idle = False
-                    self._woken.append(lane)
+                    self.turns.wake(lane)
             topic.idle.clear()
 
     def _trades(self, batch: TradeBatch, now: Instant) -> None:
@@ -246,8 +250,9 @@ class Hub:
                 frame = frames.get(kind)
                 if frame is None:
                     frame = frames[kind] = cohort.codec.trade(batch, index, now)
-                cohort.trades.append(frame)
-                self._traded[cohort] = None
+                cohort.put_trade(frame)
+                if not cohort.queued:
+                    self.turns.add(cohort)
 
     # ---- what goes out
 
@@ -255,43 +260,23 @@ class Hub:
         """Send what may go now: each client's own frames first, then trades, then updates.
 
         It ends once it has written to some hundreds of clients, so that others have their turn and
-        what goes to the next ones is of that moment; ``next_due`` is then now.
+        what goes to the next ones is of that moment; ``next_due`` is then now. Those come first
+        that have waited longest.
         """
         for client in list(self._ready):
             self._serve(client, now)
-        for cohort in self._traded:
-            self._due.setdefault(cohort, [])
-        self._traded.clear()
         written = 0
-        for lane in self._rise(now):
-            cohort = lane.cohort
-            if len(cohort.lanes) == 1 and cohort not in self._due:
-                written += self._send(cohort, (lane,), now)
-                if written >= WRITES_A_TURN:
-                    break
-            else:  # several channels share one write
-                self._due.setdefault(cohort, []).append(lane)
-        while self._due and written < WRITES_A_TURN:
-            cohort = next(iter(self._due))
-            written += self._send(cohort, self._due.pop(cohort), now)
+        for cohort in self.turns.take(now):
+            written += self._send(cohort, now)
+            if written >= WRITES_A_TURN:
+                break
         for traffic, (texts, received) in self._wrote.items():
             traffic.wrote(texts, received)
         self._wrote.clear()
 
-    def _rise(self, now: Instant) -> Iterator[Lane]:
-        """Yield and forget the lanes that may go now."""
-        while self._woken:
-            yield self._woken.popleft()
-        mono = now.mono
-        for waiting in list(self._waiting.values()):
-            while waiting and waiting[0].due <= mono:
-                yield waiting.popleft()
-
     def next_due(self) -> int | None:
         """Return when the next updates may go, µs of the forward clock; None when nothing waits."""
-        if self._ready or self._woken or self._traded or self._due:
-            return 0
-        return min((lanes[0].due for lanes in self._waiting.values() if lanes), default=None)
+        return 0 if self._ready else self.turns.next_due()
 
     def drained(self, client: Client, now: Instant) -> None:
         """The outlet of a client has room again: send what the client lacks."""
@@ -318,8 +303,8 @@ class Hub:
         """Return the most bytes of trades and answers that wait for one client."""
         return max((client.backlog for client in self._blocked), default=0)
 
-    def _send(self, cohort: Cohort, lanes: Sequence[Lane], now: Instant) -> int:
-        """Send a cohort its trades and what of these lanes is due; return to how many clients."""
+    def _send(self, cohort: Cohort, now: Instant) -> int:
+        """Send a cohort its trades and what is due of its lanes; return to how many clients."""
         size = len(cohort)
         if not size:
             return 0  # it has ended meanwhile
@@ -331,16 +316,20 @@ class Hub:
             frames = cohort.take_trades()
             trades = b"".join(frames)
             if cohort.trades:
-                self._traded[cohort] = None  # the rest goes in the loop's next turn
+                self.turns.add(cohort)  # the rest goes once all others have had their turn
         received: int | None = None
-        before = [(lane.channel, lane.seen) for lane in lanes]
-        for lane in lanes:
+        before: list[tuple[Channel, int]] = []
+        for lane in cohort.lanes:
+            if not lane.ready:
+                continue
+            lane.ready = False
+            before.append((lane.channel, lane.seen))
             updates = lane.since(lane.seen)
             lane.seen = self._serial
             if updates:
                 frames += codec.updates(updates, now)
                 received = received or updates[0].received
-                self._wait(lane, now)
+                self.turns.wait(lane, now)
             else:
                 lane.rest()
         late = list(cohort.late)
@@ -368,12 +357,10 @@ class Hub:
     def _serve(self, client: Client, now: Instant) -> None:
         """Send a client what is its own, then what it lacks, as far as its outlet takes it."""
         self._ready.pop(client, None)
-        if client.overflowed:
-            self.filled(client, now)
         if client.blocked_since is not None:
             return  # until its outlet has room
         cohort = client.cohort
-        if not client.write_queue():
+        if client.overflowed or not client.write_queue():
             if cohort is not None and client.seen is None:
                 cohort.fall_behind(client, cohort.seen())
             self.filled(client, now)
@@ -388,11 +375,3 @@ class Hub:
         if client.blocked_since is None:
             client.blocked_since = now.mono
             self._blocked[client] = None
-
-    def _wait(self, lane: Lane, now: Instant) -> None:
-        """Let the lane's next updates go after its rate, together with others of about then."""
-        lane.due = -(-(now.mono + lane.rate_us) // GRAIN_US) * GRAIN_US
-        waiting = self._waiting.get(lane.rate_us)
-        if waiting is None:
-            waiting = self._waiting[lane.rate_us] = deque()
-        waiting.append(lane)

@@ -60,7 +60,7 @@ class Topic:
 class Lane:
     """One channel of one cohort: leading edge, then at most every ``rate_us``."""
 
-    __slots__ = ("channel", "cohort", "due", "flags", "idle", "rate_us", "seen", "topics")
+    __slots__ = ("channel", "cohort", "due", "flags", "idle", "rate_us", "ready", "seen", "topics")
 
     def __init__(
         self, cohort: "Cohort", channel: Channel, rate_us: int, topics: list[Topic], seen: int
@@ -76,6 +76,8 @@ class Lane:
         """When the next updates may go, µs of the forward clock."""
         self.idle = False
         """Nothing is due: the next change goes at once."""
+        self.ready = False
+        """It may go, with its cohort's next turn."""
 
     def rest(self) -> None:
         """Wait for a change."""

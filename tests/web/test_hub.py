@@ -13,8 +13,9 @@ from tests.web.outbox import Outbox, join, read, sent
 from web.codecs.native import NativeCodec
 from web.cohort import BACKLOG_BYTES, TAKE_BYTES, Client, OneByOne, Outlet
 from web.fanout import text_frame
-from web.hub import GRAIN_US, PACKED_COHORTS, WRITES_A_TURN, Hub
+from web.hub import PACKED_COHORTS, WRITES_A_TURN, Hub
 from web.latest import CANDLES_KEPT
+from web.turns import GRAIN_US
 from web.update import WatchKey
 from web.watching import COHORT_MAX
 

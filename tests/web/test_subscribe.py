@@ -311,6 +311,20 @@ def test_who_resumes_is_sent_exactly_what_he_missed_and_then_the_rest() -> None:
     assert trade_ids(frames) + trade_ids(talk.read()) == [2, 3, 4, 5]
 
 
+def test_who_resumes_on_a_live_connection_is_sent_nothing_twice_after_the_answer() -> None:
+    talk = with_trades((1, [1]), (2, [2]))
+    wish = subscribe(symbols=["ETHUSDT"], channel="trade", resume={"binance": [5, 2]})
+    talk.say(wish)
+    for seq in (3, 4):
+        talk.hub.record("binance", encode(batch(seq, [seq])), at(0))
+    frames = talk.say(wish)  # before a flush
+    answered = [frame["type"] for frame in frames].index("subscribed")
+    assert trade_ids(frames[:answered]) == [3, 4]
+    assert trade_ids(frames[answered:]) == [3, 4]
+    talk.hub.record("binance", encode(batch(5, [5])), at(0))
+    assert trade_ids(talk.read()) == [5]
+
+
 def test_who_resumes_in_the_middle_of_a_batch_is_sent_its_rest() -> None:
     talk = with_trades((1, [1]), (2, [2, 3, 4]), (3, [5]))
     wish = subscribe(symbols=["ETHUSDT"], channel="trade", resume={"binance": [5, 2, 0]})
