@@ -5,7 +5,7 @@ Whatever the text is, the answer is a frame: an ``error`` has a code and a sente
 stays open.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar, get_args
 
 import msgspec
@@ -16,6 +16,7 @@ from bus.messages import JournalRecord, TradeBatch
 from market import intervals
 from market.symbols import Directory
 from web.codecs import native
+from web.codecs.events import past
 from web.cohort import Client, Codec, Outlet, Traffic
 from web.frames.native import (
     Complaint,
@@ -51,6 +52,9 @@ Payload = TypeVar("Payload")
 class Shape(Codec, Protocol):
     """A codec that can also say the present state of what is subscribed to."""
 
+    def placed(self, text: str, places: Mapping[str, Sequence[int]]) -> bytes:
+        """Return the frame of a text with which a client is at these places of the streams."""
+
     def present(self, channel: Channel, updates: Sequence[Update], now: Instant) -> str:
         """Return the snapshot of a channel where the newest value wins."""
 
@@ -65,6 +69,7 @@ class Conversation:
         shape: how updates look.
         outlet: where frames go.
         traffic: counts them.
+        places: where in the streams the client was when it was sent its last frame.
     """
 
     def __init__(
@@ -75,12 +80,14 @@ class Conversation:
         shape: Shape,
         outlet: Outlet,
         traffic: Traffic,
+        places: Mapping[str, Sequence[int]] | None = None,
     ) -> None:
         self._hub = hub
         self._directory = directory
         self._limits = limits
         self._shape = shape
         self.client: Client = hub.join(shape, outlet, traffic)
+        self._places: dict[str, Sequence[int]] = dict(places or {})
         self._named: dict[Channel, set[tuple[str, str]]] = {}
         self._records = Bucket(RESUME_RECORDS_PER_MINUTE)
 
@@ -124,16 +131,19 @@ class Conversation:
             interval=wish.interval if wish.channel == "candle" else msgspec.UNSET,
         )
         self._say(SubscribedFrame, answer, now)
+        for batch, index in missed or ():
+            self._places = past(self._places, batch, index)
+            text = native.frame("trade_update", native.trade(batch, index), now.wall)
+            self.client.put_frames(self._shape.placed(text, self._places))
+        self._places.update(resume)
         if missed is not None:
-            for batch, index in missed:
-                self.client.put_frames(self._shape.trade(batch, index, now))
             return
         if wish.channel == "trade":
             trades = [native.trade(*found) for found in self._recent(symbols)]
-            self.client.put(native.snapshot("trade", trades, now.wall))
+            text = native.snapshot("trade", trades, now.wall)
         else:
-            present = self._hub.latest.present(keys)
-            self.client.put(self._shape.present(wish.channel, present, now))
+            text = self._shape.present(wish.channel, self._hub.latest.present(keys), now)
+        self.client.put_frames(self._shape.placed(text, self._places))
 
     def _unsubscribe(self, wish: Subscription, now: Instant) -> None:
         gone = {key for key in self.client.watches if key[0] == wish.channel}

@@ -82,6 +82,12 @@ def test_who_returns_with_the_last_id_is_sent_every_trade_that_it_missed(stack: 
         assert found == missed
 
 
+def test_a_channel_that_is_asked_for_twice_is_subscribed_to_once(stack: Stack) -> None:
+    with opened(stack, "symbols=ethusdt&channels=trade,candle,trade,candle:1m,status") as events:
+        answers = [until(events, "subscribed")[1]["payload"]["channel"] for _ in range(3)]
+    assert answers == ["trade", "candle", "status"]
+
+
 def test_an_id_that_is_too_old_is_said_to_be(stack: Stack) -> None:
     epoch = next(_epochs)
     with opened(stack, "channels=trade") as events:

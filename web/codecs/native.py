@@ -7,7 +7,7 @@ A missing value is null. Nothing here needs escaping but what comes from outside
 through ``msgspec.json``.
 """
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -187,6 +187,10 @@ class NativeCodec:
     def trade(self, batch: TradeBatch, index: int, now: Instant) -> bytes:
         """Return the frame of one trade."""
         return self.say(frame("trade_update", trade(batch, index), now.wall))
+
+    def placed(self, text: str, places: Mapping[str, Sequence[int]]) -> bytes:
+        """Return the frame of a text, which says by itself where in the streams it is."""
+        return self.say(text)
 
     def present(self, channel: Channel, updates: Sequence[Update], now: Instant) -> str:
         """Return the snapshot of a channel where the newest value wins."""

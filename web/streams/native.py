@@ -116,6 +116,7 @@ async def sse(request: Request, services: Services, query: EventsQuery) -> Strea
     asked = [_asked(name, query, resume) for name in wanted(query.channels)]
     if not asked or len(asked) > CHANNELS_MAX:
         raise Refused(400, f"1 to {CHANNELS_MAX} channels are needed", field="channels")
+    wishes = {(one.channel, one.channel == "candle" and one.interval): one for one in asked}
 
     def begin(stream: EventStream) -> Client:
         conversation = Conversation(
@@ -125,9 +126,10 @@ async def sse(request: Request, services: Services, query: EventsQuery) -> Strea
             NativeEvents(services.hub),
             stream,
             services.traffic("sse"),
+            resume,
         )
         conversation.client.put(_greeting(services))
-        for wish in asked:
+        for wish in wishes.values():
             conversation.subscribe(wish, instant())
         return conversation.client
 
