@@ -265,13 +265,10 @@ def test_axe_would_find_what_is_wrong(demo: Stack, pages: Pages) -> None:
     assert [each.partition(":")[0] for each in broken(page)] == ["button-name"]
 
 
-@pytest.mark.parametrize("scheme", GROUNDS)
-def test_what_opens_and_what_is_old_is_accessible_too(
-    demo: Stack, pages: Pages, scheme: str
-) -> None:
+def test_what_opens_and_what_is_old_is_accessible_too(demo: Stack, pages: Pages) -> None:
     if not AXE.is_file():
         needed.lacking("no axe-core (make check installs it): accessibility was NOT tried")
-    page = pages(color_scheme=scheme)
+    page = pages()
     cut = Cut(page)
     open_page(page, demo, FED)
     for key in ("/", "?"):

@@ -149,8 +149,8 @@ def test_f20_a_late_trade_is_in_its_own_hour_which_goes_out_again_with_a_higher_
     revision, close, average = hour_of(database, hour)
     assert (revision, close) == (expected.n, expected.close)
     assert revision == before[0] + 1
-    at = frames[0]["payload"]["t"]
     sent = [frame["payload"] for frame in frames if frame["type"] == "candle_update"]
+    at = sent[0]["t"]
     assert {payload["t"] for payload in sent} == {at}
     assert (sent[-1]["revision"], sent[-1]["n"], sent[-1]["c"]) == (revision, revision, close)
     assert sent[-1]["closed"] is (hour != HOUR)
